@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/context.h"
+
+#include "base/alloc.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+struct genair_context {
+    struct parallel *parallel;
+    genair_log log;
+    void *user;
+    atomic_bool stopped;
+    double last_progress; /* when the last progress line went out */
+};
+
+genair_code genair_context_create(int threads, genair_log log, void *user, genair_context **out,
+                                  genair_status *st) {
+    if (threads < 0) return fail(st, GENAIR_USAGE, "%d threads: 0 for all processors, or a count", threads);
+    if (threads == 0) {
+        const long n = sysconf(_SC_NPROCESSORS_ONLN);
+        threads = n < 1 ? 1 : n > 256 ? 256 : (int)n;
+    }
+    genair_context *ctx = mem_zeros(1, sizeof *ctx);
+    if (!ctx) return fail_memory(st);
+    ctx->log = log;
+    ctx->user = user;
+    const genair_code code = parallel_create(threads, &ctx->parallel, st);
+    if (code != GENAIR_OK) {
+        mem_free(ctx);
+        return code;
+    }
+    *out = ctx;
+    return GENAIR_OK;
+}
+
+void genair_context_free(genair_context *ctx) {
+    if (!ctx) return;
+    parallel_free(ctx->parallel);
+    mem_free(ctx);
+}
+
+void genair_context_stop(genair_context *ctx) {
+    atomic_store(&ctx->stopped, true);
+}
+
+struct parallel *context_parallel(const genair_context *ctx) {
+    return ctx->parallel;
+}
+
+bool context_stopped(const genair_context *ctx) {
+    return atomic_load(&ctx->stopped);
+}
+
+genair_code context_interrupted(genair_status *st) {
+    return fail(st, GENAIR_INTERRUPTED, "interrupted; the same command goes on where this one stopped");
+}
+
+static void log_line(const genair_context *ctx, genair_log_level level, const char *format, va_list args) {
+    if (!ctx->log) return;
+    char line[2048];
+    vsnprintf(line, sizeof line, format, args);
+    ctx->log(ctx->user, level, line);
+}
+
+void context_info(const genair_context *ctx, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    log_line(ctx, GENAIR_LOG_INFO, format, args);
+    va_end(args);
+}
+
+void context_warn(const genair_context *ctx, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    log_line(ctx, GENAIR_LOG_WARNING, format, args);
+    va_end(args);
+}
+
+void context_progress(genair_context *ctx, const char *what, double done, double total) {
+    const double now = context_seconds();
+    if (!ctx->log || now - ctx->last_progress < 0.1) return;
+    ctx->last_progress = now;
+    char line[256];
+    if (total > 0)
+        snprintf(line, sizeof line, "%s %5.1f %%", what, 100 * done / total);
+    else
+        snprintf(line, sizeof line, "%s %.0f", what, done);
+    ctx->log(ctx->user, GENAIR_LOG_PROGRESS, line);
+}
+
+double context_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double context_peak_rss_mb(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024;
+}

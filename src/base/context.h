@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module holds what a stage is run with: threads, messages, the wish to stop. */
+#ifndef GENAIR_BASE_CONTEXT_H
+#define GENAIR_BASE_CONTEXT_H
+
+#include "base/parallel.h"
+
+#include <stdbool.h>
+
+struct parallel *context_parallel(const genair_context *ctx);
+bool context_stopped(const genair_context *ctx); /* looked at between units of work */
+CHECKED genair_code context_interrupted(genair_status *st); /* the failure to return then */
+void context_info(const genair_context *ctx, const char *format, ...) PRINTF(2, 3);
+void context_warn(const genair_context *ctx, const char *format, ...) PRINTF(2, 3);
+/* "done of total unit" at most ten times a second; total 0 when unknown. */
+void context_progress(genair_context *ctx, const char *what, double done, double total);
+double context_seconds(void);      /* monotonic clock */
+double context_peak_rss_mb(void);  /* of this process, in MiB */
+
+#endif

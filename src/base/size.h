@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module multiplies and adds sizes that may come from files, refusing to overflow. */
+#ifndef GENAIR_BASE_SIZE_H
+#define GENAIR_BASE_SIZE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static inline bool mul_size(size_t a, size_t b, size_t *out) {
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+static inline bool add_size(size_t a, size_t b, size_t *out) {
+    return !__builtin_add_overflow(a, b, out);
+}
+
+static inline size_t min_size(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static inline size_t max_size(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+#endif

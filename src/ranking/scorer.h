@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module is what evaluation and recommendation know of a model: vectors, or scores directly.
+ *
+ * Learned models give user vectors and item vectors whose product is the score (eq. 4); closed-form ones
+ * (pop, itemknn, ease) fill score rows. Exactly one of encode and scores is set. */
+#ifndef GENAIR_RANKING_SCORER_H
+#define GENAIR_RANKING_SCORER_H
+
+#include "base/parallel.h"
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Packed histories: sequence b is items[offsets[b] .. offsets[b + 1] - 1], oldest first, whole. */
+struct histories {
+    size_t n;
+    const uint64_t *offsets; /* [n + 1] */
+    const uint32_t *items;
+};
+
+struct scorer {
+    uint32_t n_items;
+    size_t width;               /* of the vectors; 0 with scores */
+    const float *item_vectors;  /* [n_items + 1, width], row 0 zero; borrowed from the model */
+    void *model;
+    /* out: [h->n, width] user vectors. Equal bytes for any n_threads. */
+    genair_code (*encode)(void *model, const struct histories *h, float *out, genair_status *st);
+    /* out: [h->n, n_items + 1] scores, column 0 unused; called with few histories at a time. */
+    genair_code (*scores)(void *model, const struct histories *h, float *out, genair_status *st);
+};
+
+#endif

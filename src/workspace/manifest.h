@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module keeps manifest.json: which stage made which files, from what, with which options.
+ *
+ * A stage takes the workspace's lock, asks whether its inputs changed, works, and records. */
+#ifndef GENAIR_WORKSPACE_MANIFEST_H
+#define GENAIR_WORKSPACE_MANIFEST_H
+
+#include "base/status.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct workspace; /* an open, locked workspace: one process at a time */
+
+/* Creates the directory if create; takes the exclusive lock (a second process is told the holder's pid
+ * and command); removes temporary files that a killed run left. */
+CHECKED genair_code workspace_open(const char *path, const char *command, bool create,
+                                   struct workspace **out, genair_status *st);
+void workspace_close(struct workspace *w);
+const char *workspace_path(const struct workspace *w);
+
+/* "stage" is a command or "train/RUN". inputs: what the stage's bytes are a function of (options, seed,
+ * content hashes), any JSON. True when the manifest holds an equal record and every output it lists still
+ * has the recorded size and hash; *result then borrows the recorded result. */
+bool workspace_is_current(struct workspace *w, const char *stage, const json_t *inputs, json_t **result);
+/* Hashes the outputs (paths relative to the workspace) and replaces manifest.json atomically.
+ * Borrows inputs and result. */
+CHECKED genair_code workspace_record(struct workspace *w, const char *stage, const json_t *inputs,
+                                     const char *const *outputs, size_t n_outputs, const json_t *result,
+                                     genair_status *st);
+/* The hash over a recorded stage's outputs, or NULL when the stage was not run. Borrowed. */
+const char *workspace_stage_hash(const struct workspace *w, const char *stage);
+/* Fails unless `stage` was recorded and its outputs still have their recorded hashes; the message names
+ * the file and the command to run again. */
+CHECKED genair_code workspace_verify(struct workspace *w, const char *stage, genair_status *st);
+
+#endif
