@@ -10,6 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What values of OPTION_TEXT and OPTION_LIST must look like beyond their type. */
+enum option_rule {
+    RULE_ANY,
+    RULE_NAME, /* names a directory: letters, digits . _ -, at most 64, no dot or dash in front */
+    RULE_COUNT /* an integer within the bounds of the row */
+};
+
 enum option_type { OPTION_FLAG, OPTION_INT, OPTION_REAL, OPTION_TEXT, OPTION_CHOICE, OPTION_LIST };
 
 struct option_spec {
@@ -22,10 +29,23 @@ struct option_spec {
     const char *argument;   /* name of the value in help: "DIR" */
     const char *help;
     const char *commands;   /* " prepare train ": the commands that take it; "*" for all */
+    enum option_rule rule;
+    bool positional;        /* a bare word on the command line is its value: genair inspect FILE */
 };
+
+/* The commands, in the order of the data's way, and one sentence on each. */
+struct command_spec {
+    const char *name, *help, *example;
+};
+const struct command_spec *commands_table(size_t *n);
 
 const struct option_spec *options_table(size_t *n);
 bool option_applies(const struct option_spec *spec, const char *command);
+/* The row of `name` under `command`, NULL when it has none. A name may have several rows, one for each
+ * set of commands. */
+const struct option_spec *option_find(const char *command, const char *name);
+/* What a value may be, for messages and help: "an integer from 1 to 8192". */
+void option_allowed(const struct option_spec *spec, char *out, size_t size);
 
 /* Values of one command's options. Asking for a name that the command does not take is our defect and
  * asserts. Absent text is NULL. */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows. Defaults are those of the paper (spec §2, 4-6). */
+#include "base/options.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+// clang-format off
+static const struct command_spec commands[] = {
+    {"prepare", "Turns a click log and item metadata into a workspace: ids, sequences, split, co-occurrence, statistics.",
+     "genair prepare -w ws --interactions clicks.tsv --items items.jsonl"},
+    {"embed", "Takes item vectors that were made elsewhere (.npy) into the workspace.",
+     "genair embed -w ws --prefill prompt_vectors.npy --decoding answer_vectors.npy"},
+    {"fuse", "Reduces the item vectors by principal components and joins them into one matrix.",
+     "genair fuse -w ws --components 384"},
+    {"train", "Trains one model, a run, and keeps its best epoch.",
+     "genair train -w ws --backbone sasrec --method genair --run g1"},
+    {"evaluate", "Measures runs on held-out interactions.",
+     "genair evaluate -w ws --run g1 --protocol both --groups"},
+    {"compare", "Compares runs user by user with paired tests.",
+     "genair compare -w ws --run g1 --run b1"},
+    {"recommend", "Lists the items a user, or a history typed in, is most likely to want next.",
+     "genair recommend -w ws --run g1 --history i5 i9 i31 -k 10"},
+    {"similar", "Lists the items nearest to one item.",
+     "genair similar -w ws --run g1 --item i5 -k 10"},
+    {"inspect", "Says what is in a workspace, .npy or safetensors file.",
+     "genair inspect ws/fused.npy"},
+    {"bench", "Measures speed beside the machine's own peak.",
+     "genair bench train --backbone sasrec --method genair"},
+};
+
+#define PREPARE " prepare "
+#define TRAIN " train "
+#define ENGINE " train bench "
+
+static const struct option_spec table[] = {
+    /* every command */
+    {"workspace", 'w', OPTION_TEXT, NULL, .argument = "DIR", .commands = "*",
+     .help = "Directory that holds everything made from one data set."},
+    {"seed", 0, OPTION_INT, "44", 0, 9007199254740992.0, .argument = "N", .commands = "*",
+     .help = "Seed of every random choice; the same seed gives the same bytes."},
+    {"threads", 0, OPTION_INT, "0", 0, 1024, .argument = "N", .commands = "*",
+     .help = "Threads; 0 for all processors. Results do not depend on it."},
+    {"config", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = "*",
+     .help = "Options from a file of lines `name = value`; the command line wins over it."},
+    {"json", 0, OPTION_FLAG, "no", .commands = "*",
+     .help = "Print the result as one JSON object on standard output, and nothing else there."},
+    {"quiet", 'q', OPTION_FLAG, "no", .commands = "*", .help = "No progress; warnings and errors only."},
+    {"help", 'h', OPTION_FLAG, "no", .commands = "*", .help = "Show this help."},
+
+    /* prepare */
+    {"interactions", 0, OPTION_LIST, NULL, .argument = "FILE...", .commands = PREPARE,
+     .help = "Click logs, plain or gzip; several are read one after the other."},
+    {"items", 0, OPTION_LIST, NULL, .argument = "FILE...", .commands = PREPARE,
+     .help = "Item metadata, plain or gzip."},
+    {"format", 0, OPTION_CHOICE, "auto",
+     .choices = "auto|tsv|csv|amazon2014|amazon2018|amazon2023|yelp|recbole|movielens", .commands = PREPARE,
+     .help = "Layout of the files; auto recognises it from the content."},
+    {"user-core", 0, OPTION_INT, "5", 1, 1e6, .argument = "N", .commands = PREPARE,
+     .help = "Leave out users with fewer interactions."},
+    {"item-core", 0, OPTION_INT, "5", 1, 1e6, .argument = "N", .commands = PREPARE,
+     .help = "Leave out items with fewer interactions."},
+    {"core-mode", 0, OPTION_CHOICE, "once", .choices = "once|kcore", .commands = PREPARE,
+     .help = "once: count on the raw log and drop in one pass; kcore: repeat until nothing changes."},
+    {"on-bad-line", 0, OPTION_CHOICE, "fail", .choices = "fail|skip", .commands = PREPARE,
+     .help = "A line that cannot be read stops the command, or is skipped and counted."},
+    {"split", 0, OPTION_CHOICE, "last", .choices = "last|time", .commands = PREPARE,
+     .help = "last: each user's last item is the test; time: everything after one moment is."},
+    {"split-time-quantile", 0, OPTION_REAL, "0.9", 0.001, 0.999, .argument = "Q", .commands = PREPARE,
+     .help = "With --split time: the share of interactions that lies before the cut."},
+    {"cold-items", 0, OPTION_REAL, "0", 0, 0.9, .argument = "SHARE", .commands = PREPARE,
+     .help = "Share of the items that training never sees, reported apart by evaluate."},
+    {"memory", 0, OPTION_INT, "1024", 1, 16777216, .argument = "MB", .commands = PREPARE,
+     .help = "Memory for counting pairs; more goes through temporary files in the workspace."},
+    {"candidate-seed", 0, OPTION_INT, "44", 0, 9007199254740992.0, .argument = "N", .commands = PREPARE,
+     .help = "Seed of the stored evaluation candidates, one set for every run on this data."},
+
+    /* embed */
+    {"prefill", 0, OPTION_TEXT, NULL, .argument = "FILE.npy", .commands = " embed ",
+     .help = "Vectors of the items' prompts, a row an item."},
+    {"decoding", 0, OPTION_TEXT, NULL, .argument = "FILE.npy", .commands = " embed ",
+     .help = "Vectors of the model's answers, a row an item."},
+    {"ids", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = " embed ",
+     .help = "Item id of each row, a line each; without it, rows are in the workspace's order."},
+
+    /* fuse */
+    {"components", 0, OPTION_INT, "384", 1, 65536, .argument = "N", .commands = " fuse ",
+     .help = "Principal components kept of each matrix."},
+    {"variance", 0, OPTION_REAL, NULL, 1e-6, 1, .argument = "SHARE", .commands = " fuse ",
+     .help = "Instead of --components: the fewest that explain this share of the variance."},
+    {"parts", 0, OPTION_CHOICE, "both", .choices = "both|prefill|decoding", .commands = " fuse ",
+     .help = "Which vectors go into the item matrix."},
+    {"whiten", 0, OPTION_FLAG, "no", .commands = " fuse ",
+     .help = "Scale every component to variance 1."},
+
+    /* the engine */
+    {"backbone", 0, OPTION_CHOICE, "sasrec", .choices = "sasrec|bert4rec|gru4rec", .commands = ENGINE,
+     .help = "How a history becomes one vector: self-attention, cloze, or recurrence."},
+    {"seq2seq", 0, OPTION_FLAG, "no", .commands = ENGINE,
+     .help = "gru4rec learns at every position instead of the last one."},
+    {"method", 0, OPTION_CHOICE, "genair", .choices = "genair|base|pop|itemknn|ease", .commands = TRAIN,
+     .help = "genair: from the item vectors; base: a learned table; pop, itemknn, ease: without gradients."},
+    {"method", 0, OPTION_CHOICE, "genair", .choices = "genair|base", .commands = " bench ",
+     .help = "genair: from the item vectors; base: a learned table."},
+    {"hidden", 0, OPTION_INT, "128", 1, 8192, .argument = "N", .commands = ENGINE,
+     .help = "Width of the model."},
+    {"layers", 0, OPTION_INT, "2", 1, 64, .argument = "N", .commands = ENGINE,
+     .help = "Blocks of sasrec and bert4rec."},
+    {"heads", 0, OPTION_INT, "1", 1, 256, .argument = "N", .commands = ENGINE,
+     .help = "Attention heads; must divide --hidden."},
+    {"dropout", 0, OPTION_REAL, "0.5", 0, 0.99, .argument = "P", .commands = ENGINE,
+     .help = "Share of activations dropped while training."},
+    {"max-len", 0, OPTION_INT, "200", 1, 100000, .argument = "N", .commands = ENGINE,
+     .help = "Longest history looked at; the latest items are kept."},
+    {"batch", 0, OPTION_INT, "128", 1, 1e6, .argument = "USERS", .commands = ENGINE,
+     .help = "Users in one step."},
+    {"loss", 0, OPTION_CHOICE, "bce", .choices = "bce|bpr|ce|sampled-softmax|gbce", .commands = ENGINE,
+     .help = "Ranking loss; ce is the full softmax over the catalogue."},
+    {"negatives", 0, OPTION_INT, "1", 1, 1e6, .argument = "N", .commands = ENGINE,
+     .help = "Negatives for each positive, where the loss draws some."},
+    {"gbce-t", 0, OPTION_REAL, "0.75", 0, 1, .argument = "T", .commands = ENGINE,
+     .help = "Calibration of the gbce loss: 0 is bce, 1 undoes the sampling's overconfidence."},
+    {"attention", 0, OPTION_CHOICE, "causal", .choices = "causal|full", .commands = ENGINE,
+     .help = "sasrec looks back only, or both ways as the paper's published code does."},
+    {"alpha", 0, OPTION_REAL, "1e-3", 0, 1e3, .argument = "X", .commands = ENGINE,
+     .help = "Weight of the calibration term of genair."},
+    {"gamma", 0, OPTION_REAL, "4", 0, 100, .argument = "X", .commands = ENGINE,
+     .help = "How much less items that are chosen together repel each other."},
+    {"calibration", 0, OPTION_CHOICE, "kernel", .choices = "kernel|dot|linear|none", .commands = ENGINE,
+     .help = "Form of the calibration term; linear is the published code's."},
+    {"calibration-items", 0, OPTION_CHOICE, "positions", .choices = "positions|unique", .commands = ENGINE,
+     .help = "An item counts as often as it occurs in the batch, or once."},
+    {"mask-probability", 0, OPTION_REAL, "0.6", 0.001, 1, .argument = "P", .commands = ENGINE,
+     .help = "Share of a history that bert4rec hides."},
+    {"freeze", 0, OPTION_CHOICE, "yes", .choices = "yes|no", .commands = ENGINE,
+     .help = "no: the fused item vectors are only the start of a learned table."},
+    {"lr", 0, OPTION_REAL, "1e-3", 1e-12, 10, .argument = "X", .commands = ENGINE,
+     .help = "Learning rate of Adam."},
+    {"weight-decay", 0, OPTION_REAL, "0", 0, 10, .argument = "X", .commands = ENGINE,
+     .help = "L2 penalty inside Adam's gradient."},
+
+    /* train alone */
+    {"epochs", 0, OPTION_INT, "50", 1, 100000, .argument = "N", .commands = TRAIN,
+     .help = "At most so many passes over the users."},
+    {"patience", 0, OPTION_INT, "20", 0, 100000, .argument = "N", .commands = TRAIN,
+     .help = "Stop after so many epochs without a better validation NDCG@10; 0 never."},
+    {"valid-protocol", 0, OPTION_CHOICE, "sampled", .choices = "sampled|full", .commands = TRAIN,
+     .help = "Protocol that picks the best epoch."},
+    {"run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train recommend similar ", .rule = RULE_NAME,
+     .help = "Name of the run."},
+    {"resume", 0, OPTION_FLAG, "no", .commands = TRAIN,
+     .help = "Go on from the last checkpoint of an interrupted run."},
+    {"checkpoint-every", 0, OPTION_INT, "1", 1, 100000, .argument = "EPOCHS", .commands = TRAIN,
+     .help = "Epochs between two checkpoints."},
+    {"knn-neighbours", 0, OPTION_INT, "100", 1, 1e6, .argument = "N", .commands = TRAIN,
+     .help = "itemknn: neighbours kept for each item."},
+    {"knn-shrinkage", 0, OPTION_REAL, "0", 0, 1e9, .argument = "X", .commands = TRAIN,
+     .help = "itemknn: added to the denominator of the cosine, against rare items."},
+    {"ease-lambda", 0, OPTION_REAL, "250", 1e-6, 1e12, .argument = "X", .commands = TRAIN,
+     .help = "ease: ridge penalty."},
+    {"pop-window", 0, OPTION_REAL, "0", 0, 36500, .argument = "DAYS", .commands = TRAIN,
+     .help = "pop: count only the last days of the training log; 0 all of it."},
+
+    /* evaluate, compare */
+    {"run", 0, OPTION_LIST, NULL, .argument = "NAME", .commands = " evaluate compare ", .rule = RULE_NAME,
+     .help = "Name of a run; give it several times for several runs."},
+    {"protocol", 0, OPTION_CHOICE, "both", .choices = "sampled|full|both", .commands = " evaluate compare ",
+     .help = "Rank the target among 100 stored negatives, or among all items the user has not touched."},
+    {"part", 0, OPTION_CHOICE, "test", .choices = "test|valid", .commands = " evaluate compare ",
+     .help = "Which held-out interactions."},
+    {"groups", 0, OPTION_FLAG, "no", .commands = " evaluate ",
+     .help = "Also by length of the history and by popularity of the target."},
+    {"user-thresholds", 0, OPTION_LIST, NULL, 1, 1e9, .argument = "N...", .commands = " evaluate ",
+     .rule = RULE_COUNT, .help = "With --groups: history lengths at which user groups begin, ascending."},
+    {"item-thresholds", 0, OPTION_LIST, NULL, 1, 1e9, .argument = "N...", .commands = " evaluate ",
+     .rule = RULE_COUNT, .help = "With --groups: interaction counts at which item groups begin, ascending."},
+    {"head-share", 0, OPTION_REAL, "0.2", 0.001, 0.999, .argument = "SHARE", .commands = " evaluate ",
+     .help = "With --groups: share of the items that counts as the popular head."},
+
+    /* recommend, similar */
+    {"user", 0, OPTION_LIST, NULL, .argument = "ID...", .commands = " recommend ",
+     .help = "Users of the log, by their names there."},
+    {"history", 0, OPTION_LIST, NULL, .argument = "ITEM...", .commands = " recommend ",
+     .help = "Instead of --user: items in the order they were chosen."},
+    {"item", 0, OPTION_TEXT, NULL, .argument = "ID", .commands = " similar ",
+     .help = "The item, by its name in the log."},
+    {"k", 'k', OPTION_INT, "10", 1, 1e6, .argument = "N", .commands = " recommend similar ",
+     .help = "Length of the list."},
+    {"explain", 0, OPTION_FLAG, "no", .commands = " recommend ",
+     .help = "Also the item of the history that is nearest to each recommendation."},
+
+    /* inspect, bench */
+    {"path", 0, OPTION_TEXT, NULL, .argument = "FILE|DIR", .commands = " inspect ", .positional = true,
+     .help = "File or workspace to look into."},
+    {"what", 0, OPTION_CHOICE, NULL, .choices = "train|eval", .commands = " bench ", .positional = true,
+     .help = "What to measure."},
+    {"data-scale", 0, OPTION_INT, "1", 1, 1024, .argument = "N", .commands = " bench ",
+     .help = "Repeat the users so many times, to see how time grows with data."},
+};
+// clang-format on
+
+const struct command_spec *commands_table(size_t *n) {
+    *n = COUNT(commands);
+    return commands;
+}
+
+const struct option_spec *options_table(size_t *n) {
+    *n = COUNT(table);
+    return table;
+}
+
+/* " train bench " holds "train" between two spaces. */
+bool option_applies(const struct option_spec *spec, const char *command) {
+    if (strcmp(spec->commands, "*") == 0) return true;
+    const size_t n = strlen(command);
+    for (const char *p = strstr(spec->commands, command); p; p = strstr(p + 1, command))
+        if (p > spec->commands && p[-1] == ' ' && p[n] == ' ') return true;
+    return false;
+}
+
+const struct option_spec *option_find(const char *command, const char *name) {
+    for (size_t i = 0; i < COUNT(table); i++)
+        if (strcmp(table[i].name, name) == 0 && option_applies(&table[i], command)) return &table[i];
+    return NULL;
+}
