@@ -2,6 +2,7 @@
 #include "base/context.h"
 
 #include "base/alloc.h"
+#include "base/blas.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -29,6 +30,7 @@ genair_code genair_context_create(int threads, genair_log log, void *user, genai
     if (!ctx) return fail_memory(st);
     ctx->log = log;
     ctx->user = user;
+    blas_use_one_thread();
     const genair_code code = parallel_create(threads, &ctx->parallel, st);
     if (code != GENAIR_OK) {
         mem_free(ctx);
