@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Eight lanes: AVX2 with FMA. Included by vector.c only. */
+#include <immintrin.h>
+
+enum { LANES = 8 };
+typedef float vf __attribute__((vector_size(32)));
+typedef int32_t vi __attribute__((vector_size(32)));
+typedef uint32_t vu __attribute__((vector_size(32)));
+typedef uint8_t vb __attribute__((vector_size(8)));
+
+static inline vf vf_fma(vf a, vf b, vf c) {
+    return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+
+static inline vf vf_sqrt(vf a) {
+    return (vf)_mm256_sqrt_ps((__m256)a);
+}
+
+static inline vi vf_to_nearest(vf a) {
+    return (vi)_mm256_cvtps_epi32((__m256)a);
+}
+
+/* Halves of the 64-bit products of each lane with m. */
+static inline void vu_multiply(vu a, uint32_t m, vu *low, vu *high) {
+    const __m256i factor = _mm256_set1_epi32((int)m);
+    const __m256i even = _mm256_mul_epu32((__m256i)a, factor);
+    const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)a, 32), factor);
+    *low = (vu)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+    *high = (vu)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sixteen lanes: AVX-512 F. Included by vector.c only. */
+#include <immintrin.h>
+
+enum { LANES = 16 };
+typedef float vf __attribute__((vector_size(64)));
+typedef int32_t vi __attribute__((vector_size(64)));
+typedef uint32_t vu __attribute__((vector_size(64)));
+typedef uint8_t vb __attribute__((vector_size(16)));
+
+static inline vf vf_fma(vf a, vf b, vf c) {
+    return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+
+static inline vf vf_sqrt(vf a) {
+    return (vf)_mm512_sqrt_ps((__m512)a);
+}
+
+static inline vi vf_to_nearest(vf a) {
+    return (vi)_mm512_cvtps_epi32((__m512)a);
+}
+
+/* Halves of the 64-bit products of each lane with m. */
+static inline void vu_multiply(vu a, uint32_t m, vu *low, vu *high) {
+    const __m512i factor = _mm512_set1_epi32((int)m);
+    const __m512i even = _mm512_mul_epu32((__m512i)a, factor);
+    const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)a, 32), factor);
+    *low = (vu)_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+    *high = (vu)_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+}

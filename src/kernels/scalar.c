@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The definition of every kernel, written for reading. */
+#include "kernels/kernels.h"
+
+#include "base/rng.h"
+
+#include <math.h>
+
+static float dot(const float *a, const float *b, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return (float)sum;
+}
+
+static void axpy(float s, const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] += s * x[i];
+}
+
+static void scale_add(float s, const float *x, float c, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = c == 0 ? s * x[i] : s * x[i] + c * y[i];
+}
+
+static void add(const float *a, const float *b, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = a[i] + b[i];
+}
+
+static void exp_(const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = x[i] < -87 ? 0 : expf(x[i]);
+}
+
+static void sigmoid(const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = (float)(1 / (1 + exp(-(double)x[i])));
+}
+
+static void tanh_(const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = tanhf(x[i]);
+}
+
+static double normal_cdf(double x) {
+    return 0.5 * erfc(-x * 0.70710678118654752);
+}
+
+static void gelu(const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = (float)((double)x[i] * normal_cdf((double)x[i]));
+}
+
+static void gelu_backward(const float *x, const float *dy, float *dx, size_t n, bool accumulate) {
+    for (size_t i = 0; i < n; i++) {
+        const double t = (double)x[i];
+        const double density = 0.39894228040143268 * exp(-0.5 * t * t);
+        const float d = (float)((double)dy[i] * (normal_cdf(t) + t * density));
+        dx[i] = accumulate ? dx[i] + d : d;
+    }
+}
+
+static float softmax_terms(float *x, size_t n, float *max) {
+    float m = x[0];
+    for (size_t i = 1; i < n; i++)
+        if (x[i] > m) m = x[i];
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = x[i] - m < -87 ? 0 : expf(x[i] - m);
+        sum += (double)x[i];
+    }
+    *max = m;
+    return (float)sum;
+}
+
+static void scale(float s, float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] *= s;
+}
+
+static void layernorm(const float *x, const float *w, const float *b, float eps, size_t n, float *y,
+                      float *mean, float *rstd) {
+    double sum = 0, square = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)x[i];
+    const double centre = sum / (double)n;
+    for (size_t i = 0; i < n; i++) square += ((double)x[i] - centre) * ((double)x[i] - centre);
+    const double r = 1 / sqrt(square / (double)n + (double)eps);
+    for (size_t i = 0; i < n; i++)
+        y[i] = (float)(((double)x[i] - centre) * r) * w[i] + b[i];
+    *mean = (float)centre;
+    *rstd = (float)r;
+}
+
+/* With g = dy w: dx = rstd (g - mean(g) - xhat mean(g xhat)). */
+static void layernorm_backward(const float *x, const float *w, const float *dy, float mean, float rstd,
+                               size_t n, float *dx, bool accumulate, float *dw, float *db) {
+    double sum = 0, sum_hat = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double g = (double)dy[i] * (double)w[i];
+        sum += g;
+        sum_hat += g * (double)((x[i] - mean) * rstd);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const float hat = (x[i] - mean) * rstd;
+        const double d = (double)rstd * ((double)(dy[i] * w[i]) - sum / (double)n -
+                                         (double)hat * sum_hat / (double)n);
+        dw[i] += dy[i] * hat;
+        db[i] += dy[i];
+        dx[i] = accumulate ? dx[i] + (float)d : (float)d;
+    }
+}
+
+static void dropout_bits(const struct dropout *d, uint64_t first, size_t n, uint64_t *bits) {
+    for (size_t i = 0; i < n; i += 64) {
+        uint64_t word = 0;
+        for (unsigned block = 0; block < 8; block++) {
+            const uint32_t b = (uint32_t)((first + i) / 8 + block);
+            const struct rng4 r = rng_at(d->seed, (enum rng_purpose)d->purpose, d->a, b);
+            for (unsigned j = 0; j < 8; j++) {
+                const uint32_t number = j & 1 ? r.v[j / 2] >> 16 : r.v[j / 2] & 0xFFFF;
+                word |= (uint64_t)(number >= d->threshold) << (8 * block + j);
+            }
+        }
+        bits[i / 64] = word;
+    }
+}
+
+static bool kept(const uint64_t *bits, size_t i) {
+    return bits[i / 64] >> (i % 64) & 1;
+}
+
+static void dropout(const uint64_t *bits, float s, const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = kept(bits, i) ? s * x[i] : 0;
+}
+
+static void dropout_add(const uint64_t *bits, float s, const float *x, const float *a, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = a[i] + (kept(bits, i) ? s * x[i] : 0);
+}
+
+static void dropout_relu(uint64_t *bits, float s, const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const bool open = kept(bits, i) && x[i] > 0;
+        y[i] = open ? s * x[i] : 0;
+        if (!open) bits[i / 64] &= ~((uint64_t)1 << (i % 64));
+    }
+}
+
+static void adam(const struct adam_step *s, const float *g, float *p, float *m, float *v, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        m[i] = s->beta1 * m[i] + s->gain1 * g[i];
+        v[i] = s->beta2 * v[i] + s->gain2 * (g[i] * g[i]);
+        p[i] -= s->rate * m[i] / (sqrtf(v[i]) / s->root_bias + s->epsilon);
+    }
+}
+
+static size_t count_at_least(const float *x, size_t n, float threshold, size_t *ties, size_t *nans) {
+    size_t count = 0;
+    *ties = *nans = 0;
+    for (size_t i = 0; i < n; i++) {
+        count += x[i] >= threshold;
+        *ties += x[i] == threshold;
+        *nans += isnan(x[i]) != 0;
+    }
+    return count;
+}
+
+const struct kernels kernels_scalar = {
+    .name = "scalar",
+    .dot = dot,
+    .axpy = axpy,
+    .scale_add = scale_add,
+    .add = add,
+    .exp = exp_,
+    .sigmoid = sigmoid,
+    .tanh = tanh_,
+    .gelu = gelu,
+    .gelu_backward = gelu_backward,
+    .softmax_terms = softmax_terms,
+    .scale = scale,
+    .layernorm = layernorm,
+    .layernorm_backward = layernorm_backward,
+    .dropout_bits = dropout_bits,
+    .dropout = dropout,
+    .dropout_add = dropout_add,
+    .dropout_relu = dropout_relu,
+    .adam = adam,
+    .count_at_least = count_at_least,
+};

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/kernels.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+extern const struct kernels kernels_avx2, kernels_avx512;
+
+static bool has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#elif defined(__aarch64__)
+extern const struct kernels kernels_neon;
+#endif
+
+static bool always(void) {
+    return true;
+}
+
+/* Best first. */
+static const struct {
+    const struct kernels *table;
+    bool (*runs_here)(void);
+} tables[] = {
+#if defined(__x86_64__)
+    {&kernels_avx512, has_avx512},
+    {&kernels_avx2, has_avx2},
+#elif defined(__aarch64__)
+    {&kernels_neon, always},
+#endif
+    {&kernels_scalar, always},
+};
+
+const struct kernels *kernels_select(const char *name) {
+    for (size_t i = 0; i < COUNT(tables); i++)
+        if ((!name || strcmp(tables[i].table->name, name) == 0) && tables[i].runs_here())
+            return tables[i].table;
+    return NULL;
+}

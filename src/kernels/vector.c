@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels over vectors of LANES floats. Compiled once an instruction set: KERNELS_LANES names the
+ * header that defines the vector types and the four operations that the compilers' vector extension lacks,
+ * KERNELS_TABLE the table to export.
+ *
+ * Every kernel walks whole vectors, then the tail through a zero-padded one, so an element's value does not
+ * depend on where in the array it stands. Sums keep UNROLL vectors of partial sums, added in fixed order. */
+#include "kernels/kernels.h"
+
+#include KERNELS_LANES
+
+#include <math.h>
+#include <string.h>
+
+enum { UNROLL = 4 };
+
+static inline vf splat(float x) {
+    return x - (vf){0};
+}
+
+static inline vf load(const float *p) {
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void store(float *p, vf v) {
+    memcpy(p, &v, sizeof v);
+}
+
+/* The first n lanes, the others 0; a whole vector without the copy's cost. */
+static inline vf load_part(const float *p, size_t n) {
+    if (n >= LANES) return load(p);
+    vf v = {0};
+    memcpy(&v, p, n * sizeof *p);
+    return v;
+}
+
+static inline void store_part(float *p, vf v, size_t n) {
+    if (n >= LANES) {
+        store(p, v);
+        return;
+    }
+    memcpy(p, &v, n * sizeof *p);
+}
+
+static inline vf choose(vi mask, vf yes, vf no) {
+    return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
+}
+
+static inline float sum_lanes(vf v) {
+    float lane[LANES];
+    memcpy(lane, &v, sizeof v);
+    for (int half = LANES / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+    return lane[0];
+}
+
+/* y[i] = f(x[i]) for a whole array, f given by name. */
+#define MAP(x, y, n, f)                                                                              \
+    do {                                                                                             \
+        size_t i_ = 0;                                                                               \
+        for (; i_ + LANES <= (n); i_ += LANES) store((y) + i_, f(load((x) + i_)));                   \
+        if (i_ < (n)) store_part((y) + i_, f(load_part((x) + i_, (n) - i_)), (n) - i_);              \
+    } while (0)
+
+/* e^x: x = k ln 2 + r, |r| <= ln 2 / 2, a degree-7 polynomial in r (Cephes' expf), 2^k by its exponent. */
+static inline vf exp_lanes(vf x) {
+    const vi tiny = x < splat(-87.0f);
+    x = choose(tiny, splat(-87.0f), x);
+    x = choose(x > splat(88.0f), splat(88.0f), x);
+    const vi k = vf_to_nearest(x * 1.44269504f);
+    const vf kf = __builtin_convertvector(k, vf);
+    vf r = vf_fma(kf, splat(-0.693145751953125f), x);
+    r = vf_fma(kf, splat(-1.42860682030941723e-6f), r);
+    vf p = splat(1.9875691500e-4f);
+    p = vf_fma(p, r, splat(1.3981999507e-3f));
+    p = vf_fma(p, r, splat(8.3334519073e-3f));
+    p = vf_fma(p, r, splat(4.1665795894e-2f));
+    p = vf_fma(p, r, splat(1.6666665459e-1f));
+    p = vf_fma(p, r, splat(5.0000001201e-1f));
+    p = vf_fma(p * r, r, r) + 1.0f;
+    const vf power = (vf)((k + 127) << 23);
+    return choose(tiny, (vf){0}, p * power);
+}
+
+static inline vf sigmoid_lanes(vf x) {
+    return 1.0f / (1.0f + exp_lanes(-x));
+}
+
+/* tanh x = 1 - 2 / (e^2x + 1), and its series near 0 where that cancels. */
+static inline vf tanh_lanes(vf x) {
+    const vf far = 1.0f - 2.0f / (exp_lanes(2.0f * x) + 1.0f);
+    const vf s = x * x;
+    vf near = vf_fma(s, splat(-17.0f / 315), splat(2.0f / 15));
+    near = vf_fma(near, s, splat(-1.0f / 3));
+    near = vf_fma(near * s, x, x);
+    return choose(s < splat(0.02f), near, far);
+}
+
+/* The standard normal distribution function by erfc's Chebyshev form (Press et al., Numerical Recipes,
+ * section 6.2): relative error below 1.2e-7 everywhere. */
+static inline vf normal_cdf_lanes(vf x) {
+    const vf z = x * -0.70710678118f;
+    const vf a = (vf)((vi)z & 0x7FFFFFFF);
+    const vf t = 1.0f / vf_fma(a, splat(0.5f), splat(1.0f));
+    vf p = splat(0.17087277f);
+    p = vf_fma(p, t, splat(-0.82215223f));
+    p = vf_fma(p, t, splat(1.48851587f));
+    p = vf_fma(p, t, splat(-1.13520398f));
+    p = vf_fma(p, t, splat(0.27886807f));
+    p = vf_fma(p, t, splat(-0.18628806f));
+    p = vf_fma(p, t, splat(0.09678418f));
+    p = vf_fma(p, t, splat(0.37409196f));
+    p = vf_fma(p, t, splat(1.00002368f));
+    p = vf_fma(p, t, splat(-1.26551223f));
+    const vf tail = 0.5f * t * exp_lanes(vf_fma(-a, a, p));
+    return choose(z < (vf){0}, 1.0f - tail, tail);
+}
+
+static inline vf gelu_lanes(vf x) {
+    return x * normal_cdf_lanes(x);
+}
+
+static inline vf gelu_slope_lanes(vf x) {
+    const vf density = 0.398942280f * exp_lanes(-0.5f * x * x);
+    return vf_fma(x, density, normal_cdf_lanes(x));
+}
+
+static float dot(const float *a, const float *b, size_t n) {
+    vf sum[UNROLL] = {{0}};
+    size_t i = 0;
+    for (; i + UNROLL * LANES <= n; i += UNROLL * LANES)
+        for (size_t u = 0; u < UNROLL; u++)
+            sum[u] = vf_fma(load(a + i + u * LANES), load(b + i + u * LANES), sum[u]);
+    for (; i + LANES <= n; i += LANES) sum[0] = vf_fma(load(a + i), load(b + i), sum[0]);
+    if (i < n) sum[1] = vf_fma(load_part(a + i, n - i), load_part(b + i, n - i), sum[1]);
+    return sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
+static void axpy(float s, const float *x, float *y, size_t n) {
+    const vf factor = splat(s);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) store(y + i, vf_fma(factor, load(x + i), load(y + i)));
+    if (i < n)
+        store_part(y + i, vf_fma(factor, load_part(x + i, n - i), load_part(y + i, n - i)), n - i);
+}
+
+static void scale_add(float s, const float *x, float c, float *y, size_t n) {
+    if (c == 0) {
+        MAP(x, y, n, s *);
+        return;
+    }
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) store(y + i, vf_fma(splat(s), load(x + i), c * load(y + i)));
+    if (i < n)
+        store_part(y + i, vf_fma(splat(s), load_part(x + i, n - i), c * load_part(y + i, n - i)), n - i);
+}
+
+static void add(const float *a, const float *b, float *y, size_t n) {
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) store(y + i, load(a + i) + load(b + i));
+    if (i < n) store_part(y + i, load_part(a + i, n - i) + load_part(b + i, n - i), n - i);
+}
+
+static void exp_(const float *x, float *y, size_t n) {
+    MAP(x, y, n, exp_lanes);
+}
+
+static void sigmoid(const float *x, float *y, size_t n) {
+    MAP(x, y, n, sigmoid_lanes);
+}
+
+static void tanh_(const float *x, float *y, size_t n) {
+    MAP(x, y, n, tanh_lanes);
+}
+
+static void gelu(const float *x, float *y, size_t n) {
+    MAP(x, y, n, gelu_lanes);
+}
+
+static void gelu_backward(const float *x, const float *dy, float *dx, size_t n, bool accumulate) {
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t k = n - i < LANES ? n - i : LANES;
+        vf d = load_part(dy + i, k) * gelu_slope_lanes(load_part(x + i, k));
+        if (accumulate) d += load_part(dx + i, k);
+        store_part(dx + i, d, k);
+    }
+}
+
+static float max_of(const float *x, size_t n) {
+    float m = x[0];
+    size_t i = 0;
+    if (n >= LANES) {
+        vf v = load(x);
+        for (i = LANES; i + LANES <= n; i += LANES) {
+            const vf a = load(x + i);
+            v = choose(a > v, a, v);
+        }
+        float lane[LANES];
+        memcpy(lane, &v, sizeof v);
+        for (int j = 0; j < LANES; j++)
+            if (lane[j] > m) m = lane[j];
+    }
+    for (; i < n; i++)
+        if (x[i] > m) m = x[i];
+    return m;
+}
+
+static float softmax_terms(float *x, size_t n, float *max) {
+    const float m = max_of(x, n);
+    vf sum[2] = {{0}};
+    size_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES)
+        for (size_t u = 0; u < 2; u++) {
+            const vf e = exp_lanes(load(x + i + u * LANES) - m);
+            store(x + i + u * LANES, e);
+            sum[u] += e;
+        }
+    float rest = 0;
+    for (; i < n; i += LANES) {
+        const size_t k = n - i < LANES ? n - i : LANES;
+        store_part(x + i, exp_lanes(load_part(x + i, k) - m), k);
+        for (size_t j = 0; j < k; j++) rest += x[i + j];
+    }
+    *max = m;
+    return sum_lanes(sum[0] + sum[1]) + rest;
+}
+
+static void scale(float s, float *x, size_t n) {
+    MAP(x, x, n, s *);
+}
+
+static float sum_of(const float *x, size_t n) {
+    vf sum[2] = {{0}};
+    size_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        sum[0] += load(x + i);
+        sum[1] += load(x + i + LANES);
+    }
+    float rest = 0;
+    for (; i < n; i++) rest += x[i];
+    return sum_lanes(sum[0] + sum[1]) + rest;
+}
+
+static void layernorm(const float *x, const float *w, const float *b, float eps, size_t n, float *y,
+                      float *mean, float *rstd) {
+    const float centre = sum_of(x, n) / (float)n;
+    vf square = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const vf c = load(x + i) - centre;
+        square = vf_fma(c, c, square);
+    }
+    float rest = 0;
+    for (size_t j = i; j < n; j++) rest += (x[j] - centre) * (x[j] - centre);
+    const float r = 1 / sqrtf((sum_lanes(square) + rest) / (float)n + eps);
+    for (i = 0; i + LANES <= n; i += LANES)
+        store(y + i, vf_fma((load(x + i) - centre) * r, load(w + i), load(b + i)));
+    for (; i < n; i++) y[i] = (x[i] - centre) * r * w[i] + b[i];
+    *mean = centre;
+    *rstd = r;
+}
+
+static void layernorm_backward(const float *x, const float *w, const float *dy, float mean, float rstd,
+                               size_t n, float *dx, bool accumulate, float *dw, float *db) {
+    vf sum = {0}, sum_hat = {0};
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t k = n - i < LANES ? n - i : LANES;
+        const vf d = load_part(dy + i, k), g = d * load_part(w + i, k);
+        const vf hat = (load_part(x + i, k) - mean) * rstd;
+        sum += g;
+        sum_hat = vf_fma(g, hat, sum_hat);
+        store_part(dw + i, vf_fma(d, hat, load_part(dw + i, k)), k);
+        store_part(db + i, d + load_part(db + i, k), k);
+    }
+    const float a = sum_lanes(sum) / (float)n, c = sum_lanes(sum_hat) / (float)n;
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t k = n - i < LANES ? n - i : LANES;
+        const vf g = load_part(dy + i, k) * load_part(w + i, k);
+        const vf hat = (load_part(x + i, k) - mean) * rstd;
+        vf d = rstd * (g - a - hat * c);
+        if (accumulate) d += load_part(dx + i, k);
+        store_part(dx + i, d, k);
+    }
+}
+
+/* Philox4x32-10 (Salmon et al., 2011) on LANES counters at once; tested against Random123's. */
+static inline void philox_lanes(const struct dropout *d, uint32_t b, vu out[4]) {
+    vu lane;
+    for (uint32_t i = 0; i < LANES; i++) lane[i] = i;
+    vu c0 = (vu){0} + (uint32_t)d->a, c1 = (vu){0} + (uint32_t)(d->a >> 32), c2 = lane + b;
+    vu c3 = (vu){0} + d->purpose;
+    uint32_t k0 = (uint32_t)d->seed, k1 = (uint32_t)(d->seed >> 32);
+    for (int round = 0; round < 10; round++) {
+        vu low0, high0, low1, high1;
+        vu_multiply(c0, 0xD2511F53u, &low0, &high0);
+        vu_multiply(c2, 0xCD9E8D57u, &low1, &high1);
+        c0 = high1 ^ c1 ^ k0;
+        c1 = low1;
+        c2 = high0 ^ c3 ^ k1;
+        c3 = low0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    out[0] = c0;
+    out[1] = c1;
+    out[2] = c2;
+    out[3] = c3;
+}
+
+static void dropout_bits(const struct dropout *d, uint64_t first, size_t n, uint64_t *bits) {
+    const size_t n_bytes = (n + 63) / 64 * 8; /* a byte is one counter's eight numbers */
+    unsigned char *out = (unsigned char *)bits;
+    for (size_t at = 0; at < n_bytes; at += LANES) {
+        vu r[4], byte = {0};
+        philox_lanes(d, (uint32_t)(first / 8 + at), r);
+        for (unsigned k = 0; k < 4; k++) {
+            const vi low = (vi)(r[k] & 0xFFFF) >= (vi)((vu){0} + d->threshold);
+            const vi high = (vi)(r[k] >> 16) >= (vi)((vu){0} + d->threshold);
+            byte |= ((vu)low & (1u << (2 * k))) | ((vu)high & (2u << (2 * k)));
+        }
+        const vb narrow = __builtin_convertvector(byte, vb);
+        memcpy(out + at, &narrow, n_bytes - at < LANES ? n_bytes - at : LANES);
+    }
+}
+
+/* All ones in the lanes of elements i, i + 1, … that are kept; i a multiple of LANES. */
+static inline vi kept_lanes(const uint64_t *bits, size_t i) {
+    vu select_bit;
+    for (unsigned j = 0; j < LANES; j++) select_bit[j] = 1u << j;
+    const uint32_t word = (uint32_t)(bits[i / 64] >> (i % 64));
+    return (vi)((((vu){0} + word) & select_bit) != 0);
+}
+
+static void dropout(const uint64_t *bits, float s, const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t k = n - i < LANES ? n - i : LANES;
+        store_part(y + i, (vf)((vi)(s * load_part(x + i, k)) & kept_lanes(bits, i)), k);
+    }
+}
+
+static void dropout_add(const uint64_t *bits, float s, const float *x, const float *a, float *y, size_t n) {
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t k = n - i < LANES ? n - i : LANES;
+        const vf kept = (vf)((vi)(s * load_part(x + i, k)) & kept_lanes(bits, i));
+        store_part(y + i, load_part(a + i, k) + kept, k);
+    }
+}
+
+static void dropout_relu(uint64_t *bits, float s, const float *x, float *y, size_t n) {
+    vu select_bit;
+    for (unsigned j = 0; j < LANES; j++) select_bit[j] = 1u << j;
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t k = n - i < LANES ? n - i : LANES;
+        const vf v = load_part(x + i, k);
+        const vi open = kept_lanes(bits, i) & (v > (vf){0});
+        store_part(y + i, (vf)((vi)(s * v) & open), k);
+        const vu chosen = (vu)open & select_bit;
+        uint32_t word = 0;
+        for (unsigned j = 0; j < LANES; j++) word |= chosen[j];
+        const uint64_t all = (((uint64_t)1 << LANES) - 1) << (i % 64);
+        bits[i / 64] = (bits[i / 64] & ~all) | (uint64_t)word << (i % 64);
+    }
+}
+
+static void adam(const struct adam_step *s, const float *g, float *p, float *m, float *v, size_t n) {
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t k = n - i < LANES ? n - i : LANES;
+        const vf slope = load_part(g + i, k);
+        const vf first = vf_fma(splat(s->gain1), slope, s->beta1 * load_part(m + i, k));
+        const vf second = vf_fma(s->gain2 * slope, slope, s->beta2 * load_part(v + i, k));
+        store_part(m + i, first, k);
+        store_part(v + i, second, k);
+        const vf step = s->rate * first / (vf_sqrt(second) / s->root_bias + s->epsilon);
+        store_part(p + i, load_part(p + i, k) - step, k);
+    }
+}
+
+static size_t count_at_least(const float *x, size_t n, float threshold, size_t *ties, size_t *nans) {
+    vi at_least = {0}, equal = {0}, nan = {0}; /* comparisons are -1: below 2^31 elements a call */
+    size_t i = 0, count = 0, tied = 0, bad = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const vf v = load(x + i);
+        at_least -= v >= splat(threshold);
+        equal -= v == splat(threshold);
+        nan -= v != v;
+    }
+    for (int j = 0; j < LANES; j++) {
+        count += (size_t)at_least[j];
+        tied += (size_t)equal[j];
+        bad += (size_t)nan[j];
+    }
+    for (; i < n; i++) {
+        count += x[i] >= threshold;
+        tied += x[i] == threshold;
+        bad += isnan(x[i]) != 0;
+    }
+    *ties = tied;
+    *nans = bad;
+    return count;
+}
+
+extern const struct kernels KERNELS_TABLE;
+const struct kernels KERNELS_TABLE = {
+    .name = KERNELS_NAME,
+    .dot = dot,
+    .axpy = axpy,
+    .scale_add = scale_add,
+    .add = add,
+    .exp = exp_,
+    .sigmoid = sigmoid,
+    .tanh = tanh_,
+    .gelu = gelu,
+    .gelu_backward = gelu_backward,
+    .softmax_terms = softmax_terms,
+    .scale = scale,
+    .layernorm = layernorm,
+    .layernorm_backward = layernorm_backward,
+    .dropout_bits = dropout_bits,
+    .dropout = dropout,
+    .dropout_add = dropout_add,
+    .dropout_relu = dropout_relu,
+    .adam = adam,
+    .count_at_least = count_at_least,
+};

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every table that this machine runs against scalar.c, on odd lengths, unaligned starts and extremes. */
+#include "kernels/kernels.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "base/size.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MAX = 1100 };
+static const char *const names[] = {"scalar", "avx2", "avx512", "neon"};
+static const size_t lengths[] = {0, 1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 128, 200, 1000};
+
+static void fill(float *x, size_t n, uint64_t stream, double spread) {
+    struct rng r = rng_start(1, RNG_TEST, stream);
+    for (size_t i = 0; i < n; i++) x[i] = (float)(spread * rng_normal(&r));
+}
+
+static void expect_close(const char *kernel, const char *table, const float *want, const float *got, size_t n,
+                         double relative, double absolute) {
+    for (size_t i = 0; i < n; i++) {
+        const double error = fabs((double)want[i] - (double)got[i]);
+        if (!(error <= absolute + relative * fabs((double)want[i])))
+            fail_msg("%s, %s, length %zu: [%zu] expected %.9g, found %.9g", kernel, table, n, i,
+                     (double)want[i], (double)got[i]);
+    }
+}
+
+typedef void unary(const float *, float *, size_t);
+
+static void check_unary(const char *name, const struct kernels *k, unary *want_f, unary *got_f,
+                        double spread, double relative, double absolute) {
+    float x[MAX + 1], want[MAX + 1], got[MAX + 1];
+    for (size_t l = 0; l < COUNT(lengths); l++) {
+        const size_t n = lengths[l];
+        fill(x, n + 1, l, spread);
+        memset(got, 0x55, sizeof got);
+        want_f(x + 1, want + 1, n);
+        got_f(x + 1, got + 1, n);
+        expect_close(name, k->name, want + 1, got + 1, n, relative, absolute);
+        uint32_t after;
+        memcpy(&after, got + 1 + n, sizeof after);
+        assert_int_equal(after, 0x55555555); /* nothing written past the end */
+    }
+}
+
+static void check_functions(const struct kernels *k) {
+    const struct kernels *s = &kernels_scalar;
+    check_unary("exp", k, s->exp, k->exp, 20, 3e-7, 0);
+    check_unary("sigmoid", k, s->sigmoid, k->sigmoid, 10, 4e-7, 1e-37);
+    check_unary("tanh", k, s->tanh, k->tanh, 2, 1e-6, 0);
+    check_unary("gelu", k, s->gelu, k->gelu, 3, 2e-6, 2e-7);
+}
+
+static void check_gelu_backward(const struct kernels *k) {
+    float x[MAX], dy[MAX], want[MAX], got[MAX];
+    for (size_t l = 0; l < COUNT(lengths); l++)
+        for (int accumulate = 0; accumulate < 2; accumulate++) {
+            const size_t n = lengths[l];
+            fill(x, n, 1, 3);
+            fill(dy, n, 2, 1);
+            fill(want, n, 3, 1);
+            memcpy(got, want, sizeof got);
+            kernels_scalar.gelu_backward(x, dy, want, n, accumulate);
+            k->gelu_backward(x, dy, got, n, accumulate);
+            expect_close("gelu_backward", k->name, want, got, n, 2e-6, 1e-6);
+        }
+}
+
+static void check_sums(const struct kernels *k) {
+    float a[MAX], b[MAX], want[MAX], got[MAX];
+    for (size_t l = 0; l < COUNT(lengths); l++) {
+        const size_t n = lengths[l];
+        fill(a, n, 1, 1);
+        fill(b, n, 2, 1);
+        const float w = kernels_scalar.dot(a, b, n), g = k->dot(a, b, n);
+        expect_close("dot", k->name, &w, &g, 1, 0, 1e-7 * (double)(n + 1));
+        memcpy(want, b, sizeof b);
+        memcpy(got, b, sizeof b);
+        kernels_scalar.axpy(0.3f, a, want, n);
+        k->axpy(0.3f, a, got, n);
+        expect_close("axpy", k->name, want, got, n, 2e-7, 2e-7);
+        for (int c = 0; c < 2; c++) {
+            kernels_scalar.scale_add(0.7f, a, (float)c * 0.5f, want, n);
+            k->scale_add(0.7f, a, (float)c * 0.5f, got, n);
+            expect_close("scale_add", k->name, want, got, n, 2e-7, 4e-7);
+        }
+        if (n == 0) continue;
+        float want_max, got_max;
+        memcpy(want, a, sizeof a);
+        memcpy(got, a, sizeof a);
+        const float want_sum = kernels_scalar.softmax_terms(want, n, &want_max);
+        const float got_sum = k->softmax_terms(got, n, &got_max);
+        assert_true(want_max == got_max);
+        expect_close("softmax_terms", k->name, want, got, n, 4e-7, 0);
+        expect_close("softmax_terms sum", k->name, &want_sum, &got_sum, 1, 2e-6, 0);
+    }
+}
+
+static void check_layernorm(const struct kernels *k) {
+    float x[MAX], w[MAX], b[MAX], dy[MAX], want[3][MAX], got[3][MAX], want_stat[2], got_stat[2];
+    for (size_t l = 1; l < COUNT(lengths); l++) {
+        const size_t n = lengths[l];
+        fill(x, n, 1, 2);
+        fill(w, n, 2, 1);
+        fill(b, n, 3, 1);
+        fill(dy, n, 4, 1);
+        kernels_scalar.layernorm(x, w, b, 1e-5f, n, want[0], &want_stat[0], &want_stat[1]);
+        k->layernorm(x, w, b, 1e-5f, n, got[0], &got_stat[0], &got_stat[1]);
+        if (n == 1) continue; /* variance 0: 1 / sqrt(eps) magnifies rounding */
+        expect_close("layernorm", k->name, want[0], got[0], n, 2e-6, 4e-6);
+        expect_close("layernorm statistics", k->name, want_stat, got_stat, 2, 2e-6, 4e-7);
+        for (int accumulate = 0; accumulate < 2; accumulate++) {
+            for (int i = 0; i < 3; i++) {
+                fill(want[i], n, 5 + (uint64_t)i, 1);
+                memcpy(got[i], want[i], sizeof got[i]);
+            }
+            kernels_scalar.layernorm_backward(x, w, dy, want_stat[0], want_stat[1], n, want[0], accumulate,
+                                              want[1], want[2]);
+            k->layernorm_backward(x, w, dy, want_stat[0], want_stat[1], n, got[0], accumulate, got[1],
+                                  got[2]);
+            for (int i = 0; i < 3; i++)
+                expect_close("layernorm_backward", k->name, want[i], got[i], n, 4e-6, 4e-6);
+        }
+    }
+}
+
+static void check_dropout(const struct kernels *k) {
+    float x[MAX], a[MAX], want[MAX], got[MAX];
+    uint64_t want_bits[MAX / 64 + 1], got_bits[MAX / 64 + 1];
+    const struct dropout d = {.seed = 0x123456789abcdef, .a = 77, .purpose = RNG_DROPOUT,
+                              .threshold = 0x6000, .scale = 1.6f};
+    for (size_t l = 1; l < COUNT(lengths); l++) {
+        const size_t n = lengths[l], words = (n + 63) / 64;
+        fill(x, n, 1, 1);
+        fill(a, n, 2, 1);
+        kernels_scalar.dropout_bits(&d, 640, n, want_bits);
+        k->dropout_bits(&d, 640, n, got_bits);
+        assert_memory_equal(want_bits, got_bits, words * 8);
+        kernels_scalar.dropout(want_bits, d.scale, x, want, n);
+        k->dropout(got_bits, d.scale, x, got, n);
+        assert_memory_equal(want, got, n * sizeof *want);
+        kernels_scalar.dropout_add(want_bits, d.scale, x, a, want, n);
+        k->dropout_add(got_bits, d.scale, x, a, got, n);
+        assert_memory_equal(want, got, n * sizeof *want);
+        kernels_scalar.dropout_relu(want_bits, d.scale, x, want, n);
+        k->dropout_relu(got_bits, d.scale, x, got, n);
+        assert_memory_equal(want, got, n * sizeof *want);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(want_bits[i / 64] >> (i % 64) & 1, got_bits[i / 64] >> (i % 64) & 1);
+    }
+}
+
+static void check_adam(const struct kernels *k) {
+    float g[MAX], want[3][MAX], got[3][MAX];
+    const struct adam_step s = {.beta1 = 0.9f, .beta2 = 0.999f, .gain1 = 0.1f, .gain2 = 0.001f,
+                                .rate = 0.01f, .root_bias = 0.0316f, .epsilon = 1e-8f};
+    for (size_t l = 0; l < COUNT(lengths); l++) {
+        const size_t n = lengths[l];
+        fill(g, n, 1, 1);
+        for (int i = 0; i < 3; i++) {
+            fill(want[i], n, 5 + (uint64_t)i, 1);
+            for (size_t j = 0; j < n; j++) want[i][j] = fabsf(want[i][j]);
+            memcpy(got[i], want[i], sizeof got[i]);
+        }
+        kernels_scalar.adam(&s, g, want[0], want[1], want[2], n);
+        k->adam(&s, g, got[0], got[1], got[2], n);
+        for (int i = 0; i < 3; i++) expect_close("adam", k->name, want[i], got[i], n, 1e-6, 1e-6);
+    }
+}
+
+static void check_count(const struct kernels *k) {
+    float x[MAX];
+    for (size_t l = 0; l < COUNT(lengths); l++) {
+        const size_t n = lengths[l];
+        fill(x, n, l, 1);
+        for (size_t i = 0; i < n; i += 3) x[i] = 0.25f;
+        if (n > 5) x[5] = NAN;
+        size_t want_ties, want_nans, got_ties, got_nans;
+        const size_t want = kernels_scalar.count_at_least(x, n, 0.25f, &want_ties, &want_nans);
+        assert_int_equal(want, k->count_at_least(x, n, 0.25f, &got_ties, &got_nans));
+        assert_int_equal(want_ties, got_ties);
+        assert_int_equal(want_nans, got_nans);
+    }
+}
+
+static void check_extremes(const struct kernels *k) {
+    const float x[] = {-INFINITY, -1000, -88, -87.5f, 0, -0.0f, 1e-30f, -1e-40f, 87, 88};
+    float y[COUNT(x)];
+    k->exp(x, y, COUNT(x));
+    assert_true(y[0] == 0 && y[1] == 0 && y[4] == 1 && isfinite(y[9]) && y[9] > 1e38f);
+    const float wide[] = {-INFINITY, -1e4f, 1e4f, INFINITY};
+    k->sigmoid(wide, y, 4);
+    assert_true(y[0] <= 1e-37f && y[1] <= 1e-37f && y[2] == 1 && y[3] == 1);
+    k->tanh(wide, y, 4);
+    assert_true(y[0] == -1 && y[1] == -1 && y[2] == 1 && y[3] == 1);
+}
+
+static void all_tables(void **state) {
+    (void)state;
+    size_t ran = 0;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const struct kernels *k = kernels_select(names[i]);
+        if (!k) continue;
+        check_functions(k);
+        check_gelu_backward(k);
+        check_sums(k);
+        check_layernorm(k);
+        check_dropout(k);
+        check_adam(k);
+        check_count(k);
+        check_extremes(k);
+        print_message("%s agrees with the definition\n", k->name);
+        ran++;
+    }
+    assert_true(ran >= 1);
+    assert_null(kernels_select("no such set"));
+    assert_non_null(kernels_select(NULL));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_tables)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
