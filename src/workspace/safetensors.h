@@ -21,7 +21,7 @@ struct safetensors {
     size_t n;
     struct safetensor *tensors; /* in file order */
     size_t n_metadata;
-    char **metadata_keys, **metadata_values; /* "__metadata__" */
+    const char **metadata_keys, **metadata_values; /* "__metadata__" */
     void *private_;
 };
 
