@@ -7,8 +7,9 @@
  *     │ 6 bytes  │ 2 bytes   │ u16 (v1) or u32 (v2,3)│ to file's end│
  *     └──────────┴───────────┴───────────────────────┴──────────────┘
  *
- * The header is a Python dictionary with exactly the keys descr, fortran_order and shape. It is parsed, never
- * evaluated: whatever is not such a dictionary is refused with the offset of the first wrong byte. */
+ * The header is a Python dictionary with exactly the keys descr, fortran_order and shape. It is
+ * parsed, never evaluated: whatever is not such a dictionary is refused with the offset of the
+ * first wrong byte. */
 #include "workspace/npy.h"
 
 #include "base/alloc.h"
@@ -21,7 +22,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are written as they lie in memory");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "values are written as they lie in memory");
 
 enum { MAGIC_BYTES = 6, MAX_HEADER = 1 << 20 };
 static const unsigned char magic[MAGIC_BYTES] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
@@ -46,11 +48,13 @@ struct cursor {
 
 static genair_code wrong(const struct cursor *c, const char *expected) {
     return fail_offset(c->st, GENAIR_FORMAT, c->path, c->p - c->start,
-                       "the .npy header is not the dictionary that NumPy writes: expected %s", expected);
+                       "the .npy header is not the dictionary that NumPy writes: expected %s",
+                       expected);
 }
 
 static void skip_space(struct cursor *c) {
-    while (c->p < c->end && (*c->p == ' ' || *c->p == '\n' || *c->p == '\t' || *c->p == '\r')) c->p++;
+    while (c->p < c->end && (*c->p == ' ' || *c->p == '\n' || *c->p == '\t' || *c->p == '\r'))
+        c->p++;
 }
 
 static bool take(struct cursor *c, char wanted) {
@@ -66,7 +70,8 @@ static genair_code take_string(struct cursor *c, struct text *out) {
     if (c->p == c->end || (*c->p != '\'' && *c->p != '"')) return wrong(c, "a quoted word");
     const unsigned char quote = *c->p++;
     const unsigned char *begin = c->p;
-    while (c->p < c->end && *c->p != quote && *c->p != '\\' && *c->p != '\n') c->p++;
+    while (c->p < c->end && *c->p != quote && *c->p != '\\' && *c->p != '\n')
+        c->p++;
     if (c->p == c->end || *c->p != quote) return wrong(c, "a closing quote");
     *out = (struct text){(const char *)begin, (size_t)(c->p - begin)};
     c->p++;
@@ -76,7 +81,8 @@ static genair_code take_string(struct cursor *c, struct text *out) {
 static genair_code take_word(struct cursor *c, struct text *out) {
     skip_space(c);
     const unsigned char *begin = c->p;
-    while (c->p < c->end && ((*c->p >= 'a' && *c->p <= 'z') || (*c->p >= 'A' && *c->p <= 'Z'))) c->p++;
+    while (c->p < c->end && ((*c->p >= 'a' && *c->p <= 'z') || (*c->p >= 'A' && *c->p <= 'Z')))
+        c->p++;
     *out = (struct text){(const char *)begin, (size_t)(c->p - begin)};
     return GENAIR_OK;
 }
@@ -112,6 +118,7 @@ static genair_code take_shape(struct cursor *c, struct npy *a) {
 }
 
 static genair_code take_type(struct cursor *c, struct npy *a) {
+    skip_space(c);
     const unsigned char *at = c->p;
     struct text t;
     const genair_code code = take_string(c, &t);
@@ -123,10 +130,11 @@ static genair_code take_type(struct cursor *c, struct npy *a) {
         a->big_endian = t.p[0] == '>';
         return GENAIR_OK;
     }
-    return fail_offset(c->st, GENAIR_FORMAT, c->path, at - c->start,
-                       "values of type '%.*s', expected f2, f4, f8, i4, i8 or u1; save the array as "
-                       "float32: numpy.save(path, array.astype('float32'))",
-                       (int)min_size(t.n, 40), t.p);
+    return fail_offset(
+        c->st, GENAIR_FORMAT, c->path, at - c->start,
+        "values of type '%.*s', expected f2, f4, f8, i4, i8 or u1; save the array as "
+        "float32: numpy.save(path, array.astype('float32'))",
+        (int)min_size(t.n, 40), t.p);
 }
 
 static genair_code take_order(struct cursor *c, struct npy *a) {
@@ -180,10 +188,11 @@ static genair_code check_size(struct npy *a, size_t at, size_t size, genair_stat
             return fail_offset(st, GENAIR_FORMAT, a->path, MAGIC_BYTES,
                                "the shape's product does not fit in 64 bits");
     if (!mul_size(n, types[a->type].bytes, &bytes) || bytes != size - at)
-        return fail_offset(st, GENAIR_FORMAT, a->path, (int64_t)at,
-                           "%zu bytes of values, but the header's shape needs %zu values of %zu bytes; "
-                           "the file is cut or damaged: write it again",
-                           size - at, n, types[a->type].bytes);
+        return fail_offset(
+            st, GENAIR_FORMAT, a->path, (int64_t)at,
+            "%zu bytes of values, but the header's shape needs %zu values of %zu bytes; "
+            "the file is cut or damaged: write it again",
+            size - at, n, types[a->type].bytes);
     a->n_values = n;
     return GENAIR_OK;
 }
@@ -193,7 +202,8 @@ static genair_code parse(struct npy *a, const struct mapping *m, genair_status *
         return fail_offset(st, GENAIR_FORMAT, a->path, 0,
                            "not a NumPy .npy file: it does not begin with \\x93NUMPY");
     const size_t at = MAGIC_BYTES + 2;
-    if (m->size < at + 4) return fail_offset(st, GENAIR_FORMAT, a->path, (int64_t)m->size, "the .npy header is cut");
+    if (m->size < at + 4)
+        return fail_offset(st, GENAIR_FORMAT, a->path, (int64_t)m->size, "the .npy header is cut");
     const unsigned version = m->data[MAGIC_BYTES];
     if (version < 1 || version > 3)
         return fail_offset(st, GENAIR_FORMAT, a->path, MAGIC_BYTES,
@@ -203,9 +213,10 @@ static genair_code parse(struct npy *a, const struct mapping *m, genair_status *
     if (version > 1) length |= (size_t)p[2] << 16 | (size_t)p[3] << 24;
     const size_t begin = at + (version > 1 ? 4 : 2);
     if (length > MAX_HEADER || length > m->size - begin)
-        return fail_offset(st, GENAIR_FORMAT, a->path, (int64_t)at,
-                           "a .npy header of %zu bytes, but the file has %zu left; it is cut or damaged", length,
-                           m->size - begin);
+        return fail_offset(
+            st, GENAIR_FORMAT, a->path, (int64_t)at,
+            "a .npy header of %zu bytes, but the file has %zu left; it is cut or damaged", length,
+            m->size - begin);
     struct cursor c = {a->path, m->data, m->data + begin, m->data + begin + length, st};
     const genair_code code = parse_dictionary(&c, a);
     if (code != GENAIR_OK) return code;
@@ -253,7 +264,8 @@ const char *npy_type_name(enum npy_type type) {
 
 static uint64_t load_bits(const unsigned char *p, size_t bytes, bool big_endian) {
     uint64_t bits = 0;
-    for (size_t i = 0; i < bytes; i++) bits |= (uint64_t)p[big_endian ? bytes - 1 - i : i] << 8 * i;
+    for (size_t i = 0; i < bytes; i++)
+        bits |= (uint64_t)p[big_endian ? bytes - 1 - i : i] << 8 * i;
     return bits;
 }
 
@@ -297,7 +309,8 @@ static double value_f64(const struct npy *a, size_t place) {
 /* Place in the file of the i-th value in C order. */
 static size_t place_of(const struct npy *a, size_t i) {
     if (!a->fortran_order) return i;
-    /* The last C index varies fastest; in the file its stride is the product of the dimensions before it. */
+    /* The last C index varies fastest; in the file its stride is the product of the dimensions
+     * before it. */
     size_t stride = a->n_values, place = 0;
     for (size_t k = a->n_dims; k-- > 0;) {
         stride /= a->shape[k];
@@ -324,7 +337,8 @@ void npy_row_f64(const struct npy *a, size_t r, double *out) {
     assert(a->n_dims == 2 && r < a->shape[0]);
     const size_t cols = a->shape[1];
     const size_t step = a->fortran_order ? a->shape[0] : 1, begin = a->fortran_order ? r : r * cols;
-    for (size_t c = 0; c < cols; c++) out[c] = value_f64(a, begin + c * step);
+    for (size_t c = 0; c < cols; c++)
+        out[c] = value_f64(a, begin + c * step);
 }
 
 void npy_row_f32(const struct npy *a, size_t r, float *out) {
@@ -335,12 +349,14 @@ void npy_row_f32(const struct npy *a, size_t r, float *out) {
         return;
     }
     const size_t step = a->fortran_order ? a->shape[0] : 1, begin = a->fortran_order ? r : r * cols;
-    for (size_t c = 0; c < cols; c++) out[c] = (float)value_f64(a, begin + c * step);
+    for (size_t c = 0; c < cols; c++)
+        out[c] = (float)value_f64(a, begin + c * step);
 }
 
 genair_code npy_check_finite(const struct npy *a, genair_status *st) {
     assert(a->n_dims == 2);
-    if (a->n_values == 0) return GENAIR_OK; /* a row count of 2^62 with 0 columns is a valid header */
+    if (a->n_values == 0)
+        return GENAIR_OK; /* a row count of 2^62 with 0 columns is a valid header */
     float *row = mem_array(a->shape[1], sizeof *row);
     if (!row) return fail_memory(st);
     genair_code code = GENAIR_OK;
@@ -348,10 +364,11 @@ genair_code npy_check_finite(const struct npy *a, genair_status *st) {
         npy_row_f32(a, r, row);
         for (size_t c = 0; c < a->shape[1] && code == GENAIR_OK; c++)
             if (!isfinite(row[c]))
-                code = fail_line(st, GENAIR_FORMAT, a->path, 0,
-                                 "row %zu, column %zu (from 0) is %s as float32; every value must be a finite "
-                                 "number: make that row again",
-                                 r, c, isnan(row[c]) ? "NaN" : "infinite");
+                code = fail_line(
+                    st, GENAIR_FORMAT, a->path, 0,
+                    "row %zu, column %zu (from 0) is %s as float32; every value must be a finite "
+                    "number: make that row again",
+                    r, c, isnan(row[c]) ? "NaN" : "infinite");
     }
     mem_free(row);
     return code;
@@ -367,15 +384,17 @@ genair_code npy_put_header(struct writer *w, size_t rows, size_t cols, genair_st
     memcpy(header + MAGIC_BYTES, "\x01\x00", 2);
     header[8] = TOTAL - 10;
     header[9] = 0;
-    const int n = snprintf(header + 10, TOTAL - 10, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }",
-                           rows, cols);
+    const int n =
+        snprintf(header + 10, TOTAL - 10,
+                 "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }", rows, cols);
     assert(n > 0 && n < TOTAL - 11);
     header[10 + n] = ' ';
     header[TOTAL - 1] = '\n';
     return writer_put(w, header, TOTAL, st);
 }
 
-genair_code npy_write_f32(const char *path, size_t rows, size_t cols, const float *data, genair_status *st) {
+genair_code npy_write_f32(const char *path, size_t rows, size_t cols, const float *data,
+                          genair_status *st) {
     size_t n, bytes;
     if (!mul_size(rows, cols, &n) || !mul_size(n, sizeof *data, &bytes)) return fail_memory(st);
     struct writer *w = NULL;

@@ -37,7 +37,8 @@ const char *npy_type_name(enum npy_type type); /* "f4" */
 /* Fails, naming the first row and column, unless every value of a two-dimensional array is a finite
  * float32. GENAIR_FORMAT. */
 CHECKED genair_code npy_check_finite(const struct npy *a, genair_status *st);
-/* The header of rows × cols float32 in C order, 128 bytes (format 1.0); the caller puts the rows after it. */
+/* The header of rows × cols float32 in C order, 128 bytes (format 1.0); the caller puts the rows
+ * after it. */
 struct writer;
 CHECKED genair_code npy_put_header(struct writer *w, size_t rows, size_t cols, genair_status *st);
 /* Writes rows × cols float32 in C order, atomically (format 1.0). */

@@ -7,8 +7,8 @@
  *     │ u64      │ n bytes       │ without gaps, to file's end │
  *     └──────────┴───────────────┴─────────────────────────────┘
  *
- * The header maps a name to {"dtype", "shape", "data_offsets": [begin, end)}, offsets counted from the first
- * value; "__metadata__" maps text to text. */
+ * The header maps a name to {"dtype", "shape", "data_offsets": [begin, end)}, offsets counted from
+ * the first value; "__metadata__" maps text to text. */
 #include "workspace/safetensors.h"
 
 #include "base/alloc.h"
@@ -23,7 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are written as they lie in memory");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "values are written as they lie in memory");
 
 enum { LENGTH_BYTES = 8, MAX_HEADER = 100 << 20, MAX_DIMS = 8, ALIGNMENT = 8 };
 static const char metadata_key[] = "__metadata__";
@@ -31,8 +32,9 @@ static const char metadata_key[] = "__metadata__";
 static const struct {
     const char *name;
     size_t bytes;
-} types[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"U16", 2}, {"I16", 2}, {"F16", 2},
-             {"BF16", 2}, {"U32", 4}, {"I32", 4}, {"F32", 4},     {"U64", 8},     {"I64", 8}, {"F64", 8}};
+} types[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1},
+             {"U16", 2},  {"I16", 2}, {"F16", 2}, {"BF16", 2},    {"U32", 4},
+             {"I32", 4},  {"F32", 4}, {"U64", 8}, {"I64", 8},     {"F64", 8}};
 
 struct opened {
     struct mapping mapping;
@@ -40,9 +42,10 @@ struct opened {
     char *path;
 };
 
-static genair_code tensor_wrong(const struct opened *o, const char *name, const char *what, genair_status *st) {
-    return fail_offset(st, GENAIR_FORMAT, o->path, LENGTH_BYTES, "tensor \"%.100s\": %s; the file is damaged: make it again",
-                       name, what);
+static genair_code tensor_wrong(const struct opened *o, const char *name, const char *what,
+                                genair_status *st) {
+    return fail_offset(st, GENAIR_FORMAT, o->path, LENGTH_BYTES,
+                       "tensor \"%.100s\": %s; the file is damaged: make it again", name, what);
 }
 
 static bool type_bytes(const char *name, size_t *out) {
@@ -62,30 +65,39 @@ static bool json_size(const json_t *v, size_t *out) {
 
 /* Fills *t from one entry; n_data is the number of bytes after the header. */
 static genair_code read_tensor(const struct opened *o, const char *name, const json_t *entry,
-                               const unsigned char *data, size_t n_data, struct safetensor *t, genair_status *st) {
-    const json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
+                               const unsigned char *data, size_t n_data, struct safetensor *t,
+                               genair_status *st) {
+    const json_t *shape = json_object_get(entry, "shape"),
+                 *offsets = json_object_get(entry, "data_offsets");
     size_t value_bytes, bytes, begin, end;
-    *t = (struct safetensor){.name = name, .type = json_string_value(json_object_get(entry, "dtype")), .n_values = 1};
+    *t = (struct safetensor){
+        .name = name, .type = json_string_value(json_object_get(entry, "dtype")), .n_values = 1};
     if (!t->type) return tensor_wrong(o, name, "it has no \"dtype\"", st);
-    if (!type_bytes(t->type, &value_bytes)) return tensor_wrong(o, name, "its \"dtype\" is none of the format's", st);
+    if (!type_bytes(t->type, &value_bytes))
+        return tensor_wrong(o, name, "its \"dtype\" is none of the format's", st);
     if (!json_is_array(shape) || json_array_size(shape) > MAX_DIMS)
         return tensor_wrong(o, name, "its \"shape\" is not a list of at most 8 sizes", st);
     t->n_dims = json_array_size(shape);
     for (size_t i = 0; i < t->n_dims; i++)
         if (!json_size(json_array_get(shape, i), &t->shape[i]) ||
             !mul_size(t->n_values, t->shape[i], &t->n_values))
-            return tensor_wrong(o, name, "its \"shape\" has an entry that is no size, or is too large", st);
-    if (!json_is_array(offsets) || json_array_size(offsets) != 2 || !json_size(json_array_get(offsets, 0), &begin) ||
+            return tensor_wrong(o, name,
+                                "its \"shape\" has an entry that is no size, or is too large", st);
+    if (!json_is_array(offsets) || json_array_size(offsets) != 2 ||
+        !json_size(json_array_get(offsets, 0), &begin) ||
         !json_size(json_array_get(offsets, 1), &end) || begin > end)
         return tensor_wrong(o, name, "its \"data_offsets\" are not a begin and an end", st);
-    if (end > n_data) return tensor_wrong(o, name, "its \"data_offsets\" reach past the end of the file", st);
+    if (end > n_data)
+        return tensor_wrong(o, name, "its \"data_offsets\" reach past the end of the file", st);
     if (!mul_size(t->n_values, value_bytes, &bytes) || bytes != end - begin)
-        return tensor_wrong(o, name, "its \"shape\" and \"data_offsets\" disagree on the number of bytes", st);
+        return tensor_wrong(
+            o, name, "its \"shape\" and \"data_offsets\" disagree on the number of bytes", st);
     t->data = data + begin;
     return GENAIR_OK;
 }
 
-static genair_code read_metadata(struct safetensors *f, const struct opened *o, json_t *entries, genair_status *st) {
+static genair_code read_metadata(struct safetensors *f, const struct opened *o, json_t *entries,
+                                 genair_status *st) {
     const char *key;
     json_t *value;
     const size_t n = json_object_size(entries);
@@ -95,7 +107,8 @@ static genair_code read_metadata(struct safetensors *f, const struct opened *o, 
     json_object_foreach(entries, key, value) {
         if (!json_is_string(value))
             return fail_offset(st, GENAIR_FORMAT, o->path, LENGTH_BYTES,
-                               "\"__metadata__\" holds something else than text under \"%.100s\"", key);
+                               "\"__metadata__\" holds something else than text under \"%.100s\"",
+                               key);
         f->metadata_keys[f->n_metadata] = key;
         f->metadata_values[f->n_metadata++] = json_string_value(value);
     }
@@ -114,16 +127,19 @@ static size_t tensor_bytes(const struct safetensor *t) {
     size_t bytes = 0;
     const bool known = type_bytes(t->type, &bytes);
     assert(known);
-    return known ? t->n_values * bytes : 0; /* cannot overflow: read_tensor compared it with the file */
+    return known ? t->n_values * bytes
+                 : 0; /* cannot overflow: read_tensor compared it with the file */
 }
 
 /* The tensors cover the bytes after the header exactly: no overlap, no gap, nothing behind. */
-static genair_code check_cover(const struct safetensors *f, const struct opened *o, const unsigned char *data,
-                               size_t n_data, genair_status *st) {
+static genair_code check_cover(const struct safetensors *f, const struct opened *o,
+                               const unsigned char *data, size_t n_data, genair_status *st) {
     const unsigned char *expected = data;
     for (size_t i = 0; i < f->n; i++) {
-        if (f->tensors[i].data < expected) return tensor_wrong(o, f->tensors[i].name, "it shares bytes with another", st);
-        if (f->tensors[i].data > expected) return tensor_wrong(o, f->tensors[i].name, "unused bytes stand before it", st);
+        if (f->tensors[i].data < expected)
+            return tensor_wrong(o, f->tensors[i].name, "it shares bytes with another", st);
+        if (f->tensors[i].data > expected)
+            return tensor_wrong(o, f->tensors[i].name, "unused bytes stand before it", st);
         expected += tensor_bytes(&f->tensors[i]);
     }
     if (expected != data + n_data)
@@ -136,20 +152,24 @@ static genair_code check_cover(const struct safetensors *f, const struct opened 
 static genair_code parse_header(struct opened *o, size_t *n_header, genair_status *st) {
     const struct mapping *m = &o->mapping;
     if (m->size < LENGTH_BYTES)
-        return fail_offset(st, GENAIR_FORMAT, o->path, (int64_t)m->size, "not a safetensors file: it has %zu bytes", m->size);
-    const uint64_t length = load_u64(m->data);
+        return fail_offset(st, GENAIR_FORMAT, o->path, (int64_t)m->size,
+                           "not a safetensors file: it has %zu bytes", m->size);
+    const uint64_t length = bytes_u64(m->data);
     if (length > m->size - LENGTH_BYTES || length > MAX_HEADER)
         return fail_offset(st, GENAIR_FORMAT, o->path, 0,
-                           "not a safetensors file, or cut: a header of %" PRIu64 " bytes, but %zu follow", length,
-                           m->size - LENGTH_BYTES);
+                           "not a safetensors file, or cut: a header of %" PRIu64
+                           " bytes, but %zu follow",
+                           length, m->size - LENGTH_BYTES);
     *n_header = (size_t)length;
     if (!length || m->data[LENGTH_BYTES] != '{')
-        return fail_offset(st, GENAIR_FORMAT, o->path, LENGTH_BYTES, "not a safetensors file: its header is no JSON object");
+        return fail_offset(st, GENAIR_FORMAT, o->path, LENGTH_BYTES,
+                           "not a safetensors file: its header is no JSON object");
     json_error_t error;
-    o->header = json_loadb((const char *)m->data + LENGTH_BYTES, *n_header, JSON_REJECT_DUPLICATES, &error);
+    o->header =
+        json_loadb((const char *)m->data + LENGTH_BYTES, *n_header, JSON_REJECT_DUPLICATES, &error);
     if (!o->header)
-        return fail_offset(st, GENAIR_FORMAT, o->path, LENGTH_BYTES + error.position, "the safetensors header is wrong: %s",
-                           error.text);
+        return fail_offset(st, GENAIR_FORMAT, o->path, LENGTH_BYTES + error.position,
+                           "the safetensors header is wrong: %s", error.text);
     return GENAIR_OK;
 }
 
@@ -225,8 +245,8 @@ static json_t *tensor_entry(const struct safetensor *t, size_t begin, size_t end
         json_decref(shape);
         return NULL;
     }
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)begin,
-                     (json_int_t)end);
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
+                     (json_int_t)begin, (json_int_t)end);
 }
 
 /* Number of bytes of F32 values; false when it does not fit. */
@@ -238,8 +258,9 @@ static bool float_bytes(const struct safetensor *t, size_t *out) {
     return true;
 }
 
-static genair_code build_header(size_t n, const struct safetensor *tensors, size_t n_metadata, const char *const *keys,
-                                const char *const *values, json_t *header, genair_status *st) {
+static genair_code build_header(size_t n, const struct safetensor *tensors, size_t n_metadata,
+                                const char *const *keys, const char *const *values, json_t *header,
+                                genair_status *st) {
     bool ok = true;
     if (n_metadata) {
         json_t *metadata = json_object();
@@ -261,19 +282,21 @@ static genair_code build_header(size_t n, const struct safetensor *tensors, size
 static genair_code put_header(struct writer *w, const char *text, genair_status *st) {
     const size_t n = strlen(text), padded = (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     unsigned char length[LENGTH_BYTES];
-    store_u64(length, padded);
+    bytes_put_u64(length, padded);
     genair_code code = writer_put(w, length, sizeof length, st);
     if (code == GENAIR_OK) code = writer_put(w, text, n, st);
     if (code == GENAIR_OK) code = writer_put(w, "        ", padded - n, st);
     return code;
 }
 
-genair_code safetensors_write(const char *path, size_t n, const struct safetensor *tensors, size_t n_metadata,
-                              const char *const *keys, const char *const *values, genair_status *st) {
+genair_code safetensors_write(const char *path, size_t n, const struct safetensor *tensors,
+                              size_t n_metadata, const char *const *keys, const char *const *values,
+                              genair_status *st) {
     struct writer *w = NULL;
     char *text = NULL;
     json_t *header = json_object();
-    genair_code code = header ? build_header(n, tensors, n_metadata, keys, values, header, st) : fail_memory(st);
+    genair_code code =
+        header ? build_header(n, tensors, n_metadata, keys, values, header, st) : fail_memory(st);
     if (code == GENAIR_OK && !(text = json_dumps(header, JSON_COMPACT))) code = fail_memory(st);
     if (code == GENAIR_OK) code = writer_open(path, &w, st);
     if (code == GENAIR_OK) code = put_header(w, text, st);

@@ -27,7 +27,8 @@ struct safetensors {
 
 CHECKED genair_code safetensors_open(const char *path, struct safetensors **out, genair_status *st);
 void safetensors_close(struct safetensors *f);
-const struct safetensor *safetensors_find(const struct safetensors *f, const char *name); /* or NULL */
+const struct safetensor *safetensors_find(const struct safetensors *f,
+                                          const char *name); /* or NULL */
 /* Atomic; tensors of F32 in the given order, names sorted by the caller or not. */
 CHECKED genair_code safetensors_write(const char *path, size_t n, const struct safetensor *tensors,
                                       size_t n_metadata, const char *const *keys,
