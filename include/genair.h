@@ -52,6 +52,7 @@ GENAIR_API void genair_status_text(const genair_status *st, char *out, size_t si
 typedef struct genair_context genair_context;
 
 typedef enum genair_log_level { GENAIR_LOG_PROGRESS, GENAIR_LOG_INFO, GENAIR_LOG_WARNING } genair_log_level;
+/* A progress line begins with the percentage done where that is known: " 45.2 % reading". */
 typedef void (*genair_log)(void *user, genair_log_level level, const char *line);
 
 /* threads: 0 for all processors. log may be NULL. */

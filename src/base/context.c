@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/blas.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@ struct genair_context {
     void *user;
     atomic_bool stopped;
     double last_progress; /* when the last progress line went out */
+    const char *what;     /* what the running measurement is of; compared, never read */
+    double began, began_done, last_done;
 };
 
 genair_code genair_context_create(int threads, genair_log log, void *user, genair_context **out,
@@ -83,16 +86,32 @@ void context_warn(const genair_context *ctx, const char *format, ...) {
     va_end(args);
 }
 
-void context_progress(genair_context *ctx, const char *what, double done, double total) {
-    const double now = context_seconds();
-    if (!ctx->log || now - ctx->last_progress < 0.1) return;
-    ctx->last_progress = now;
+static void log_progress(genair_context *ctx, const char *what, double done, double total, double rate) {
     char line[256];
-    if (total > 0)
-        snprintf(line, sizeof line, "%s %5.1f %%", what, 100 * done / total);
+    const int left = rate > 0 ? (int)fmin((total - done) / rate, 359999) : 0;
+    if (total > 0 && rate > 0)
+        snprintf(line, sizeof line, "%5.1f %% %s, %.4g/s, %d:%02d:%02d left", 100 * done / total, what, rate,
+                 left / 3600, left / 60 % 60, left % 60);
+    else if (total > 0)
+        snprintf(line, sizeof line, "%5.1f %% %s", 100 * done / total, what);
     else
-        snprintf(line, sizeof line, "%s %.0f", what, done);
+        snprintf(line, sizeof line, "%s %.0f, %.4g/s", what, done, rate);
     ctx->log(ctx->user, GENAIR_LOG_PROGRESS, line);
+}
+
+void context_progress(genair_context *ctx, const char *what, double done, double total) {
+    if (!ctx->log) return;
+    const double now = context_seconds();
+    if (what != ctx->what || done < ctx->last_done) {
+        ctx->what = what;
+        ctx->began = now;
+        ctx->began_done = done;
+    }
+    ctx->last_done = done;
+    if (now - ctx->last_progress < 0.1) return;
+    ctx->last_progress = now;
+    const double elapsed = now - ctx->began;
+    log_progress(ctx, what, done, total, elapsed > 0.05 ? (done - ctx->began_done) / elapsed : 0);
 }
 
 double context_seconds(void) {

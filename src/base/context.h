@@ -12,7 +12,8 @@ bool context_stopped(const genair_context *ctx); /* looked at between units of w
 CHECKED genair_code context_interrupted(genair_status *st); /* the failure to return then */
 void context_info(const genair_context *ctx, const char *format, ...) PRINTF(2, 3);
 void context_warn(const genair_context *ctx, const char *format, ...) PRINTF(2, 3);
-/* "done of total unit" at most ten times a second; total 0 when unknown. */
+/* Share done, rate and time left, at most ten times a second; total 0 when unknown. A new `what`, or less
+ * done than before, starts a new measurement. */
 void context_progress(genair_context *ctx, const char *what, double done, double total);
 double context_seconds(void);      /* monotonic clock */
 double context_peak_rss_mb(void);  /* of this process, in MiB */

@@ -19,7 +19,7 @@ struct value {
 };
 
 struct genair_options {
-    const char *command;  /* in the table of commands */
+    const char *command;   /* in the table of commands */
     struct value values[]; /* [rows of the table]; rows of other commands stay empty */
 };
 
@@ -50,7 +50,8 @@ void option_allowed(const struct option_spec *spec, char *out, size_t size) {
         snprintf(out, size, "any text but the empty one");
         return;
     case RULE_NAME:
-        snprintf(out, size, "letters, digits and . _ - (none of . - in front), at most %d", NAME_LIMIT);
+        snprintf(out, size, "letters, digits and . _ - (none of . - in front), at most %d",
+                 NAME_LIMIT);
         return;
     case RULE_COUNT:
         snprintf(out, size, "integers from %.0f to %.0f", spec->min, spec->max);
@@ -61,11 +62,13 @@ void option_allowed(const struct option_spec *spec, char *out, size_t size) {
 static genair_code refuse(const struct option_spec *spec, const char *value, genair_status *st) {
     char allowed[256];
     option_allowed(spec, allowed, sizeof allowed);
-    return fail(st, GENAIR_USAGE, "--%s is '%.*s': allowed is %s", spec->name, SHOWN, value, allowed);
+    return fail(st, GENAIR_USAGE, "--%s is '%.*s': allowed is %s", spec->name, SHOWN, value,
+                allowed);
 }
 
 static bool is_name(const char *s) {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     const size_t n = strlen(s);
     return n > 0 && n <= NAME_LIMIT && strspn(s, letters) == n && s[0] != '.' && s[0] != '-';
 }
@@ -151,7 +154,8 @@ static size_t distance(const char *a, const char *b) {
     const size_t n = strlen(a), m = strlen(b);
     if (n >= LIMIT || m >= LIMIT) return LIMIT;
     size_t row[LIMIT];
-    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
     for (size_t i = 1; i <= n; i++) {
         size_t diagonal = row[0];
         row[0] = i;
@@ -173,8 +177,10 @@ static genair_code unknown_option(const char *command, const char *name, genair_
     const struct option_spec *table = options_table(&n), *nearest = NULL;
     for (size_t i = 0; i < n; i++) {
         if (strcmp(table[i].name, name) == 0)
-            return fail(st, GENAIR_USAGE, "'%s' has no option --%s; it belongs to:%s('genair help %s' lists its options)",
-                        command, name, table[i].commands, command);
+            return fail(
+                st, GENAIR_USAGE,
+                "'%s' has no option --%s; it belongs to:%s('genair help %s' lists its options)",
+                command, name, table[i].commands, command);
         const size_t d = distance(name, table[i].name);
         if (option_applies(&table[i], command) && d < best) {
             best = d;
@@ -182,10 +188,10 @@ static genair_code unknown_option(const char *command, const char *name, genair_
         }
     }
     if (nearest && is_near(best, name))
-        return fail(st, GENAIR_USAGE, "'%s' has no option --%.*s; did you mean --%s?", command, SHOWN, name,
-                    nearest->name);
-    return fail(st, GENAIR_USAGE, "'%s' has no option --%.*s; 'genair help %s' lists its options", command,
-                SHOWN, name, command);
+        return fail(st, GENAIR_USAGE, "'%s' has no option --%.*s; did you mean --%s?", command,
+                    SHOWN, name, nearest->name);
+    return fail(st, GENAIR_USAGE, "'%s' has no option --%.*s; 'genair help %s' lists its options",
+                command, SHOWN, name, command);
 }
 
 static genair_code unknown_command(const char *command, genair_status *st) {
@@ -199,7 +205,8 @@ static genair_code unknown_command(const char *command, genair_status *st) {
         }
     }
     if (nearest && is_near(best, command))
-        return fail(st, GENAIR_USAGE, "no command '%.*s'; did you mean '%s'?", SHOWN, command, nearest->name);
+        return fail(st, GENAIR_USAGE, "no command '%.*s'; did you mean '%s'?", SHOWN, command,
+                    nearest->name);
     return fail(st, GENAIR_USAGE, "no command '%.*s'; 'genair help' lists them", SHOWN, command);
 }
 
@@ -233,7 +240,8 @@ genair_code genair_options_create(const char *command, genair_options **out, gen
     return GENAIR_OK;
 }
 
-genair_code genair_options_set(genair_options *o, const char *name, const char *value, genair_status *st) {
+genair_code genair_options_set(genair_options *o, const char *name, const char *value,
+                               genair_status *st) {
     const struct option_spec *spec = option_find(o->command, name);
     if (!spec) return unknown_option(o->command, name, st);
     struct value *v = value_of(o, spec);
@@ -248,7 +256,8 @@ void genair_options_free(genair_options *o) {
     (void)options_table(&n);
     for (size_t i = 0; i < n; i++) {
         struct value *v = &o->values[i];
-        for (size_t j = 0; j < v->n_list; j++) mem_free(v->list[j]);
+        for (size_t j = 0; j < v->n_list; j++)
+            mem_free(v->list[j]);
         mem_free(v->list);
         mem_free(v->text);
     }
@@ -259,7 +268,8 @@ const char *options_command(const genair_options *o) {
     return o->command;
 }
 
-static const struct value *get(const genair_options *o, const char *name, const struct option_spec **spec) {
+static const struct value *get(const genair_options *o, const char *name,
+                               const struct option_spec **spec) {
     size_t n;
     *spec = option_find(o->command, name);
     assert(*spec && "a stage asks for an option that its command does not take");
@@ -315,6 +325,6 @@ genair_code option_require(const genair_options *o, const char *name, genair_sta
         return fail(st, GENAIR_USAGE, "'%s' needs %s; for example: genair %s %s", o->command,
                     spec->argument ? spec->argument : spec->choices, o->command,
                     spec->argument ? spec->argument : spec->choices);
-    return fail(st, GENAIR_USAGE, "'%s' needs --%s %s; 'genair help %s' shows an example", o->command, name,
-                spec->argument ? spec->argument : spec->choices, o->command);
+    return fail(st, GENAIR_USAGE, "'%s' needs --%s %s; 'genair help %s' shows an example",
+                o->command, name, spec->argument ? spec->argument : spec->choices, o->command);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module is the one table of all options: names, types, bounds, defaults, help. It feeds the command
- * line, the configuration file, the manual page and every binding. */
+/* This module is the one table of all options: names, types, bounds, defaults, help. It feeds the
+ * command line, the configuration file, the manual page and every binding. */
 #ifndef GENAIR_BASE_OPTIONS_H
 #define GENAIR_BASE_OPTIONS_H
 
@@ -20,17 +20,17 @@ enum option_rule {
 enum option_type { OPTION_FLAG, OPTION_INT, OPTION_REAL, OPTION_TEXT, OPTION_CHOICE, OPTION_LIST };
 
 struct option_spec {
-    const char *name;       /* long name, without dashes */
-    char letter;            /* short form, or 0 */
+    const char *name; /* long name, without dashes */
+    char letter;      /* short form, or 0 */
     enum option_type type;
-    const char *fallback;   /* default as text; NULL: none, must be given or is absent */
-    double min, max;        /* inclusive bounds of OPTION_INT and OPTION_REAL */
-    const char *choices;    /* "a|b|c" of OPTION_CHOICE */
-    const char *argument;   /* name of the value in help: "DIR" */
+    const char *fallback; /* default as text; NULL: none, must be given or is absent */
+    double min, max;      /* inclusive bounds of OPTION_INT and OPTION_REAL */
+    const char *choices;  /* "a|b|c" of OPTION_CHOICE */
+    const char *argument; /* name of the value in help: "DIR" */
     const char *help;
-    const char *commands;   /* " prepare train ": the commands that take it; "*" for all */
+    const char *commands; /* " prepare train ": the commands that take it; "*" for all */
     enum option_rule rule;
-    bool positional;        /* a bare word on the command line is its value: genair inspect FILE */
+    bool positional; /* a bare word on the command line is its value: genair inspect FILE */
 };
 
 /* The commands, in the order of the data's way, and one sentence on each. */
@@ -41,14 +41,14 @@ const struct command_spec *commands_table(size_t *n);
 
 const struct option_spec *options_table(size_t *n);
 bool option_applies(const struct option_spec *spec, const char *command);
-/* The row of `name` under `command`, NULL when it has none. A name may have several rows, one for each
- * set of commands. */
+/* The row of `name` under `command`, NULL when it has none. A name may have several rows, one for
+ * each set of commands. */
 const struct option_spec *option_find(const char *command, const char *name);
 /* What a value may be, for messages and help: "an integer from 1 to 8192". */
 void option_allowed(const struct option_spec *spec, char *out, size_t size);
 
-/* Values of one command's options. Asking for a name that the command does not take is our defect and
- * asserts. Absent text is NULL. */
+/* Values of one command's options. Asking for a name that the command does not take is our defect
+ * and asserts. Absent text is NULL. */
 const char *options_command(const genair_options *o);
 bool option_given(const genair_options *o, const char *name); /* set by the caller, not a default */
 bool option_flag(const genair_options *o, const char *name);

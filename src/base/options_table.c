@@ -221,6 +221,7 @@ bool option_applies(const struct option_spec *spec, const char *command) {
 
 const struct option_spec *option_find(const char *command, const char *name) {
     for (size_t i = 0; i < COUNT(table); i++)
-        if (strcmp(table[i].name, name) == 0 && option_applies(&table[i], command)) return &table[i];
+        if (strcmp(table[i].name, name) == 0 && option_applies(&table[i], command))
+            return &table[i];
     return NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of options: no holes, no duplicates, defaults within their own bounds; and what is said about
- * values and names that cannot be. */
+/* The table of options: no holes, no duplicates, defaults within their own bounds; and what is said
+ * about values and names that cannot be. */
 #include "base/options.h"
 #include "base/size.h"
 
@@ -15,7 +15,8 @@ static void one_command_exists(const char *commands, size_t length) {
     size_t n;
     const struct command_spec *table = commands_table(&n);
     for (size_t i = 0; i < n; i++)
-        if (strlen(table[i].name) == length && strncmp(table[i].name, commands, length) == 0) return;
+        if (strlen(table[i].name) == length && strncmp(table[i].name, commands, length) == 0)
+            return;
     fail_msg("no command '%.*s'", (int)length, commands);
 }
 
@@ -60,7 +61,8 @@ static void no_command_has_a_name_or_letter_twice(void **state) {
                 if (table[i].letter) assert_int_not_equal(table[i].letter, table[j].letter);
             }
         }
-        for (size_t d = 0; d < c; d++) assert_string_not_equal(commands[c].name, commands[d].name);
+        for (size_t d = 0; d < c; d++)
+            assert_string_not_equal(commands[c].name, commands[d].name);
     }
 }
 
@@ -145,20 +147,25 @@ static const struct bad bad[] = {
     {"train", "hidden", " 8", "--hidden is ' 8': allowed is an integer from 1 to 8192"},
     {"train", "seed", "-1", "--seed is '-1': allowed is an integer from 0 to 9007199254740992"},
     {"train", "lr", "0", "--lr is '0': allowed is a number from 1e-12 to 10"},
-    {"train", "backbone", "SASRec", "--backbone is 'SASRec': allowed is one of sasrec|bert4rec|gru4rec"},
+    {"train", "backbone", "SASRec",
+     "--backbone is 'SASRec': allowed is one of sasrec|bert4rec|gru4rec"},
     {"train", "backbone", "sasrec|bert4rec",
      "--backbone is 'sasrec|bert4rec': allowed is one of sasrec|bert4rec|gru4rec"},
     {"train", "backbone", "sas", "--backbone is 'sas': allowed is one of sasrec|bert4rec|gru4rec"},
     {"train", "backbone", "", "--backbone is '': allowed is one of sasrec|bert4rec|gru4rec"},
-    {"train", "method", "melt", "--method is 'melt': allowed is one of genair|base|pop|itemknn|ease"},
+    {"train", "method", "melt",
+     "--method is 'melt': allowed is one of genair|base|pop|itemknn|ease"},
     {"train", "seq2seq", "true", "--seq2seq is 'true': allowed is yes or no"},
     {"train", "run", "a/b",
      "--run is 'a/b': allowed is letters, digits and . _ - (none of . - in front), at most 64"},
-    {"train", "run", "..", "--run is '..': allowed is letters, digits and . _ - (none of . - in front), at most 64"},
-    {"train", "run", "", "--run is '': allowed is letters, digits and . _ - (none of . - in front), at most 64"},
+    {"train", "run", "..",
+     "--run is '..': allowed is letters, digits and . _ - (none of . - in front), at most 64"},
+    {"train", "run", "",
+     "--run is '': allowed is letters, digits and . _ - (none of . - in front), at most 64"},
     {"evaluate", "run", "../x",
      "--run is '../x': allowed is letters, digits and . _ - (none of . - in front), at most 64"},
-    {"evaluate", "user-thresholds", "0", "--user-thresholds is '0': allowed is integers from 1 to 1000000000"},
+    {"evaluate", "user-thresholds", "0",
+     "--user-thresholds is '0': allowed is integers from 1 to 1000000000"},
     {"fuse", "variance", "0", "--variance is '0': allowed is a number from 1e-06 to 1"},
     {"fuse", "variance", "1.01", "--variance is '1.01': allowed is a number from 1e-06 to 1"},
     {"fuse", "workspace", "", "--workspace is '': allowed is any text but the empty one"},
@@ -167,7 +174,8 @@ static const struct bad bad[] = {
     {"prepare", "frobnicate", "x",
      "'prepare' has no option --frobnicate; 'genair help prepare' lists its options"},
     {"fuse", "hidden", "64",
-     "'fuse' has no option --hidden; it belongs to: train bench ('genair help fuse' lists its options)"},
+     "'fuse' has no option --hidden; it belongs to: train bench ('genair help fuse' lists its "
+     "options)"},
 };
 
 static void bad_values_and_names_are_explained(void **state) {
@@ -201,7 +209,8 @@ static void every_bound_holds(void **state) {
             for (int v = 0; v < 4; v++) {
                 char text[64];
                 snprintf(text, sizeof text, s->type == OPTION_INT ? "%.0f" : "%.17g", values[v]);
-                assert_int_equal(genair_options_set(o, s->name, text, NULL), v < 2 ? GENAIR_OK : GENAIR_USAGE);
+                assert_int_equal(genair_options_set(o, s->name, text, NULL),
+                                 v < 2 ? GENAIR_OK : GENAIR_USAGE);
             }
             genair_options_free(o);
         }
@@ -228,12 +237,14 @@ static void absent_options_are_asked_for(void **state) {
     genair_status st = {0};
     assert_int_equal(genair_options_create("train", &o, &st), GENAIR_OK);
     assert_int_equal(option_require(o, "run", &st), GENAIR_USAGE);
-    assert_string_equal(st.message, "'train' needs --run NAME; 'genair help train' shows an example");
+    assert_string_equal(st.message,
+                        "'train' needs --run NAME; 'genair help train' shows an example");
     genair_options_free(o);
     st = (genair_status){0};
     assert_int_equal(genair_options_create("bench", &o, &st), GENAIR_OK);
     assert_int_equal(option_require(o, "what", &st), GENAIR_USAGE);
-    assert_string_equal(st.message, "'bench' needs train|eval; for example: genair bench train|eval");
+    assert_string_equal(st.message,
+                        "'bench' needs train|eval; for example: genair bench train|eval");
     genair_options_free(o);
 }
 

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/render.h"
+
+#include <stdbool.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CELL = 64 /* columns */, INDENT = 2, DEPTH_LIMIT = 8, COLUMNS = 24 };
+
+/* ---- cells ---- */
+
+/* Numbers for reading: counts in full, shares and metrics with four decimals. */
+static void number_text(const json_t *value, char *out, size_t size) {
+    if (json_is_integer(value)) {
+        snprintf(out, size, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return;
+    }
+    const double x = json_real_value(value);
+    if (x == 0 || (fabs(x) >= 1e-3 && fabs(x) < 1000))
+        snprintf(out, size, "%.4f", x);
+    else
+        snprintf(out, size, "%.5g", x);
+}
+
+/* Text from a catalogue may hold control characters, which a terminal would obey: shown as spaces.
+ * Cut at CELL characters, between UTF-8 sequences. */
+static void plain_text(const char *s, char *out, size_t size) {
+    size_t n = 0, characters = 0;
+    for (; *s && n + 5 < size; s++) {
+        const unsigned char c = (unsigned char)*s;
+        if ((c & 0xC0) != 0x80 && ++characters > CELL) {
+            memcpy(out + n, "...", 4);
+            return;
+        }
+        const bool c1_control =
+            c == 0xC2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xA0;
+        if (c1_control) s++;
+        out[n++] = c < 0x20 || c == 0x7F || c1_control ? ' ' : *s;
+    }
+    out[n] = '\0';
+}
+
+static void cell_text(const json_t *value, char *out, size_t size) {
+    switch (value ? json_typeof(value) : JSON_NULL) {
+    case JSON_STRING:
+        plain_text(json_string_value(value), out, size);
+        return;
+    case JSON_INTEGER:
+    case JSON_REAL:
+        number_text(value, out, size);
+        return;
+    case JSON_TRUE:
+        snprintf(out, size, "yes");
+        return;
+    case JSON_FALSE:
+        snprintf(out, size, "no");
+        return;
+    case JSON_NULL:
+        snprintf(out, size, "-");
+        return;
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+        snprintf(out, size, "...");
+        return;
+    }
+}
+
+/* Columns on a terminal, taking every character for one column wide. */
+static int text_width(const char *s) {
+    int n = 0;
+    for (; *s; s++)
+        n += ((unsigned char)*s & 0xC0) != 0x80;
+    return n;
+}
+
+static void print_cell(FILE *out, const char *text, int width, bool right) {
+    const int pad = width - text_width(text);
+    if (right) fprintf(out, "%*s", pad, "");
+    fputs(text, out);
+    if (!right) fprintf(out, "%*s", pad, "");
+}
+
+static bool is_scalar(const json_t *v) {
+    return !json_is_object(v) && !json_is_array(v);
+}
+
+static bool is_flat(json_t *object) {
+    if (!json_is_object(object)) return false;
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) if (!is_scalar(value)) return false;
+    return true;
+}
+
+static bool all_flat(json_t *container) {
+    if (json_is_array(container)) {
+        for (size_t i = 0; i < json_array_size(container); i++)
+            if (!is_flat(json_array_get(container, i))) return false;
+        return json_array_size(container) > 0;
+    }
+    const char *key;
+    json_t *value;
+    json_object_foreach(container, key, value) if (!is_flat(value)) return false;
+    return json_object_size(container) > 0;
+}
+
+/* ---- tables ---- */
+
+/* Columns are the keys of the rows, in order of first appearance. */
+struct table {
+    FILE *out;
+    int indent;
+    const char *columns[COLUMNS];
+    int width[COLUMNS];
+    bool right[COLUMNS];
+    int n;
+};
+
+static void add_column(struct table *t, const char *key) {
+    for (int i = 0; i < t->n; i++)
+        if (strcmp(t->columns[i], key) == 0) return;
+    if (t->n == COLUMNS) return;
+    t->columns[t->n] = key;
+    t->width[t->n] = text_width(key);
+    t->right[t->n++] = true;
+}
+
+static void measure(struct table *t, int column, json_t *value) {
+    char text[4 * CELL + 16];
+    cell_text(value, text, sizeof text);
+    const int width = text_width(text);
+    if (width > t->width[column]) t->width[column] = width;
+    if (json_is_string(value)) t->right[column] = false;
+}
+
+static void print_row(const struct table *t, json_t *row) {
+    fprintf(t->out, "%*s", t->indent, "");
+    for (int i = 0; i < t->n; i++) {
+        char text[4 * CELL + 16];
+        cell_text(row ? json_object_get(row, t->columns[i]) : NULL, text, sizeof text);
+        if (i) fputs("  ", t->out);
+        print_cell(t->out, row ? text : t->columns[i], t->width[i], t->right[i]);
+    }
+    fputc('\n', t->out);
+}
+
+static void render_rows(FILE *out, json_t *array, int indent) {
+    struct table t = {.out = out, .indent = indent};
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const char *key;
+        json_t *value;
+        json_object_foreach(json_array_get(array, i), key, value) add_column(&t, key);
+    }
+    for (size_t i = 0; i < json_array_size(array); i++)
+        for (int c = 0; c < t.n; c++) {
+            json_t *value = json_object_get(json_array_get(array, i), t.columns[c]);
+            if (value) measure(&t, c, value);
+        }
+    print_row(&t, NULL);
+    for (size_t i = 0; i < json_array_size(array); i++)
+        print_row(&t, json_array_get(array, i));
+}
+
+/* {"sampled": {"HR@10": …}, "full": {…}}: a row for each metric, a column for each protocol. */
+static void render_columns(FILE *out, json_t *object, int indent) {
+    json_t *rows = json_array();
+    const char *outer, *inner;
+    json_t *column, *value;
+    json_object_foreach(object, outer, column) json_object_foreach(column, inner, value) {
+        json_t *row = NULL;
+        for (size_t i = 0; i < json_array_size(rows) && !row; i++)
+            if (strcmp(json_string_value(json_object_get(json_array_get(rows, i), "")), inner) == 0)
+                row = json_array_get(rows, i);
+        if (!row) {
+            row = json_object();
+            json_object_set_new(row, "", json_string(inner));
+            json_array_append_new(rows, row);
+        }
+        json_object_set(row, outer, value);
+    }
+    render_rows(out, rows, indent);
+    json_decref(rows);
+}
+
+/* ---- anything ---- */
+
+static void render_value(FILE *out, const char *key, json_t *value, int indent, int depth);
+
+static void render_scalars(FILE *out, json_t *object, int indent) {
+    const char *key;
+    json_t *value;
+    int width = 0;
+    json_object_foreach(object, key, value) if (is_scalar(value) && text_width(key) > width) width =
+        text_width(key);
+    json_object_foreach(object, key, value) {
+        if (!is_scalar(value)) continue;
+        char text[4 * CELL + 16];
+        cell_text(value, text, sizeof text);
+        fprintf(out, "%*s", indent, "");
+        print_cell(out, key, width + 2, false);
+        fprintf(out, "%s\n", text);
+    }
+}
+
+static void render_object(FILE *out, json_t *object, int indent, int depth) {
+    render_scalars(out, object, indent);
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) if (!is_scalar(value))
+        render_value(out, key, value, indent, depth);
+}
+
+static void render_array(FILE *out, json_t *array, int indent, int depth) {
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        json_t *value = json_array_get(array, i);
+        char text[4 * CELL + 16];
+        cell_text(value, text, sizeof text);
+        if (json_is_object(value)) {
+            if (i) fputc('\n', out);
+            render_object(out, value, indent, depth);
+        } else {
+            fprintf(out, "%*s%s\n", indent, "", text);
+        }
+    }
+}
+
+static void render_value(FILE *out, const char *key, json_t *value, int indent, int depth) {
+    if (depth > DEPTH_LIMIT) return;
+    fprintf(out, "\n%*s%s\n", indent, "", key);
+    if (json_is_array(value) && all_flat(value))
+        render_rows(out, value, indent + INDENT);
+    else if (json_is_array(value))
+        render_array(out, value, indent + INDENT, depth + 1);
+    else if (!is_flat(value) && all_flat(value))
+        render_columns(out, value, indent + INDENT);
+    else
+        render_object(out, value, indent + INDENT, depth + 1);
+}
+
+void render(FILE *out, json_t *result) {
+    render_object(out, result, 0, 0);
+}
