@@ -172,7 +172,7 @@ static bool is_near(size_t d, const char *name) {
     return d <= max_size(2, strlen(name) / 3);
 }
 
-static genair_code unknown_option(const char *command, const char *name, genair_status *st) {
+genair_code option_unknown(const char *command, const char *name, genair_status *st) {
     size_t n, best = SIZE_MAX;
     const struct option_spec *table = options_table(&n), *nearest = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -243,7 +243,7 @@ genair_code genair_options_create(const char *command, genair_options **out, gen
 genair_code genair_options_set(genair_options *o, const char *name, const char *value,
                                genair_status *st) {
     const struct option_spec *spec = option_find(o->command, name);
-    if (!spec) return unknown_option(o->command, name, st);
+    if (!spec) return option_unknown(o->command, name, st);
     struct value *v = value_of(o, spec);
     const genair_code code = store(spec, value, v, st);
     if (code == GENAIR_OK) v->given = true;

@@ -44,6 +44,9 @@ bool option_applies(const struct option_spec *spec, const char *command);
 /* The row of `name` under `command`, NULL when it has none. A name may have several rows, one for
  * each set of commands. */
 const struct option_spec *option_find(const char *command, const char *name);
+/* The failure to return for a name that has no row: suggests the nearest one, or says whose it is.
+ */
+genair_code option_unknown(const char *command, const char *name, genair_status *st);
 /* What a value may be, for messages and help: "an integer from 1 to 8192". */
 void option_allowed(const struct option_spec *spec, char *out, size_t size);
 

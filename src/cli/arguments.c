@@ -69,8 +69,9 @@ static genair_code take_long(struct cursor *c, const char *word, genair_status *
     char copy[64];
     snprintf(copy, sizeof copy, "%.*s", (int)(n < sizeof copy ? n : sizeof copy - 1), name);
     const struct option_spec *spec = option_find(c->command, copy);
-    if (spec && !equals) return take_value(c, spec, st);
-    add(c, name, n, equals ? equals + 1 : ""); /* an unknown name is explained when it is set */
+    if (!spec) return option_unknown(c->command, copy, st);
+    if (!equals) return take_value(c, spec, st);
+    add(c, name, n, equals + 1);
     return GENAIR_OK;
 }
 

@@ -6,7 +6,7 @@
 #include "base/options.h"
 
 struct argument {
-    char name[64];     /* long name; cut when longer, which no option is */
+    char name[64];     /* long name */
     const char *value; /* borrowed from the words */
 };
 

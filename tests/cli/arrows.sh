@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Arrows between folders point one way: a file includes only folders below its own, and stages not each
+# other. usage: arrows.sh SOURCE-DIRECTORY
+cd "$1/src" || exit 1
+stages='prepare embed fuse train evaluate recommend inspect bench'
+
+may_include() { # may_include FOLDER: the folders whose headers its files may include
+    case $1 in
+    base) echo base ;;
+    kernels) echo base kernels ;;
+    tensor) echo base kernels tensor ;;
+    workspace) echo base kernels tensor workspace ;;
+    ranking) echo base kernels tensor workspace ranking ;;
+    model) echo base kernels tensor workspace ranking model ;;
+    cli) echo cli ;;
+    *) echo base kernels tensor workspace ranking model "$1" ;;
+    esac
+}
+
+wrong=0
+checked=0
+for file in */*.c */*.h */*/*.c */*/*.h; do
+    [ -e "$file" ] || continue
+    folder=${file%%/*}
+    allowed=" $(may_include "$folder") "
+    while read -r header; do
+        case $header in */*) target=${header%%/*} ;; *) continue ;; esac
+        [ -d "$target" ] || continue # a library's
+        checked=$((checked + 1))
+        case $allowed in *" $target "*) continue ;; esac
+        [ "$folder" = cli ] && [ "$header" = base/options.h ] && continue
+        echo "src/$file includes \"$header\", which is not below $folder/"
+        wrong=$((wrong + 1))
+    done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$file")
+done
+for folder in */; do # a new folder must be given its place here
+    case " base kernels tensor workspace ranking model cli $stages " in
+    *" ${folder%/} "*) ;;
+    *) echo "src/$folder has no place in the order of folders"; wrong=$((wrong + 1)) ;;
+    esac
+done
+echo "$checked includes between folders, $wrong wrong"
+[ "$wrong" -eq 0 ] && [ "$checked" -gt 10 ]

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the scripts here: runs the program, compares exit status and output, counts.
+# Usage of a script: test.sh GENAIR-PROGRAM SOURCE-DIRECTORY
+set -u
+genair=$(realpath "$1")
+source=$(realpath "$2")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+passed=0
+failed=0
+
+fail_case() { # fail_case WHAT DETAIL
+    failed=$((failed + 1))
+    printf 'FAILED: %s\n%s\n' "$1" "$2"
+}
+
+# expect STATUS STREAM TEXT ARGUMENTS...: exit status, and TEXT is a line of STREAM (out or err)
+expect() {
+    local status=$1 stream=$2 text=$3 found
+    shift 3
+    "$genair" "$@" >"$scratch/out" 2>"$scratch/err"
+    found=$?
+    if [ "$found" -ne "$status" ]; then
+        fail_case "genair $*" "exit status $found, expected $status; $(head -c 2000 "$scratch/err")"
+    elif ! grep -qxF -e "$text" "$scratch/$stream"; then
+        fail_case "genair $*" "expected the line: $text
+found: $(head -c 2000 "$scratch/$stream")"
+    else
+        passed=$((passed + 1))
+    fi
+}
+
+# holds WHAT COMMAND...: the command succeeds
+holds() {
+    local what=$1
+    shift
+    if "$@" >"$scratch/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        fail_case "$what" "$(head -c 2000 "$scratch/log")"
+    fi
+}
+
+finish() {
+    printf '%d checks passed, %d failed\n' "$passed" "$failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
