@@ -65,6 +65,7 @@ genair_code context_interrupted(genair_status *st) {
     return fail(st, GENAIR_INTERRUPTED, "interrupted; the same command goes on where this one stopped");
 }
 
+PRINTF(3, 0)
 static void log_line(const genair_context *ctx, genair_log_level level, const char *format, va_list args) {
     if (!ctx->log) return;
     char line[2048];

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+PRINTF(6, 0)
 static genair_code record(genair_status *st, genair_code code, const char *file, int64_t line,
                           int64_t offset, const char *format, va_list args) {
     if (!st || st->code != GENAIR_OK) return code;

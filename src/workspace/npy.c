@@ -302,7 +302,7 @@ static double value_f64(const struct npy *a, size_t place) {
     case NPY_U1:
         return (double)low;
     }
-    assert(!"a type without a row");
+    assert(false && "a type without a row");
     return 0;
 }
 
