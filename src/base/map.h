@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module gives names dense numbers in the order of their first appearance.
+ *
+ * Memory: the names' bytes plus about 24 bytes a name (millions of users are normal), no allocation a name.
+ * Growing copies, so for a moment half as much again. */
+#ifndef GENAIR_BASE_MAP_H
+#define GENAIR_BASE_MAP_H
+
+#include "base/status.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct map;
+
+struct map *map_create(void); /* NULL when memory is out */
+void map_free(struct map *m);
+uint32_t map_count(const struct map *m);
+/* *id: the name's number, given now if it is new (then map_count - 1). */
+CHECKED genair_code map_add(struct map *m, struct text name, uint32_t *id, genair_status *st);
+bool map_find(const struct map *m, struct text name, uint32_t *id);
+struct text map_name(const struct map *m, uint32_t id); /* borrowed until the next map_add */
+
+/* ---- the same table over arrays that may lie in a file ---- */
+
+/* Open addressing with linear probing: a slot holds number + 1, or 0. n_slots is a power of two above the
+ * number of names, so that a probe always ends. */
+size_t map_slots_for(size_t n_names);
+/* Places names 0..n-1 (name i is text[start[i]] .. text[start[i + 1] - 1]) into slots, all 0 before. */
+void map_fill(uint32_t *slots, size_t n_slots, const char *text, const uint64_t *start, uint32_t n);
+bool map_lookup(const uint32_t *slots, size_t n_slots, const char *text, const uint64_t *start,
+                struct text name, uint32_t *id);
+
+#endif
