@@ -122,16 +122,14 @@ size_t map_slots_for(size_t n_names) {
     return n;
 }
 
-static struct text name_at(const char *text, const uint64_t *start, uint32_t i) {
-    return (struct text){text + start[i], (size_t)(start[i + 1] - start[i])};
+void map_place(uint32_t *slots, size_t n_slots, struct text name, uint32_t id) {
+    size_t i = hash_of(name) & (n_slots - 1);
+    while (slots[i]) i = (i + 1) & (n_slots - 1);
+    slots[i] = id + 1;
 }
 
-void map_fill(uint32_t *slots, size_t n_slots, const char *text, const uint64_t *start, uint32_t n) {
-    for (uint32_t id = 0; id < n; id++) {
-        size_t i = hash_of(name_at(text, start, id)) & (n_slots - 1);
-        while (slots[i]) i = (i + 1) & (n_slots - 1);
-        slots[i] = id + 1;
-    }
+static struct text name_at(const char *text, const uint64_t *start, uint32_t i) {
+    return (struct text){text + start[i], (size_t)(start[i + 1] - start[i])};
 }
 
 bool map_lookup(const uint32_t *slots, size_t n_slots, const char *text, const uint64_t *start,

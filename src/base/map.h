@@ -27,8 +27,9 @@ struct text map_name(const struct map *m, uint32_t id); /* borrowed until the ne
 /* Open addressing with linear probing: a slot holds number + 1, or 0. n_slots is a power of two above the
  * number of names, so that a probe always ends. */
 size_t map_slots_for(size_t n_names);
-/* Places names 0..n-1 (name i is text[start[i]] .. text[start[i + 1] - 1]) into slots, all 0 before. */
-void map_fill(uint32_t *slots, size_t n_slots, const char *text, const uint64_t *start, uint32_t n);
+/* Puts a name that is not yet there into slots, all 0 at first. */
+void map_place(uint32_t *slots, size_t n_slots, struct text name, uint32_t id);
+/* Name i is text[start[i]] .. text[start[i + 1] - 1]. */
 bool map_lookup(const uint32_t *slots, size_t n_slots, const char *text, const uint64_t *start,
                 struct text name, uint32_t *id);
 

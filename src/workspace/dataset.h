@@ -6,29 +6,23 @@
 #ifndef GENAIR_WORKSPACE_DATASET_H
 #define GENAIR_WORKSPACE_DATASET_H
 
-#include "base/status.h"
 #include "base/text.h"
+#include "workspace/cooccurrence.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Symmetric sparse counts C (eq. 10), both triangles, rows 0..n_items (row 0 empty), columns ascending. */
-struct cooccurrence {
-    uint32_t n_items;
-    uint32_t max_count;
-    uint64_t n_pairs;       /* unordered pairs with a count, self pairs included */
-    const uint64_t *start;  /* [n_items + 2] row offsets into item and count */
-    const uint32_t *item;
-    const uint32_t *count;
-};
+enum { DATASET_CANDIDATES = 100, DATASET_NONE = UINT32_MAX };
 
 struct dataset {
     uint32_t n_users, n_items;
     uint64_t n_interactions;
     const uint64_t *start;   /* [n_users + 1]: user u's history is item[start[u] .. start[u + 1] - 1] */
     const uint32_t *item;    /* in time order, 1-based ids */
-    /* The user's leading positions that training sees: n - 2 under leave-one-out, fewer than 3: all. */
+    const int64_t *time;     /* of each interaction, milliseconds */
+    /* The user's leading positions that belong to training: n - 2 under leave-one-out, fewer than 3: all.
+     * Cold items stand there too; training takes dataset_training, which leaves them out. */
     const uint32_t *n_train; /* [n_users] */
     /* Target positions in the history, or UINT32_MAX where the user has none. Validation predicts
      * item[start + valid] from what stands before it, test likewise. */
@@ -36,6 +30,8 @@ struct dataset {
     const uint8_t *tied_time;     /* [n_users] bit 0: validation target decided by equal timestamps, bit 1: test */
     const uint32_t *popularity;   /* [n_items + 1] occurrences in the training parts */
     const uint8_t *cold;          /* [n_items + 1] 1: held out of training by --cold-items */
+    /* Training parts without cold items; these are the leading n_train positions where nothing is cold. */
+    struct item_lists training;
     struct cooccurrence cooccurrence;
     const char *hash;             /* of what this dataset was made from: a run remembers it */
     void *private_;
@@ -46,15 +42,21 @@ struct dataset {
 CHECKED genair_code dataset_open(const char *workspace, struct dataset **out, genair_status *st);
 void dataset_close(struct dataset *d);
 
+/* Only what stands in sequences.bin: names, co-occurrence, candidates are absent. */
+CHECKED genair_code dataset_open_sequences(const char *workspace, struct dataset **out, genair_status *st);
+
+/* What training sees of a user: *n items in time order. Borrowed. */
+const uint32_t *dataset_training(const struct dataset *d, uint32_t user, uint32_t *n);
+
 /* The names of the log. false when there is none such. */
 bool dataset_item_named(const struct dataset *d, struct text name, uint32_t *item);
 bool dataset_user_named(const struct dataset *d, struct text name, uint32_t *user);
 struct text dataset_item_name(const struct dataset *d, uint32_t item);
 struct text dataset_user_name(const struct dataset *d, uint32_t user);
 
-/* 100 evaluation negatives of each user and part (0 validation, 1 test), uniform without replacement over
+/* DATASET_CANDIDATES evaluation negatives of each user and part (0 validation, 1 test), uniform without replacement over
  * items the user never touched, drawn once by prepare (spec §6). n is below 100 where the catalogue is
- * too small. Borrowed. */
+ * too small, 0 where the user has no target in that part. Borrowed. */
 const uint32_t *dataset_candidates(const struct dataset *d, int part, uint32_t user, uint32_t *n);
 
 #endif
