@@ -156,6 +156,17 @@ static size_t count_at_least(const float *x, size_t n, float threshold, size_t *
     return count;
 }
 
+static void panel_product(const float *rows, size_t n_rows, const float *panel, size_t width, float *out,
+                          size_t stride) {
+    for (size_t r = 0; r < n_rows; r++) {
+        double sums[PANEL] = {0};
+        for (size_t k = 0; k < width; k++)
+            for (size_t j = 0; j < PANEL; j++)
+                sums[j] += (double)rows[r * width + k] * (double)panel[k * PANEL + j];
+        for (size_t j = 0; j < PANEL; j++) out[r * stride + j] = (float)sums[j];
+    }
+}
+
 const struct kernels kernels_scalar = {
     .name = "scalar",
     .dot = dot,
@@ -177,4 +188,5 @@ const struct kernels kernels_scalar = {
     .dropout_relu = dropout_relu,
     .adam = adam,
     .count_at_least = count_at_least,
+    .panel_product = panel_product,
 };

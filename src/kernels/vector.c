@@ -401,6 +401,32 @@ static size_t count_at_least(const float *x, size_t n, float threshold, size_t *
     return count;
 }
 
+/* ROWS x PANEL sums stay in registers: 12 of AVX2's 16 or AVX-512's 32, 24 of NEON's 32. A step of k is
+ * PANEL_VECTORS loads and ROWS broadcasts for ROWS * PANEL_VECTORS multiply-adds. */
+enum { PANEL_VECTORS = PANEL / LANES, ROWS = LANES == 16 ? 12 : 6 };
+
+static inline __attribute__((always_inline)) void
+product_of_rows(size_t n, const float *rows, const float *panel, size_t width, float *out, size_t stride) {
+    vf sums[ROWS][PANEL_VECTORS] = {0};
+    for (size_t k = 0; k < width; k++) {
+        vf columns[PANEL_VECTORS];
+        for (size_t v = 0; v < PANEL_VECTORS; v++) columns[v] = load(panel + k * PANEL + v * LANES);
+        for (size_t r = 0; r < n; r++)
+            for (size_t v = 0; v < PANEL_VECTORS; v++)
+                sums[r][v] = vf_fma(splat(rows[r * width + k]), columns[v], sums[r][v]);
+    }
+    for (size_t r = 0; r < n; r++)
+        for (size_t v = 0; v < PANEL_VECTORS; v++) store(out + r * stride + v * LANES, sums[r][v]);
+}
+
+static void panel_product(const float *rows, size_t n_rows, const float *panel, size_t width, float *out,
+                          size_t stride) {
+    size_t r = 0;
+    for (; r + ROWS <= n_rows; r += ROWS)
+        product_of_rows(ROWS, rows + r * width, panel, width, out + r * stride, stride);
+    for (; r < n_rows; r++) product_of_rows(1, rows + r * width, panel, width, out + r * stride, stride);
+}
+
 extern const struct kernels KERNELS_TABLE;
 const struct kernels KERNELS_TABLE = {
     .name = KERNELS_NAME,
@@ -423,4 +449,5 @@ const struct kernels KERNELS_TABLE = {
     .dropout_relu = dropout_relu,
     .adam = adam,
     .count_at_least = count_at_least,
+    .panel_product = panel_product,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This module is what evaluation and recommendation know of a model: vectors, or scores directly.
  *
- * Learned models give user vectors and item vectors whose product is the score (eq. 4); closed-form ones
- * (pop, itemknn, ease) fill score rows. Exactly one of encode and scores is set. */
+ * Learned models give user vectors and item vectors whose product is the score (eq. 4); closed-form
+ * ones (pop, itemknn, ease) fill score rows. Exactly one of encode and scores is set. */
 #ifndef GENAIR_RANKING_SCORER_H
 #define GENAIR_RANKING_SCORER_H
 
@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Packed histories: sequence b is items[offsets[b] .. offsets[b + 1] - 1], oldest first, whole. */
+/* Packed histories: sequence b is items[offsets[b] .. offsets[b + 1] - 1], oldest first, whole (a
+ * model cuts to its own max_len). offsets[0] need not be 0; a history may be empty. */
 struct histories {
     size_t n;
     const uint64_t *offsets; /* [n + 1] */
@@ -21,12 +22,15 @@ struct histories {
 
 struct scorer {
     uint32_t n_items;
-    size_t width;               /* of the vectors; 0 with scores */
-    const float *item_vectors;  /* [n_items + 1, width], row 0 zero; borrowed from the model */
+    size_t width;              /* of the vectors; 0 with scores */
+    const float *item_vectors; /* [n_items + 1, width], row 0 zero; borrowed from the model */
     void *model;
-    /* out: [h->n, width] user vectors. Equal bytes for any n_threads. */
+    /* out: [h->n, width] user vectors. Equal bytes for any number of threads and any other
+     * histories in the call. One caller at a time, never from inside a parallel task: it may run
+     * tasks of its own. */
     genair_code (*encode)(void *model, const struct histories *h, float *out, genair_status *st);
-    /* out: [h->n, n_items + 1] scores, column 0 unused; called with few histories at a time. */
+    /* out: [h->n, n_items + 1] scores, column 0 unused; called with few histories at a time, from
+     * several threads at once: reads the model only. */
     genair_code (*scores)(void *model, const struct histories *h, float *out, genair_status *st);
 };
 

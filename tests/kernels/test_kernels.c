@@ -192,6 +192,27 @@ static void check_count(const struct kernels *k) {
     }
 }
 
+/* Against the definition, and equal vectors in all places: one value. */
+static void check_panel_product(const struct kernels *k) {
+    enum { ROWS = 29, WIDTH = 130, STRIDE = PANEL + 3 };
+    static float rows[ROWS * WIDTH], panel[WIDTH * PANEL], want[ROWS * STRIDE], got[ROWS * STRIDE];
+    for (size_t width = 0; width <= WIDTH; width += 13) {
+        for (int equal = 0; equal < 2; equal++) {
+            fill(rows, ROWS * width, 1, 1);
+            fill(panel, width * PANEL, 2, 1);
+            for (size_t i = 0; equal && i < ROWS * width; i++) rows[i] = rows[i % width];
+            for (size_t i = 0; equal && i < width * PANEL; i++) panel[i] = panel[i / PANEL * PANEL];
+            memset(want, 0, sizeof want);
+            memset(got, 0, sizeof got);
+            kernels_scalar.panel_product(rows, ROWS, panel, width, want, STRIDE);
+            k->panel_product(rows, ROWS, panel, width, got, STRIDE);
+            expect_close("panel_product", k->name, want, got, COUNT(got), 0, 4e-7 * (double)(width + 1));
+            for (size_t r = 0; equal && r < ROWS; r++)
+                for (size_t j = 0; j < PANEL; j++) assert_true(got[r * STRIDE + j] == got[0]);
+        }
+    }
+}
+
 static void check_extremes(const struct kernels *k) {
     const float x[] = {-INFINITY, -1000, -88, -87.5f, 0, -0.0f, 1e-30f, -1e-40f, 87, 88};
     float y[COUNT(x)];
@@ -217,6 +238,7 @@ static void all_tables(void **state) {
         check_dropout(k);
         check_adam(k);
         check_count(k);
+        check_panel_product(k);
         check_extremes(k);
         print_message("%s agrees with the definition\n", k->name);
         ran++;

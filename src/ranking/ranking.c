@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Users go in chunks (their vectors in memory at once), chunks in blocks of TILE_USERS (a task
+ * each). Chunks and blocks are cut by user index alone, so nothing depends on the number of
+ * threads. Sizes at width 128: a chunk's vectors 4 MiB, scratch 128 KiB a thread. */
+#include "ranking/ranking.h"
+
+#include "base/alloc.h"
+#include "base/size.h"
+#include "ranking/rank.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    CHUNK_USERS = 64 * TILE_USERS,
+    ENCODE_USERS = 512 /* histories a call: enough rows for a model's products, little memory */
+};
+
+/* A product of two vectors cannot leave the range of float32 when their lengths' product is below
+ * this (Cauchy-Schwarz, also for partial sums): one check of the vectors replaces one of every
+ * score. */
+static const double largest_product = 1e38;
+
+struct work {
+    const struct scorer *scorer;
+    const struct dataset *data;
+    const struct kernels *kernels;
+    struct ranking_result *out;
+    struct item_tiles tiles;
+    size_t first, n;   /* this chunk: entries first .. first + n - 1 of the result */
+    uint64_t *offsets; /* [CHUNK_USERS + 1] of items */
+    uint32_t *items;   /* the chunk's histories; sorted by the tasks once the vectors are made */
+    size_t items_capacity;
+    float *vectors;        /* [CHUNK_USERS, width] */
+    struct scored *lists;  /* [CHUNK_USERS, RANKING_LIST] */
+    uint8_t *list_size;    /* [CHUNK_USERS] */
+    float **scratch;       /* [n_threads] */
+    genair_status *failed; /* [CHUNK_USERS / TILE_USERS] */
+    uint8_t *listed;       /* [n_items + 1] is in some list */
+    double popularity_sum;
+    uint64_t n_listed;
+};
+
+const char *part_name(enum part part) {
+    return part == PART_VALID ? "valid" : "test";
+}
+
+const char *protocol_name(enum protocol protocol) {
+    return protocol == PROTOCOL_SAMPLED ? "sampled" : "full";
+}
+
+uint32_t target_position(const struct dataset *d, enum part part, uint32_t user) {
+    return part == PART_VALID ? d->valid[user] : d->test[user];
+}
+
+size_t count_targets(const struct dataset *d, enum part part) {
+    size_t n = 0;
+    for (uint32_t u = 0; u < d->n_users; u++)
+        n += target_position(d, part, u) != UINT32_MAX;
+    return n;
+}
+
+void ranking_result_free(struct ranking_result *r) {
+    mem_free(r->user);
+    mem_free(r->target);
+    mem_free(r->rank);
+    mem_free(r->ties);
+    *r = (struct ranking_result){0};
+}
+
+static genair_code create_result(const struct dataset *d, struct ranking_result *r,
+                                 genair_status *st) {
+    const size_t n = count_targets(d, r->part);
+    r->user = mem_array(n, sizeof *r->user);
+    r->target = mem_array(n, sizeof *r->target);
+    r->rank = mem_zeros(n, sizeof *r->rank);
+    r->ties = mem_zeros(n, sizeof *r->ties);
+    if (!r->user || !r->target || !r->rank || !r->ties) return fail_memory(st);
+    for (uint32_t u = 0; u < d->n_users; u++) {
+        const uint32_t at = target_position(d, r->part, u);
+        if (at == UINT32_MAX) continue;
+        r->user[r->n] = u;
+        r->target[r->n++] = d->item[d->start[u] + at];
+    }
+    return GENAIR_OK;
+}
+
+static double norm(const float *v, size_t width) {
+    double squares = 0;
+    for (size_t i = 0; i < width; i++)
+        squares += (double)v[i] * (double)v[i];
+    return sqrt(squares);
+}
+
+static genair_code check_item_vectors(const struct scorer *s, const struct dataset *d,
+                                      double *largest, genair_status *st) {
+    *largest = 0;
+    for (uint32_t i = 1; i <= s->n_items; i++) {
+        const double length = norm(s->item_vectors + i * s->width, s->width);
+        if (!isfinite(length)) {
+            const struct text name = dataset_item_name(d, i);
+            return fail(
+                st, GENAIR_FORMAT,
+                "the vector of item '%.*s' holds a value that is not a finite number: train again",
+                (int)min_size(name.n, 100), name.p);
+        }
+        if (length > *largest) *largest = length;
+    }
+    return GENAIR_OK;
+}
+
+static genair_code fail_user(const struct dataset *d, uint32_t user, genair_status *st) {
+    const struct text name = dataset_user_name(d, user);
+    return fail(st, GENAIR_FORMAT,
+                "a score of user '%.*s' is not a finite number: the model's parameters have run "
+                "away, train "
+                "again with a smaller --lr",
+                (int)min_size(name.n, 100), name.p);
+}
+
+static genair_code pack_histories(struct work *w, genair_status *st) {
+    const struct dataset *d = w->data;
+    uint64_t total = 0;
+    for (size_t b = 0; b < w->n; b++) {
+        w->offsets[b] = total;
+        total += target_position(d, w->out->part, w->out->user[w->first + b]);
+    }
+    w->offsets[w->n] = total;
+    if (!mem_grow(&w->items, &w->items_capacity, total, sizeof *w->items)) return fail_memory(st);
+    for (size_t b = 0; b < w->n; b++)
+        if (w->offsets[b] < w->offsets[b + 1])
+            memcpy(w->items + w->offsets[b], d->item + d->start[w->out->user[w->first + b]],
+                   (w->offsets[b + 1] - w->offsets[b]) * sizeof *w->items);
+    return GENAIR_OK;
+}
+
+static genair_code encode_chunk(struct work *w, double largest_item, genair_status *st) {
+    const struct scorer *s = w->scorer;
+    for (size_t b = 0; b < w->n; b += ENCODE_USERS) {
+        /* offsets need not start at 0: items is the same array for all calls */
+        const struct histories h = {min_size(ENCODE_USERS, w->n - b), w->offsets + b, w->items};
+        const genair_code code = s->encode(s->model, &h, w->vectors + b * s->width, st);
+        if (code != GENAIR_OK) return code;
+    }
+    for (size_t b = 0; b < w->n; b++)
+        if (!(norm(w->vectors + b * s->width, s->width) * largest_item <= largest_product))
+            return fail_user(w->data, w->out->user[w->first + b], st);
+    return GENAIR_OK;
+}
+
+static void put(struct work *w, size_t b, struct placing p) {
+    w->out->rank[w->first + b] = p.rank;
+    w->out->ties[w->first + b] = p.ties;
+}
+
+/* The chunk's user b's history as ascending distinct ids. Destroys its order: the vectors are made.
+ */
+static const uint32_t *exclusions(struct work *w, size_t b, size_t *n) {
+    uint32_t *items = w->items + w->offsets[b];
+    *n = ids_distinct(items, w->offsets[b + 1] - w->offsets[b]);
+    return items;
+}
+
+static void rank_full_block(void *context, size_t block, int worker) {
+    struct work *w = context;
+    const size_t begin = block * TILE_USERS, n = min_size(TILE_USERS, w->n - begin);
+    const float *vectors = w->vectors + begin * w->scorer->width;
+    struct ranked_user users[TILE_USERS];
+    struct topk best[TILE_USERS];
+    for (size_t u = 0; u < n; u++) {
+        best[u] = (struct topk){RANKING_LIST, 0, w->lists + (begin + u) * RANKING_LIST};
+        users[u] =
+            (struct ranked_user){.target = w->out->target[w->first + begin + u], .best = &best[u]};
+        users[u].excluded = exclusions(w, begin + u, &users[u].n_excluded);
+    }
+    rank_block(&w->tiles, vectors, users, n, w->scratch[worker]);
+    for (size_t u = 0; u < n; u++) {
+        put(w, begin + u, users[u].placing);
+        w->list_size[begin + u] = (uint8_t)best[u].n;
+    }
+}
+
+static void rank_sampled_block(void *context, size_t block, int worker) {
+    (void)worker;
+    struct work *w = context;
+    const struct scorer *s = w->scorer;
+    const size_t end = min_size(w->n, (block + 1) * TILE_USERS);
+    for (size_t b = block * TILE_USERS; b < end; b++) {
+        uint32_t n;
+        const uint32_t *others =
+            dataset_candidates(w->data, (int)w->out->part, w->out->user[w->first + b], &n);
+        put(w, b,
+            rank_among_vectors(w->kernels, w->vectors + b * s->width, s->item_vectors, s->width,
+                               w->out->target[w->first + b], others, n));
+    }
+}
+
+static void rank_score_row(struct work *w, size_t b, float *row) {
+    const uint32_t target = w->out->target[w->first + b];
+    if (w->out->protocol == PROTOCOL_SAMPLED) {
+        uint32_t n;
+        const uint32_t *others =
+            dataset_candidates(w->data, (int)w->out->part, w->out->user[w->first + b], &n);
+        put(w, b, rank_among(row, target, others, n));
+        return;
+    }
+    size_t n_excluded;
+    const uint32_t *excluded = exclusions(w, b, &n_excluded);
+    row[0] = -INFINITY; /* column 0 is no item */
+    put(w, b, rank_in_row(row, (size_t)w->scorer->n_items + 1, target, excluded, n_excluded));
+    for (size_t i = 0; i < n_excluded; i++)
+        if (excluded[i] != target) row[excluded[i]] = -INFINITY;
+    struct topk best = {RANKING_LIST, 0, w->lists + b * RANKING_LIST};
+    topk_push_row(&best, row, (size_t)w->scorer->n_items + 1, 0);
+    w->list_size[b] = (uint8_t)best.n;
+}
+
+static void rank_scores_block(void *context, size_t block, int worker) {
+    struct work *w = context;
+    const struct scorer *s = w->scorer;
+    const size_t end = min_size(w->n, (block + 1) * TILE_USERS), columns = (size_t)s->n_items + 1;
+    float *row = w->scratch[worker];
+    genair_status *st = &w->failed[block];
+    for (size_t b = block * TILE_USERS; b < end; b++) {
+        const struct histories h = {1, w->offsets + b, w->items};
+        if (s->scores(s->model, &h, row, st) != GENAIR_OK) return;
+        row[0] = 0;
+        if (first_not_finite(row, columns) < columns) {
+            fail_user(w->data, w->out->user[w->first + b], st);
+            return;
+        }
+        rank_score_row(w, b, row);
+    }
+}
+
+static void count_lists(struct work *w) {
+    for (size_t b = 0; b < w->n; b++)
+        for (size_t i = 0; i < w->list_size[b]; i++) {
+            const uint32_t id = w->lists[b * RANKING_LIST + i].id;
+            w->listed[id] = 1;
+            w->popularity_sum += w->data->popularity[id];
+            w->n_listed++;
+        }
+}
+
+static genair_code rank_chunk(struct work *w, struct parallel *parallel, double largest_item,
+                              genair_status *st) {
+    genair_code code = pack_histories(w, st);
+    if (code == GENAIR_OK && w->scorer->encode) code = encode_chunk(w, largest_item, st);
+    if (code != GENAIR_OK) return code;
+    const size_t n_blocks = (w->n + TILE_USERS - 1) / TILE_USERS;
+    parallel_task *task = w->scorer->scores                   ? rank_scores_block
+                          : w->out->protocol == PROTOCOL_FULL ? rank_full_block
+                                                              : rank_sampled_block;
+    memset(w->failed, 0, CHUNK_USERS / TILE_USERS * sizeof *w->failed);
+    parallel_run(parallel, n_blocks, task, w);
+    for (size_t i = 0; i < n_blocks; i++)
+        if (w->failed[i].code != GENAIR_OK)
+            return fail(st, w->failed[i].code, "%s", w->failed[i].message);
+    if (w->out->protocol == PROTOCOL_FULL) count_lists(w);
+    return GENAIR_OK;
+}
+
+static genair_code create_scratch(struct work *w, int n_threads, genair_status *st) {
+    const size_t columns = (size_t)w->scorer->n_items + 1;
+    const size_t scratch = w->scorer->scores ? columns : rank_scratch(&w->tiles);
+    w->offsets = mem_array(CHUNK_USERS + 1, sizeof *w->offsets);
+    w->vectors = mem_array(CHUNK_USERS * w->scorer->width, sizeof *w->vectors);
+    w->lists = mem_array(CHUNK_USERS * RANKING_LIST, sizeof *w->lists);
+    w->list_size = mem_zeros(CHUNK_USERS, 1);
+    w->failed = mem_array(CHUNK_USERS / TILE_USERS, sizeof *w->failed);
+    w->listed = mem_zeros(columns, 1);
+    w->scratch = mem_zeros((size_t)n_threads, sizeof *w->scratch);
+    if (!w->offsets || !w->vectors || !w->lists || !w->list_size || !w->failed || !w->listed ||
+        !w->scratch)
+        return fail_memory(st);
+    for (int i = 0; i < n_threads; i++) {
+        w->scratch[i] = mem_aligned(scratch, sizeof **w->scratch);
+        if (!w->scratch[i]) return fail_memory(st);
+    }
+    return GENAIR_OK;
+}
+
+static void free_work(struct work *w, int n_threads) {
+    for (int i = 0; i < n_threads && w->scratch; i++)
+        mem_free(w->scratch[i]);
+    mem_free(w->scratch);
+    mem_free(w->listed);
+    mem_free(w->failed);
+    mem_free(w->list_size);
+    mem_free(w->lists);
+    mem_free(w->vectors);
+    mem_free(w->items);
+    mem_free(w->offsets);
+    item_tiles_deinit(&w->tiles);
+}
+
+static void summarise(struct work *w) {
+    struct ranking_result *r = w->out;
+    for (size_t i = 0; i < r->n; i++)
+        r->n_tied += r->ties[i] > 0;
+    metrics_from_ranks(r->rank, r->n, &metrics_cutoffs, &r->metrics);
+    if (r->protocol != PROTOCOL_FULL || w->n_listed == 0) return;
+    size_t distinct = 0;
+    for (size_t i = 1; i <= w->scorer->n_items; i++)
+        distinct += w->listed[i];
+    r->coverage = (double)distinct / w->scorer->n_items;
+    r->popularity = w->popularity_sum / (double)w->n_listed;
+}
+
+genair_code ranking_evaluate(struct parallel *parallel, const struct scorer *scorer,
+                             const struct dataset *data, enum part part, enum protocol protocol,
+                             struct ranking_result *out, genair_status *st) {
+    const int n_threads = parallel_threads(parallel);
+    struct ranking_result result = {.part = part, .protocol = protocol};
+    struct work w = {
+        .scorer = scorer, .data = data, .kernels = kernels_select(NULL), .out = &result};
+    double largest_item = 0;
+    if (scorer->n_items != data->n_items)
+        return fail(st, GENAIR_USAGE, "the model knows %u items, the workspace %u: train again",
+                    scorer->n_items, data->n_items);
+    genair_code code = create_result(data, &result, st);
+    if (code == GENAIR_OK && scorer->encode)
+        code = check_item_vectors(scorer, data, &largest_item, st);
+    if (code == GENAIR_OK && scorer->encode && protocol == PROTOCOL_FULL)
+        code = item_tiles_init(&w.tiles, w.kernels, scorer->item_vectors, scorer->n_items,
+                               scorer->width, st);
+    if (code == GENAIR_OK) code = create_scratch(&w, n_threads, st);
+    for (w.first = 0; code == GENAIR_OK && w.first < result.n; w.first += CHUNK_USERS) {
+        w.n = min_size(CHUNK_USERS, result.n - w.first);
+        code = rank_chunk(&w, parallel, largest_item, st);
+    }
+    if (code == GENAIR_OK) {
+        summarise(&w);
+        *out = result;
+    } else {
+        ranking_result_free(&result);
+    }
+    free_work(&w, n_threads);
+    return code;
+}

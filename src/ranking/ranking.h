@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module ranks every user's target under one of the two protocols (spec §6).
+ *
+ * sampled: against the candidates that the dataset stores, the same for every model and epoch.
+ * full:    against every item that is not in the history the prediction is made from; the target
+ * always stays. Item vectors are read as they are, users go in blocks; memory does not depend on
+ *          users × items. */
+#ifndef GENAIR_RANKING_RANKING_H
+#define GENAIR_RANKING_RANKING_H
+
+#include "base/parallel.h"
+#include "ranking/metrics.h"
+#include "ranking/scorer.h"
+#include "workspace/dataset.h"
+
+enum part { PART_VALID, PART_TEST };
+enum protocol { PROTOCOL_SAMPLED, PROTOCOL_FULL };
+enum { RANKING_LIST = 10 }; /* length of the lists behind coverage and mean popularity */
+
+const char *part_name(enum part part);             /* "valid", "test" */
+const char *protocol_name(enum protocol protocol); /* "sampled", "full" */
+/* Position of the user's target in its history, UINT32_MAX without one. The history that predicts
+ * it is everything before. */
+uint32_t target_position(const struct dataset *d, enum part part, uint32_t user);
+/* Users that have a target. */
+size_t count_targets(const struct dataset *d, enum part part);
+
+struct ranking_result {
+    enum part part;
+    enum protocol protocol;
+    size_t n; /* users with a target; the arrays are [n], by ascending user */
+    uint32_t *user;
+    uint32_t *target;
+    uint32_t *rank;
+    uint32_t *ties;         /* other candidates with exactly the target's score */
+    size_t n_tied;          /* users with ties */
+    struct metrics metrics; /* all users, metrics_cutoffs */
+    /* full only, over each user's RANKING_LIST best items: */
+    double coverage;   /* share of the catalogue that is in some list */
+    double popularity; /* mean training popularity of what is in the lists */
+};
+
+/* Equal bytes for any number of threads. Errors: GENAIR_FORMAT naming the user or item whose score
+ * is not a finite number; GENAIR_MEMORY. *out untouched on failure; released with
+ * ranking_result_free. */
+CHECKED genair_code ranking_evaluate(struct parallel *parallel, const struct scorer *scorer,
+                                     const struct dataset *data, enum part part,
+                                     enum protocol protocol, struct ranking_result *out,
+                                     genair_status *st);
+void ranking_result_free(struct ranking_result *r); /* {0} is fine */
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fake.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CANDIDATES = 100 };
+
+struct fake_data {
+    struct dataset d;
+    uint64_t *start;
+    uint32_t *item, *n_train, *valid, *test, *popularity, *candidates;
+    uint8_t *tied_time, *cold;
+    char user_name[32], item_name[32];
+};
+
+static struct fake_data *fake_of(const struct dataset *d) {
+    return d->private_;
+}
+
+const uint32_t *dataset_candidates(const struct dataset *d, int part, uint32_t user, uint32_t *n) {
+    *n = d->n_items > CANDIDATES ? CANDIDATES : 0;
+    return fake_of(d)->candidates + ((size_t)part * d->n_users + user) * CANDIDATES;
+}
+
+struct text dataset_user_name(const struct dataset *d, uint32_t user) {
+    snprintf(fake_of(d)->user_name, 32, "u%u", user);
+    return text_of(fake_of(d)->user_name);
+}
+
+struct text dataset_item_name(const struct dataset *d, uint32_t item) {
+    snprintf(fake_of(d)->item_name, 32, "i%u", item);
+    return text_of(fake_of(d)->item_name);
+}
+
+static void draw_history(struct fake_data *f, uint32_t u, uint64_t seed) {
+    struct rng r = rng_start(seed, RNG_TEST, u);
+    const uint32_t n = (uint32_t)rng_below(&r, 13);
+    uint32_t *items = f->item + f->start[u];
+    f->start[u + 1] = f->start[u] + n;
+    for (uint32_t i = 0; i < n; i++)
+        items[i] = 1 + (uint32_t)rng_below(&r, f->d.n_items);
+    f->n_train[u] = n < 3 ? n : n - 2;
+    f->valid[u] = n < 3 ? UINT32_MAX : n - 2;
+    f->test[u] = n < 3 ? UINT32_MAX : n - 1;
+    f->tied_time[u] = (uint8_t)rng_below(&r, 4);
+    for (uint32_t i = 0; i < f->n_train[u]; i++)
+        f->popularity[items[i]]++;
+    for (int part = 0; part < 2; part++)
+        for (uint32_t i = 0; i < CANDIDATES; i++) /* repeats are no matter here */
+            f->candidates[((size_t)part * f->d.n_users + u) * CANDIDATES + i] =
+                1 + (uint32_t)rng_below(&r, f->d.n_items);
+}
+
+struct dataset *fake_dataset(uint32_t n_users, uint32_t n_items, uint64_t seed) {
+    struct fake_data *f = mem_zeros(1, sizeof *f);
+    f->d = (struct dataset){.n_users = n_users, .n_items = n_items, .private_ = f, .hash = "fake"};
+    f->start = mem_zeros(n_users + 1, sizeof *f->start);
+    f->item = mem_zeros((size_t)n_users * 13, sizeof *f->item);
+    f->n_train = mem_zeros(n_users, sizeof *f->n_train);
+    f->valid = mem_zeros(n_users, sizeof *f->valid);
+    f->test = mem_zeros(n_users, sizeof *f->test);
+    f->popularity = mem_zeros(n_items + 1, sizeof *f->popularity);
+    f->candidates = mem_zeros((size_t)n_users * 2 * CANDIDATES, sizeof *f->candidates);
+    f->tied_time = mem_zeros(n_users, 1);
+    f->cold = mem_zeros(n_items + 1, 1);
+    for (uint32_t u = 0; u < n_users; u++)
+        draw_history(f, u, seed);
+    f->d.n_interactions = f->start[n_users];
+    f->d.start = f->start, f->d.item = f->item, f->d.n_train = f->n_train;
+    f->d.valid = f->valid, f->d.test = f->test, f->d.tied_time = f->tied_time;
+    f->d.popularity = f->popularity, f->d.cold = f->cold;
+    return &f->d;
+}
+
+void fake_dataset_free(struct dataset *d) {
+    struct fake_data *f = fake_of(d);
+    mem_free(f->start);
+    mem_free(f->item);
+    mem_free(f->n_train);
+    mem_free(f->valid);
+    mem_free(f->test);
+    mem_free(f->popularity);
+    mem_free(f->candidates);
+    mem_free(f->tied_time);
+    mem_free(f->cold);
+    mem_free(f);
+}
+
+static void user_vector(const struct fake_model *m, const struct histories *h, size_t b,
+                        float *out) {
+    memset(out, 0, m->width * sizeof *out);
+    for (uint64_t i = h->offsets[b]; i < h->offsets[b + 1]; i++)
+        for (size_t j = 0; j < m->width; j++)
+            out[j] += m->vectors[h->items[i] * m->width + j];
+}
+
+static genair_code encode(void *model, const struct histories *h, float *out, genair_status *st) {
+    (void)st;
+    const struct fake_model *m = model;
+    for (size_t b = 0; b < h->n; b++)
+        user_vector(m, h, b, out + b * m->width);
+    return GENAIR_OK;
+}
+
+static genair_code scores(void *model, const struct histories *h, float *out, genair_status *st) {
+    (void)st;
+    const struct fake_model *m = model;
+    float user[512];
+    assert(m->width <= 512);
+    const size_t columns = (size_t)m->scorer.n_items + 1;
+    for (size_t b = 0; b < h->n; b++) {
+        user_vector(m, h, b, user);
+        for (size_t i = 0; i < columns; i++) {
+            double sum = 0;
+            for (size_t j = 0; j < m->width; j++)
+                sum += (double)user[j] * (double)m->vectors[i * m->width + j];
+            out[b * columns + i] = (float)sum;
+        }
+    }
+    return GENAIR_OK;
+}
+
+struct fake_model *fake_model(uint32_t n_items, size_t width, int exact, uint64_t seed) {
+    struct fake_model *m = mem_zeros(1, sizeof *m);
+    m->width = width;
+    m->vectors = mem_zeros(((size_t)n_items + 1) * width, sizeof *m->vectors);
+    struct rng r = rng_start(seed, RNG_TEST, UINT64_MAX);
+    for (size_t i = width; i < ((size_t)n_items + 1) * width; i++)
+        m->vectors[i] = exact ? (float)rng_below(&r, 5) - 2 : (float)rng_normal(&r);
+    m->scorer = (struct scorer){n_items, width, m->vectors, m, encode, NULL};
+    m->rows = (struct scorer){n_items, 0, NULL, m, NULL, scores};
+    return m;
+}
+
+void fake_model_free(struct fake_model *m) {
+    mem_free(m->vectors);
+    mem_free(m);
+}
