@@ -18,6 +18,12 @@ bool text_equal(struct text a, const char *b);
 struct text text_trim(struct text t); /* without ASCII white space at both ends */
 bool text_i64(struct text t, int64_t *out);
 bool text_f64(struct text t, double *out); /* finite or not: the caller checks */
+/* Bytes of the code point written to out: 1-4; 0 for a surrogate or what is above U+10FFFF. */
+size_t text_put_utf8(uint32_t code, char out[4]);
+/* The text as it may stand in a message: control characters and bytes that are no UTF-8 as \xHH,
+ * cut with "…" where it is long. */
+enum { TEXT_EXCERPT = 80 };
+void text_excerpt(struct text t, char out[TEXT_EXCERPT]);
 /* Length of the valid UTF-8 prefix: t.n when all of it is valid (RFC 3629). */
 size_t text_utf8_prefix(struct text t);
 

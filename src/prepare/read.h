@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module streams interactions and item records out of the formats in which shops and data sets come.
+/* This module streams interactions and item records out of the formats in which shops and data sets
+ * come.
  *
- * Formats (docs/formats.md): delimited text with a header; Amazon reviews 2014, 2018, 2023; Yelp; RecBole
- * atomic files; MovieLens; plain or gzip, told by the first bytes. */
+ * Formats (docs/formats.md): delimited text with a header; Amazon reviews 2014, 2018, 2023; Yelp;
+ * RecBole atomic files; MovieLens; plain or gzip, told by the first bytes. */
 #ifndef GENAIR_PREPARE_READ_H
 #define GENAIR_PREPARE_READ_H
 
@@ -22,8 +23,8 @@ struct interaction {
 };
 
 struct read_options {
-    const char *format;     /* "auto" or a name of the format table */
-    bool skip_bad_lines;    /* count and go on, instead of failing */
+    const char *format;  /* "auto" or a name of the format table */
+    bool skip_bad_lines; /* count and go on, instead of failing */
 };
 
 /* One reader goes through all files in turn. */
@@ -32,22 +33,25 @@ CHECKED genair_code interactions_open(const char *const *paths, size_t n_paths,
                                       const struct read_options *options,
                                       struct interaction_reader **out, genair_status *st);
 /* *more is false at the end. A malformed line fails with file, line and reason, or is counted. */
-CHECKED genair_code interactions_next(struct interaction_reader *r, struct interaction *out, bool *more,
-                                      genair_status *st);
+CHECKED genair_code interactions_next(struct interaction_reader *r, struct interaction *out,
+                                      bool *more, genair_status *st);
 uint64_t interactions_skipped(const struct interaction_reader *r);
-uint64_t interactions_bytes_read(const struct interaction_reader *r); /* of the files as stored: progress */
+uint64_t
+interactions_bytes_read(const struct interaction_reader *r); /* of the files as stored: progress */
 uint64_t interactions_bytes_total(const struct interaction_reader *r);
-/* Dates ("2018-03-01 12:00:00", Yelp) come as seconds. Numbers: seconds or milliseconds by magnitude:
- * a value of 10^11 and more is milliseconds (year 5138 in seconds, 1973 in milliseconds). The reader
- * already returns milliseconds for all files, whatever they hold, so that files may be mixed. */
+/* Dates ("2018-03-01 12:00:00", Yelp) come as seconds. Numbers: seconds or milliseconds by
+ * magnitude: a value of 10^11 and more is milliseconds (year 5138 in seconds, 1973 in
+ * milliseconds). The reader already returns milliseconds for all files, whatever they hold, so that
+ * files may be mixed. */
 void interactions_close(struct interaction_reader *r);
 
 /* Item metadata: one record per item in normal form (spec §2): {"item_id", "name", "brand", "date",
  * "feature", "price", "rating", "description", "categories", …others under their own names}, text
  * with HTML entities resolved, nested lists flattened. */
 struct item_reader;
-CHECKED genair_code items_open(const char *const *paths, size_t n_paths, const struct read_options *options,
-                               struct item_reader **out, genair_status *st);
+CHECKED genair_code items_open(const char *const *paths, size_t n_paths,
+                               const struct read_options *options, struct item_reader **out,
+                               genair_status *st);
 /* *record is the caller's (json_decref), NULL at the end. */
 CHECKED genair_code items_next(struct item_reader *r, json_t **record, genair_status *st);
 uint64_t items_skipped(const struct item_reader *r);

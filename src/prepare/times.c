@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prepare/times.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+static const int64_t FIRST_MS = INT64_C(-62135596800000); /* 0001-01-01 00:00:00 */
+static const int64_t LAST_MS = INT64_C(253402300799999);  /* 9999-12-31 23:59:59.999 */
+static const int64_t MILLISECONDS_FROM = INT64_C(100000000000);
+
+static enum time_result checked(int64_t ms, int64_t *out) {
+    if (ms < FIRST_MS || ms > LAST_MS) return TIME_OUT_OF_RANGE;
+    *out = ms;
+    return TIME_OK;
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* ---- dates ---- */
+
+/* n digits at *t, taken off it. */
+static bool take_number(struct text *t, size_t n, int *out) {
+    int value = 0;
+    if (t->n < n) return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_digit(t->p[i])) return false;
+        value = value * 10 + (t->p[i] - '0');
+    }
+    t->p += n;
+    t->n -= n;
+    *out = value;
+    return true;
+}
+
+static bool take(struct text *t, char c) {
+    if (!t->n || t->p[0] != c) return false;
+    t->p++;
+    t->n--;
+    return true;
+}
+
+/* Days since 1970-01-01 in the Gregorian calendar. Years are counted from March, so that the leap
+ * day is their last; 719468 days lie between 0000-03-01 and 1970-01-01. */
+static int64_t days_of(int year, int month, int day) {
+    const int y = month > 2 ? year : year - 1;
+    const int m = month > 2 ? month - 3 : month + 9;
+    const int64_t before_year = (int64_t)y * 365 + y / 4 - y / 100 + y / 400;
+    return before_year + (153 * m + 2) / 5 + day - 1 - 719468;
+}
+
+static bool day_exists(int year, int month, int day) {
+    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (year < 1 || month < 1 || month > 12 || day < 1) return false;
+    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return day <= lengths[month - 1] + (month == 2 && leap);
+}
+
+/* ".123456": any number of digits, rounded down to milliseconds. */
+static bool take_fraction(struct text *t, int *ms) {
+    int unit = 100;
+    if (!t->n || !is_digit(t->p[0])) return false;
+    for (; t->n && is_digit(t->p[0]); t->p++, t->n--) {
+        *ms += (t->p[0] - '0') * unit;
+        unit /= 10;
+    }
+    return true;
+}
+
+static bool take_zone(struct text *t, int *minutes) {
+    if (take(t, 'Z')) return true;
+    const bool east = t->n && t->p[0] == '+';
+    if (!east && !(t->n && t->p[0] == '-')) return true;
+    t->p++, t->n--;
+    int hours, rest;
+    if (!take_number(t, 2, &hours)) return false;
+    take(t, ':');
+    if (!take_number(t, 2, &rest) || hours > 23 || rest > 59) return false;
+    *minutes = (hours * 60 + rest) * (east ? 1 : -1);
+    return true;
+}
+
+static enum time_result parse_date(struct text t, int64_t *out) {
+    int year, month, day, hour = 0, minute = 0, second = 0, ms = 0, zone = 0;
+    if (!take_number(&t, 4, &year) || !take(&t, '-') || !take_number(&t, 2, &month) ||
+        !take(&t, '-') || !take_number(&t, 2, &day) || !day_exists(year, month, day))
+        return TIME_UNREADABLE;
+    if (take(&t, ' ') || take(&t, 'T')) {
+        if (!take_number(&t, 2, &hour) || !take(&t, ':') || !take_number(&t, 2, &minute))
+            return TIME_UNREADABLE;
+        if (take(&t, ':') && !take_number(&t, 2, &second)) return TIME_UNREADABLE;
+        if (take(&t, '.') && !take_fraction(&t, &ms)) return TIME_UNREADABLE;
+        while (take(&t, ' '))
+            continue;
+        if (!take_zone(&t, &zone)) return TIME_UNREADABLE;
+    }
+    if (t.n || hour > 23 || minute > 59 || second > 60) return TIME_UNREADABLE;
+    const int64_t minutes = (days_of(year, month, day) * 24 + hour) * 60 + minute - zone;
+    return checked((minutes * 60 + second) * 1000 + ms, out);
+}
+
+/* ---- numbers ---- */
+
+static enum time_result from_whole(int64_t value, enum time_unit unit, int64_t *out) {
+    const bool milliseconds =
+        unit == TIME_MILLISECONDS || value >= MILLISECONDS_FROM || value <= -MILLISECONDS_FROM;
+    return checked(milliseconds ? value : value * 1000, out);
+}
+
+static enum time_result from_decimal(double value, enum time_unit unit, int64_t *out) {
+    if (!(fabs(value) < 1e15)) return TIME_OUT_OF_RANGE;
+    const bool milliseconds = unit == TIME_MILLISECONDS || fabs(value) >= (double)MILLISECONDS_FROM;
+    return checked(llround(milliseconds ? value : value * 1000), out);
+}
+
+enum time_result time_parse(struct text t, enum time_unit unit, int64_t *out) {
+    int64_t whole;
+    double decimal;
+    if (text_i64(t, &whole)) return from_whole(whole, unit, out);
+    t = text_trim(t);
+    if (text_i64(t, &whole)) return from_whole(whole, unit, out);
+    if (t.n > 4 && t.p[4] == '-' && is_digit(t.p[0])) return parse_date(t, out);
+    if (text_f64(t, &decimal)) return from_decimal(decimal, unit, out);
+    return TIME_UNREADABLE;
+}
