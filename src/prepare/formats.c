@@ -92,6 +92,27 @@ int format_rank(const char *names, struct text column) {
     return -1;
 }
 
+void missing_role(const char *noun, const char *names, const struct text *columns, size_t n_columns,
+                  genair_status *bad) {
+    static const char advice[] =
+        "expected is one of these names, in any case and with any punctuation";
+    char header[300] = "", column[TEXT_EXCERPT];
+    for (size_t i = 0; i < n_columns; i++) {
+        const size_t used = strlen(header);
+        text_excerpt(columns[i], column);
+        if (used + strlen(column) + sizeof ", …" > sizeof header) {
+            snprintf(header + used, sizeof header - used, "…");
+            break;
+        }
+        snprintf(header + used, sizeof header - used, "%s%s", i ? ", " : "", column);
+    }
+    if (columns)
+        fail(bad, GENAIR_FORMAT, "none of the columns \"%s\" is the %s; %s: %s", header, noun,
+             advice, names);
+    else
+        fail(bad, GENAIR_FORMAT, "no key is the %s; %s: %s", noun, advice, names);
+}
+
 /* ---- recognising ---- */
 
 struct other_kind {
@@ -114,11 +135,13 @@ static const char *foreign(struct text first) {
     for (size_t i = 0; i < COUNT(kinds); i++)
         if (first.n >= kinds[i].n && memcmp(first.p, kinds[i].start, kinds[i].n) == 0)
             return kinds[i].what;
-    return first.n && memchr(first.p, '\0', first.n) ? "no text: it holds NUL bytes" : NULL;
+    for (size_t i = 0; i < first.n; i++)
+        if (first.p[i] == '\0') return "no text: it holds NUL bytes";
+    return NULL;
 }
 
 static bool holds(struct text t, const char *needle) {
-    return t.n && memmem(t.p, t.n, needle, strlen(needle));
+    return t.p && memmem(t.p, t.n, needle, strlen(needle)) != NULL;
 }
 
 /* The shape by content; 0 when there is no sign of any. */

@@ -34,6 +34,11 @@ const char *role_noun(enum role role); /* "user", … */
 /* Rank of a column's name in a list as above, from 0; -1 when it is not there. */
 int format_rank(const char *names, struct text column);
 
+/* "no column among … is the NOUN", with the names that are expected. columns: NULL for keys of
+ * JSON. */
+void missing_role(const char *noun, const char *names, const struct text *columns, size_t n_columns,
+                  genair_status *bad);
+
 /* What the first line of a file shows. */
 struct layout {
     enum shape shape;

@@ -224,9 +224,10 @@ static genair_code put_id(struct forming *f, const char *names) {
         id_key = key;
         id = value;
     }
-    if (!id_key)
-        return fail(f->st, GENAIR_FORMAT, "no key is the item; one of these names is expected: %s",
-                    names);
+    if (!id_key) {
+        missing_role("item", names, NULL, 0, f->st);
+        return GENAIR_FORMAT;
+    }
     if (!json_is_string(id))
         return fail(f->st, GENAIR_FORMAT, "\"%s\" is neither text nor a number", id_key);
     const struct text text = {json_string_value(id), json_string_length(id)};

@@ -18,7 +18,7 @@ enum { ID_MAX_BYTES = 64 * 1024, LINE_MAX_BYTES = 16 * 1024 * 1024 };
 
 struct interaction {
     struct text user, item; /* borrowed until the next call */
-    int64_t time;           /* as in the file; the unit is settled by time_unit */
+    int64_t time;           /* milliseconds since 1970-01-01 UTC */
     double rating;          /* NaN when the file has none */
 };
 
@@ -39,11 +39,13 @@ uint64_t interactions_skipped(const struct interaction_reader *r);
 uint64_t
 interactions_bytes_read(const struct interaction_reader *r); /* of the files as stored: progress */
 uint64_t interactions_bytes_total(const struct interaction_reader *r);
-/* Dates ("2018-03-01 12:00:00", Yelp) come as seconds. Numbers: seconds or milliseconds by
- * magnitude: a value of 10^11 and more is milliseconds (year 5138 in seconds, 1973 in
- * milliseconds). The reader already returns milliseconds for all files, whatever they hold, so that
+void interactions_close(struct interaction_reader *r); /* NULL is fine */
+
+/* Times: a number is seconds or milliseconds by magnitude, milliseconds from 10^11 on (year 5138 in
+ * seconds, 1973 in milliseconds), or always milliseconds where the column's name says so
+ * ("timestamp_ms"). Dates
+ * ("2018-03-01 12:00:00", Yelp) are UTC unless they name a zone. All come as milliseconds, so that
  * files may be mixed. */
-void interactions_close(struct interaction_reader *r);
 
 /* Item metadata: one record per item in normal form (spec §2): {"item_id", "name", "brand", "date",
  * "feature", "price", "rating", "description", "categories", …others under their own names}, text
@@ -55,6 +57,6 @@ CHECKED genair_code items_open(const char *const *paths, size_t n_paths,
 /* *record is the caller's (json_decref), NULL at the end. */
 CHECKED genair_code items_next(struct item_reader *r, json_t **record, genair_status *st);
 uint64_t items_skipped(const struct item_reader *r);
-void items_close(struct item_reader *r);
+void items_close(struct item_reader *r); /* NULL is fine */
 
 #endif

@@ -101,8 +101,7 @@ static bool find_column(struct interaction_reader *r, const struct record *recor
             .known = true, .column = i, .key = place->key, .key_capacity = place->key_capacity};
     }
     if (best >= 0 || role == ROLE_RATING) return true;
-    fail(&r->bad, GENAIR_FORMAT, "no column is the %s; one of these names is expected: %s",
-         role_noun(role), role_names(r, role));
+    missing_role(role_noun(role), role_names(r, role), record->columns, record->n_columns, &r->bad);
     return false;
 }
 
@@ -180,8 +179,7 @@ static bool missing_key(struct interaction_reader *r, enum role role) {
     if (place->known)
         fail(&r->bad, GENAIR_FORMAT, "no \"%.*s\"", (int)place->key_n, place->key);
     else
-        fail(&r->bad, GENAIR_FORMAT, "no key is the %s; one of these names is expected: %s",
-             role_noun(role), role_names(r, role));
+        missing_role(role_noun(role), role_names(r, role), NULL, 0, &r->bad);
     return false;
 }
 

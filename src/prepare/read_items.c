@@ -105,8 +105,7 @@ static bool header_has_id(struct item_reader *r, const struct record *record) {
     const char *names = source_format(r->source)->item_record;
     for (size_t i = 0; i < record->n_columns; i++)
         if (format_rank(names, record->columns[i]) >= 0) return true;
-    fail(&r->bad, GENAIR_FORMAT, "no column is the item; one of these names is expected: %s",
-         names);
+    missing_role("item", names, record->columns, record->n_columns, &r->bad);
     return false;
 }
 

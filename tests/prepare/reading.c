@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/prepare/reading.h"
+#include "reading.h"
 
 #include "prepare/read.h"
 

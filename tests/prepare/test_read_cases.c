@@ -2,7 +2,7 @@
 /* Walks the directories good/ and bad/: a case is a directory whose name begins with
  * "interactions-" or "items-", holding "input", perhaps "format", and "expected" or "message"
  * ("input:LINE: text"). */
-#include "tests/prepare/reading.h"
+#include "reading.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
