@@ -68,7 +68,7 @@ struct kernels {
     void (*dropout_add)(const uint64_t *bits, float scale, const float *x, const float *a, float *y, size_t n);
     /* y = kept and x > 0 ? scale x : 0; bits becomes that condition, which is all its backward needs */
     void (*dropout_relu)(uint64_t *bits, float scale, const float *x, float *y, size_t n);
-    /* One step of Adam (Kingma and Ba, 2015) in PyTorch's form: see tensor/adam.h. */
+    /* One step of Adam (Kingma and Ba, 2015) in PyTorch's form: see tensor/parameters.h. */
     void (*adam)(const struct adam_step *s, const float *g, float *p, float *m, float *v, size_t n);
     /* how many x[i] >= threshold; *ties of them equal, *nans are not numbers */
     size_t (*count_at_least)(const float *x, size_t n, float threshold, size_t *ties, size_t *nans);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+
+#include "base/alloc.h"
+#include "base/size.h"
+
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n) __asan_poison_memory_region(p, n)
+#define UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
+#else
+#define POISON(p, n) ((void)0)
+#define UNPOISON(p, n) ((void)0)
+#endif
+
+enum { ALIGNMENT = 64, SMALLEST_BLOCK = 1 << 20 };
+
+struct block {
+    unsigned char *data;
+    size_t size;
+};
+
+struct arena {
+    struct block *blocks;
+    size_t n_blocks, capacity;
+    size_t current, used; /* the block being filled and how far */
+    bool failed;
+};
+
+struct arena *arena_create(void) {
+    return mem_zeros(1, sizeof(struct arena));
+}
+
+void arena_free(struct arena *a) {
+    if (!a) return;
+    for (size_t i = 0; i < a->n_blocks; i++) {
+        UNPOISON(a->blocks[i].data, a->blocks[i].size);
+        mem_free(a->blocks[i].data);
+    }
+    mem_free(a->blocks);
+    mem_free(a);
+}
+
+static bool add_block(struct arena *a, size_t size) {
+    if (!mem_grow(&a->blocks, &a->capacity, a->n_blocks + 1, sizeof *a->blocks)) return false;
+    unsigned char *data = mem_aligned(size, 1);
+    if (!data) return false;
+    POISON(data, size);
+    a->blocks[a->n_blocks++] = (struct block){data, size};
+    return true;
+}
+
+void *arena_array(struct arena *a, size_t n, size_t size) {
+    size_t bytes, padded;
+    if (!mul_size(n, size, &bytes) || !add_size(bytes, 2 * ALIGNMENT, &padded)) {
+        a->failed = true;
+        return NULL;
+    }
+    padded = padded / ALIGNMENT * ALIGNMENT; /* at least ALIGNMENT unused bytes between arrays */
+    while (a->current < a->n_blocks && a->blocks[a->current].size - a->used < padded) {
+        a->current++;
+        a->used = 0;
+    }
+    if (a->current == a->n_blocks && !add_block(a, max_size(padded, SMALLEST_BLOCK))) {
+        a->failed = true;
+        return NULL;
+    }
+    unsigned char *p = a->blocks[a->current].data + a->used;
+    a->used += padded;
+    UNPOISON(p, bytes);
+    return p;
+}
+
+void *arena_zeros(struct arena *a, size_t n, size_t size) {
+    void *p = arena_array(a, n, size);
+    if (p) memset(p, 0, n * size);
+    return p;
+}
+
+void arena_reset(struct arena *a) {
+    for (size_t i = 0; i < a->n_blocks; i++) POISON(a->blocks[i].data, a->blocks[i].size);
+    a->current = a->used = 0;
+    a->failed = false;
+}
+
+bool arena_failed(const struct arena *a) {
+    return a->failed;
+}
+
+size_t arena_bytes(const struct arena *a) {
+    size_t sum = 0;
+    for (size_t i = 0; i < a->n_blocks; i++) sum += a->blocks[i].size;
+    return sum;
+}

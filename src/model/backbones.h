@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module is the forward passes of the sequence models and the projector, from named parameters. */
+#ifndef GENAIR_MODEL_BACKBONES_H
+#define GENAIR_MODEL_BACKBONES_H
+
+#include "model/model.h"
+
+/* Adds a backbone's parameters to m->parameters. */
+CHECKED genair_code transformer_parameters(struct model *m, genair_status *st);
+CHECKED genair_code gru4rec_parameters(struct model *m, genair_status *st);
+CHECKED genair_code projector_parameters(struct model *m, genair_status *st);
+
+/* table: [n, d] item vectors, index: [T] rows of it or MASK_ROW. Returns [T, d]. */
+struct tensor *transformer_forward(struct model *m, struct tensor *table, const uint32_t *index,
+                                   const uint32_t *offsets, size_t n_sequences);
+struct tensor *gru4rec_forward(struct model *m, struct tensor *table, const uint32_t *index,
+                               const uint32_t *offsets, size_t n_sequences);
+
+/* Adds a parameter: a matrix is drawn (xavier-normal), a vector is filled. */
+CHECKED genair_code add_matrix(struct model *m, const char *name, size_t rows, size_t cols, genair_status *st);
+CHECKED genair_code add_vector(struct model *m, const char *name, size_t n, float value, genair_status *st);
+/* The named parameter as a tensor of this step. */
+struct tensor *parameter_named(struct model *m, const char *format, ...) PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GRU4Rec (Hidasi et al., 2016): one GRU layer without biases over dropped-out item vectors. */
+#include "model/backbones.h"
+#include "tensor/ops.h"
+
+genair_code gru4rec_parameters(struct model *m, genair_status *st) {
+    const size_t d = m->config.hidden;
+    genair_code code = add_matrix(m, "gru.weight_ih", 3 * d, d, st);
+    if (code == GENAIR_OK) code = add_matrix(m, "gru.weight_hh", 3 * d, d, st);
+    return code;
+}
+
+struct tensor *gru4rec_forward(struct model *m, struct tensor *table, const uint32_t *index,
+                               const uint32_t *offsets, size_t n_sequences) {
+    struct tape *t = &m->tape;
+    struct tensor *e = op_gather_dropped(t, table, index, offsets[n_sequences], m->config.dropout);
+    return op_gru(t, op_linear(t, e, parameter_named(m, "gru.weight_ih"), NULL),
+                  parameter_named(m, "gru.weight_hh"), offsets, n_sequences);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module computes ranking losses and the calibration loss with their gradients.
+ *
+ * A loss is the end of a step: it returns its value and adds its gradient to the tensors it was given at
+ * once, so it pushes no node. u: [R, d] user states, one row a target; table: [n, d] item vectors; index
+ * arrays hold rows of table. Means run over all R targets of the batch (spec §5). R = 0 gives 0. */
+#ifndef GENAIR_MODEL_LOSSES_H
+#define GENAIR_MODEL_LOSSES_H
+
+#include "tensor/tape.h"
+#include "workspace/dataset.h"
+
+enum pair_form {
+    PAIR_BCE,             /* mean softplus(-s+) + mean softplus(s-) */
+    PAIR_BPR,             /* mean over negatives of softplus(s- - s+) (eq. 17) */
+    PAIR_BPR_SUM,         /* the same, summed */
+    PAIR_SAMPLED_SOFTMAX, /* mean of log(e^s+ + sum e^s-) - s+; uniform negatives need no correction */
+    PAIR_GBCE             /* gSASRec (Petrov and Macdonald, 2023): (beta softplus(-s+) + sum softplus(s-)) / (K + 1) */
+};
+
+struct pair_loss {
+    enum pair_form form;
+    size_t n_negatives;        /* K */
+    const uint32_t *positive;  /* [R] */
+    const uint32_t *negatives; /* [R, K] */
+    double beta;               /* of PAIR_GBCE: see gbce_beta */
+    float *scores;             /* [R, 1 + K] receives the scores, or NULL */
+};
+double pair_loss(struct tape *t, struct tensor *u, struct tensor *table, const struct pair_loss *loss);
+
+/* alpha (t (1 - 1 / alpha) + 1 / alpha) with alpha = K / (n_items - 1), the paper's sampling rate. */
+double gbce_beta(size_t n_negatives, size_t n_items, double t);
+
+/* Cross-entropy over every row of table: mean of logsumexp_j(u . e_j) - u . e_positive. Works on blocks of
+ * targets; holds at most about 64 MiB of logits at a time. */
+double softmax_loss(struct tape *t, struct tensor *u, struct tensor *table, const uint32_t *positive);
+
+enum calibration_form { CALIBRATION_NONE, CALIBRATION_KERNEL, CALIBRATION_DOT, CALIBRATION_LINEAR };
+
+/* Mean over ordered pairs of places i != j, e the unit vectors (eqs. 9-14):
+ *     kernel  w exp(-t |e_i - e_j|^2)     dot  w exp(2 t e_i . e_j)     linear  -w |e_i - e_j|^2
+ * with w = exp(-gamma S(i, j)). Places that hold the same item are summed once with their multiplicity. */
+struct calibration {
+    enum calibration_form form;
+    double weight;                /* alpha: scales the gradient, not the value returned */
+    double gamma, t;
+    size_t n_distinct;            /* m distinct items among the places */
+    const uint32_t *row;          /* [m] their rows in table */
+    const uint32_t *item;         /* [m] their catalogue ids, for S */
+    const uint32_t *multiplicity; /* [m] places that hold each */
+    const struct cooccurrence *cooccurrence;
+};
+double calibration_loss(struct tape *t, struct tensor *table, const struct calibration *c);
+
+#endif

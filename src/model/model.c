@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/model.h"
+
+#include "base/alloc.h"
+#include "base/size.h"
+#include "model/backbones.h"
+#include "tensor/ops.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const backbone_names[] = {[SASREC] = "sasrec", [BERT4REC] = "bert4rec", [GRU4REC] = "gru4rec"};
+static_assert(COUNT(backbone_names) == N_BACKBONES, "one name for each backbone");
+
+const char *const loss_names[] = {[LOSS_BCE] = "bce", [LOSS_BPR] = "bpr", [LOSS_CE] = "ce",
+                                  [LOSS_SAMPLED_SOFTMAX] = "sampled-softmax", [LOSS_GBCE] = "gbce"};
+static_assert(COUNT(loss_names) == N_LOSSES, "one name for each loss");
+
+static const struct {
+    genair_code (*add_parameters)(struct model *, genair_status *);
+    struct tensor *(*forward)(struct model *, struct tensor *, const uint32_t *, const uint32_t *, size_t);
+} backbones[] = {
+    [SASREC] = {transformer_parameters, transformer_forward},
+    [BERT4REC] = {transformer_parameters, transformer_forward},
+    [GRU4REC] = {gru4rec_parameters, gru4rec_forward},
+};
+static_assert(COUNT(backbones) == N_BACKBONES, "one row for each backbone");
+
+enum { ITEMS_PER_BLOCK = 1024, ROWS_PER_TASK = 64 };
+
+genair_code add_matrix(struct model *m, const char *name, size_t rows, size_t cols, genair_status *st) {
+    struct parameter *p;
+    const genair_code code = parameters_add(m->parameters, name, rows, cols, false, &p, st);
+    if (code == GENAIR_OK) parameter_xavier_normal(p, m->seed);
+    return code;
+}
+
+genair_code add_vector(struct model *m, const char *name, size_t n, float value, genair_status *st) {
+    struct parameter *p;
+    const genair_code code = parameters_add(m->parameters, name, 1, n, false, &p, st);
+    if (code == GENAIR_OK) parameter_fill(p, value);
+    return code;
+}
+
+struct tensor *parameter_named(struct model *m, const char *format, ...) {
+    char name[64];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    struct parameter *p = parameters_find(m->parameters, name);
+    assert(p);
+    return parameter_tensor(&m->tape, p);
+}
+
+/* The table of item vectors: drawn (base), or starting from the fused matrix (--freeze no). */
+static genair_code add_table(struct model *m, const float *fused, genair_status *st) {
+    const struct model_config *c = &m->config;
+    if (c->fused_width && !c->trainable_fused) {
+        m->fused = fused;
+        return GENAIR_OK;
+    }
+    const size_t width = c->fused_width ? c->fused_width : c->hidden;
+    const char *name = c->fused_width ? "fused" : "item_emb";
+    const genair_code code = parameters_add(m->parameters, name, c->n_items + 1, width, true, &m->table, st);
+    if (code != GENAIR_OK) return code;
+    if (fused)
+        memcpy(m->table->value + width, fused, c->n_items * width * sizeof *fused);
+    else
+        parameter_xavier_normal(m->table, m->seed);
+    memset(m->table->value, 0, width * sizeof *m->table->value);
+    return GENAIR_OK;
+}
+
+static genair_code check(const struct model_config *c, genair_status *st) {
+    if (c->n_items == 0 || c->n_items > UINT32_MAX - 2) return fail(st, GENAIR_USAGE, "%zu items", c->n_items);
+    if (c->backbone != GRU4REC && (c->n_heads == 0 || c->hidden % c->n_heads != 0))
+        return fail(st, GENAIR_USAGE, "%zu heads do not divide a hidden size of %zu", c->n_heads, c->hidden);
+    return GENAIR_OK;
+}
+
+genair_code model_create(const struct model_config *config, const float *fused, struct parallel *parallel,
+                         const struct kernels *kernels, const struct adam_options *adam, uint64_t seed,
+                         struct model **out, genair_status *st) {
+    genair_code code = check(config, st);
+    if (code != GENAIR_OK) return code;
+    struct model *m = mem_zeros(1, sizeof *m);
+    if (!m) return fail_memory(st);
+    *m = (struct model){.config = *config, .parallel = parallel, .kernels = kernels, .seed = seed};
+    m->local = mem_zeros(config->n_items + 2, sizeof *m->local);
+    m->identity = mem_array(config->n_items, sizeof *m->identity);
+    m->item_vectors = mem_zeros((config->n_items + 1) * config->hidden, sizeof *m->item_vectors);
+    if (!m->local || !m->identity || !m->item_vectors || !tape_init(&m->tape, parallel, kernels, seed))
+        code = fail_memory(st);
+    for (size_t i = 0; code == GENAIR_OK && i < config->n_items; i++) m->identity[i] = (uint32_t)i + 1;
+    if (code == GENAIR_OK) code = parameters_create(adam, parallel, kernels, &m->parameters, st);
+    if (code == GENAIR_OK) code = add_table(m, fused, st);
+    if (code == GENAIR_OK && config->fused_width) code = projector_parameters(m, st);
+    if (code == GENAIR_OK) code = backbones[config->backbone].add_parameters(m, st);
+    if (code != GENAIR_OK) {
+        model_free(m);
+        return code;
+    }
+    *out = m;
+    return GENAIR_OK;
+}
+
+void model_free(struct model *m) {
+    if (!m) return;
+    tape_deinit(&m->tape);
+    parameters_free(m->parameters);
+    mem_free(m->local);
+    mem_free(m->identity);
+    mem_free(m->item_vectors);
+    mem_free(m);
+}
+
+struct tensor *model_backbone(struct model *m, struct tensor *table, const uint32_t *index,
+                              const uint32_t *offsets, size_t n_sequences) {
+    return backbones[m->config.backbone].forward(m, table, index, offsets, n_sequences);
+}
+
+/* ---- the distinct items of a step ---- */
+
+struct distinct {
+    size_t n;
+    uint32_t *ids; /* [n] by first appearance */
+};
+
+static void collect(struct model *m, struct distinct *d, const uint32_t *items, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t item = items[i];
+        if (item == MASK_ROW || m->local[item]) continue;
+        d->ids[d->n++] = item;
+        m->local[item] = (uint32_t)d->n;
+    }
+}
+
+static bool distinct_items(struct model *m, const struct batch *b, bool whole_catalogue, struct distinct *d) {
+    const size_t n_tokens = b->offsets[b->n_sequences], n_negatives = b->n_targets * b->n_negatives;
+    const size_t most = whole_catalogue ? m->config.n_items
+                                        : min_size(m->config.n_items, n_tokens + b->n_targets + n_negatives);
+    d->ids = tape_array(&m->tape, most + 1, sizeof *d->ids);
+    if (!d->ids) return false;
+    if (whole_catalogue) {
+        collect(m, d, m->identity, m->config.n_items);
+    } else {
+        collect(m, d, b->items, n_tokens);
+        collect(m, d, b->positive, b->n_targets);
+        collect(m, d, b->negatives, n_negatives);
+    }
+    return true;
+}
+
+static void forget(struct model *m, const struct distinct *d) {
+    for (size_t i = 0; i < d->n; i++) m->local[d->ids[i]] = 0;
+}
+
+/* Ids to rows of the distinct items. NULL when memory is out. */
+static uint32_t *rows_of(struct model *m, const uint32_t *items, size_t n) {
+    uint32_t *rows = tape_array(&m->tape, n + 1, sizeof *rows);
+    for (size_t i = 0; rows && i < n; i++)
+        rows[i] = items[i] == MASK_ROW ? MASK_ROW : m->local[items[i]] - 1;
+    return rows;
+}
+
+struct copy {
+    const float *from;
+    const uint32_t *ids;
+    size_t first_id; /* id of from's first row */
+    struct tensor *to;
+};
+
+static void copy_task(void *context, size_t task, int worker) {
+    (void)worker;
+    const struct copy *c = context;
+    const size_t end = min_size(c->to->rows, (task + 1) * ROWS_PER_TASK), cols = c->to->cols;
+    for (size_t r = task * ROWS_PER_TASK; r < end; r++)
+        memcpy(c->to->value + r * cols, c->from + (c->ids[r] - c->first_id) * cols, cols * sizeof(float));
+}
+
+/* Rows of the table or the frozen matrix. */
+static struct tensor *source_rows(struct model *m, const uint32_t *ids, size_t n) {
+    const size_t width = m->table ? m->table->cols : m->config.fused_width;
+    struct tensor *x = tape_tensor(&m->tape, n, width, m->table != NULL);
+    if (!x) return NULL;
+    if (m->table) parameters_catch_up(m->parameters, m->table, ids, n);
+    struct copy c = {m->table ? m->table->value : m->fused, ids, m->table ? 0 : 1, x};
+    parallel_run(m->parallel, (n + ROWS_PER_TASK - 1) / ROWS_PER_TASK, copy_task, &c);
+    return x;
+}
+
+static struct tensor *item_vectors_of(struct model *m, struct tensor *source) {
+    return m->config.fused_width && source ? model_project(m, source) : source;
+}
+
+/* ---- one step ---- */
+
+static double rank_loss(struct model *m, const struct batch *b, const struct objective *o, struct tensor *u,
+                        struct tensor *table) {
+    const uint32_t *positive = rows_of(m, b->positive, b->n_targets);
+    if (o->loss == LOSS_CE) return positive ? softmax_loss(&m->tape, u, table, positive) : 0;
+    static const enum pair_form forms[] = {[LOSS_BCE] = PAIR_BCE, [LOSS_BPR] = PAIR_BPR,
+                                           [LOSS_SAMPLED_SOFTMAX] = PAIR_SAMPLED_SOFTMAX,
+                                           [LOSS_GBCE] = PAIR_GBCE, [LOSS_BPR_SUM] = PAIR_BPR_SUM};
+    const struct pair_loss loss = {
+        .form = forms[o->loss],
+        .n_negatives = b->n_negatives,
+        .positive = positive,
+        .negatives = rows_of(m, b->negatives, b->n_targets * b->n_negatives),
+        .beta = gbce_beta(b->n_negatives, m->config.n_items, o->gbce_t),
+    };
+    return tape_failed(&m->tape) ? 0 : pair_loss(&m->tape, u, table, &loss);
+}
+
+/* The distinct positives with how often each stands in the batch. */
+static double calibrate(struct model *m, const struct batch *b, const struct objective *o, struct tensor *table) {
+    if (o->calibration == CALIBRATION_NONE || o->alpha == 0) return 0;
+    struct tape *t = &m->tape;
+    const size_t most = min_size(b->n_targets, table ? table->rows : 0);
+    uint32_t *place = table ? tape_array(t, table->rows, sizeof *place) : NULL;
+    uint32_t *row = tape_array(t, most + 1, sizeof *row), *item = tape_array(t, most + 1, sizeof *item);
+    uint32_t *multiplicity = tape_array(t, most + 1, sizeof *multiplicity);
+    if (!place || tape_failed(t)) return 0;
+    memset(place, 0, table->rows * sizeof *place);
+    size_t n = 0;
+    for (size_t r = 0; r < b->n_targets; r++) {
+        const uint32_t at = m->local[b->positive[r]] - 1;
+        if (place[at]) {
+            if (!o->unique_items) multiplicity[place[at] - 1]++;
+            continue;
+        }
+        row[n] = at;
+        item[n] = b->positive[r];
+        multiplicity[n] = 1;
+        place[at] = (uint32_t)++n;
+    }
+    return calibration_loss(t, table, &(struct calibration){.form = o->calibration, .weight = o->alpha,
+                                                            .gamma = o->gamma, .t = o->t, .n_distinct = n,
+                                                            .row = row, .item = item,
+                                                            .multiplicity = multiplicity,
+                                                            .cooccurrence = o->cooccurrence});
+}
+
+static bool reads_every_position(const struct batch *b) {
+    if (b->n_targets != b->offsets[b->n_sequences]) return false;
+    for (size_t r = 0; r < b->n_targets; r++)
+        if (b->position[r] != r) return false;
+    return true;
+}
+
+genair_code model_step(struct model *m, const struct batch *b, const struct objective *o,
+                       struct step_losses *losses, genair_status *st) {
+    struct tape *t = &m->tape;
+    tape_reset(t, true, parameters_step(m->parameters) + 1);
+    parameters_begin_step(m->parameters);
+    struct distinct items = {0};
+    if (!distinct_items(m, b, o->loss == LOSS_CE, &items)) return fail_memory(st);
+    struct tensor *source = source_rows(m, items.ids, items.n);
+    struct tensor *table = item_vectors_of(m, source);
+    const uint32_t *index = rows_of(m, b->items, b->offsets[b->n_sequences]);
+    struct tensor *h = index ? model_backbone(m, table, index, b->offsets, b->n_sequences) : NULL;
+    struct tensor *u = reads_every_position(b) || !h ? h : op_gather(t, h, NULL, b->position, b->n_targets);
+    *losses = (struct step_losses){.rank = rank_loss(m, b, o, u, table), .calibration = calibrate(m, b, o, table)};
+    losses->total = losses->rank + o->alpha * losses->calibration;
+    forget(m, &items);
+    tape_backward(t);
+    if (tape_failed(t)) return fail_memory(st);
+    if (!isfinite(losses->total))
+        return fail(st, GENAIR_INTERNAL, "step %llu: the loss is not finite (ranking %g, calibration %g); "
+                    "use a smaller --lr or --alpha", (unsigned long long)t->step, losses->rank,
+                    losses->calibration);
+    if (m->table) {
+        tensor_open_gradient(source);
+        parameters_touch(m->table, items.ids, items.n, source->gradient);
+    }
+    return GENAIR_OK;
+}
+
+/* ---- inference ---- */
+
+genair_code model_refresh_items(struct model *m, genair_status *st) {
+    const size_t d = m->config.hidden;
+    if (m->table) parameters_catch_up(m->parameters, m->table, NULL, 0);
+    for (size_t first = 0; first < m->config.n_items; first += ITEMS_PER_BLOCK) {
+        const size_t n = min_size(ITEMS_PER_BLOCK, m->config.n_items - first);
+        tape_reset(&m->tape, false, 0);
+        parameters_begin_step(m->parameters);
+        struct tensor *e = item_vectors_of(m, source_rows(m, m->identity + first, n));
+        if (!e) return fail_memory(st);
+        memcpy(m->item_vectors + (first + 1) * d, e->value, n * d * sizeof *e->value);
+    }
+    return GENAIR_OK;
+}
+
+/* Packs the latest items of each history, for BERT4Rec with the mask behind them. */
+static void pack(const struct model *m, const struct histories *h, uint32_t *offsets, uint32_t *items) {
+    const bool masked = m->config.backbone == BERT4REC;
+    const size_t room = m->config.backbone == GRU4REC ? SIZE_MAX : m->config.n_positions - 1 - masked;
+    uint32_t at = 0;
+    for (size_t b = 0; b < h->n; b++) {
+        const uint64_t end = h->offsets[b + 1], n = end - h->offsets[b];
+        offsets[b] = at;
+        for (uint64_t i = end - (n < room ? n : room); i < end; i++) items[at++] = h->items[i];
+        if (masked) items[at++] = MASK_ROW;
+    }
+    offsets[h->n] = at;
+}
+
+genair_code model_encode(struct model *m, const struct histories *h, float *out, genair_status *st) {
+    const size_t d = m->config.hidden;
+    struct tape *t = &m->tape;
+    tape_reset(t, false, 0);
+    parameters_begin_step(m->parameters);
+    uint32_t *offsets = tape_array(t, h->n + 1, sizeof *offsets);
+    uint32_t *items = tape_array(t, h->offsets[h->n] - h->offsets[0] + h->n + 1, sizeof *items);
+    if (!offsets || !items) return fail_memory(st);
+    pack(m, h, offsets, items);
+    struct tensor *table = tape_view(t, m->config.n_items + 1, d, m->item_vectors, NULL);
+    struct tensor *states = model_backbone(m, table, items, offsets, h->n);
+    if (!states) return fail_memory(st);
+    for (size_t b = 0; b < h->n; b++) {
+        if (offsets[b] == offsets[b + 1])
+            memset(out + b * d, 0, d * sizeof *out);
+        else
+            memcpy(out + b * d, states->value + (offsets[b + 1] - 1) * d, d * sizeof *out);
+    }
+    return GENAIR_OK;
+}
+
+static genair_code encode(void *model, const struct histories *h, float *out, genair_status *st) {
+    return model_encode(model, h, out, st);
+}
+
+struct scorer model_scorer(struct model *m) {
+    return (struct scorer){.n_items = (uint32_t)m->config.n_items, .width = m->config.hidden,
+                           .item_vectors = m->item_vectors, .model = m, .encode = encode};
+}
+
+double model_inference_flops(const struct model *m, size_t n) {
+    const double d = (double)m->config.hidden, length = (double)n;
+    const double scoring = 2 * d * (double)m->config.n_items;
+    if (m->config.backbone == GRU4REC) return length * 12 * d * d + scoring;
+    const double pairs = m->config.causal ? length * (length + 1) / 2 : length * length;
+    return (double)m->config.n_layers * (length * 12 * d * d + 4 * pairs * d) + scoring;
+}

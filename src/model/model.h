@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module assembles a sequence model: item vectors (table or projector), a backbone, its losses.
+ *
+ * Item ids are 1..n_items. A model belongs to one thread; its operations spread over struct parallel. */
+#ifndef GENAIR_MODEL_MODEL_H
+#define GENAIR_MODEL_MODEL_H
+
+#include "model/losses.h"
+#include "ranking/scorer.h"
+#include "tensor/parameters.h"
+
+enum backbone { SASREC, BERT4REC, GRU4REC, N_BACKBONES };
+extern const char *const backbone_names[N_BACKBONES];
+
+struct model_config {
+    enum backbone backbone;
+    size_t n_items;
+    size_t hidden;             /* d */
+    size_t fused_width;        /* D: columns of the fused matrix; 0: a table of item vectors (base) */
+    bool trainable_fused;      /* the fused matrix is only where a trainable table starts */
+    size_t n_layers, n_heads;  /* of the attention models */
+    size_t n_positions;        /* rows of pos_emb: longest sequence + 1 */
+    bool causal;
+    double dropout;
+};
+
+struct model {
+    struct model_config config;
+    struct parallel *parallel;
+    const struct kernels *kernels;
+    struct parameters *parameters;
+    struct parameter *table;   /* [n_items + 1, d or D], row 0 zero; NULL with a frozen matrix */
+    const float *fused;        /* [n_items, D] borrowed, row i - 1 is item i; NULL for base */
+    struct tape tape;
+    uint32_t *local;           /* [n_items + 2] scratch of model_step: item -> 1 + row among the distinct */
+    uint32_t *identity;        /* [n_items] 1, 2, 3, … */
+    float *item_vectors;       /* [n_items + 1, d] as of model_refresh_items, row 0 zero */
+    uint64_t seed;
+};
+
+/* fused: [n_items, D], borrowed while the model lives; NULL when fused_width is 0. Parameters are drawn
+ * from the seed. Errors: memory, or sizes that cannot be (heads that do not divide hidden). */
+CHECKED genair_code model_create(const struct model_config *config, const float *fused, struct parallel *parallel,
+                                 const struct kernels *kernels, const struct adam_options *adam,
+                                 uint64_t seed, struct model **out, genair_status *st);
+void model_free(struct model *m);
+
+/* One step's data; positions are packed, targets point into them. */
+struct batch {
+    size_t n_sequences;
+    const uint32_t *offsets;     /* [n_sequences + 1] */
+    const uint32_t *items;       /* [T] ids, or MASK_ROW for the mask token */
+    size_t n_targets;            /* R */
+    const uint32_t *position;    /* [R] the packed position whose state predicts the target */
+    const uint32_t *positive;    /* [R] */
+    size_t n_negatives;          /* K */
+    const uint32_t *negatives;   /* [R, K]; NULL with the full softmax */
+};
+
+enum rank_loss { LOSS_BCE, LOSS_BPR, LOSS_CE, LOSS_SAMPLED_SOFTMAX, LOSS_GBCE, N_LOSSES, LOSS_BPR_SUM };
+extern const char *const loss_names[N_LOSSES];
+
+struct objective {
+    enum rank_loss loss;
+    double gbce_t;
+    enum calibration_form calibration;
+    bool unique_items;           /* each distinct positive once, instead of every position */
+    double alpha, gamma, t;
+    const struct cooccurrence *cooccurrence; /* with a calibration */
+};
+
+struct step_losses {
+    double total, rank, calibration;
+};
+
+/* Losses and gradients of one batch, left in the parameters for parameters_adam. A loss that is not finite
+ * fails with GENAIR_INTERNAL, naming it. */
+CHECKED genair_code model_step(struct model *m, const struct batch *batch, const struct objective *objective,
+                               struct step_losses *losses, genair_status *st);
+
+/* Sequence outputs of packed items over the given table: [T, d] (golden cases, tests). */
+struct tensor *model_backbone(struct model *m, struct tensor *table, const uint32_t *index,
+                              const uint32_t *offsets, size_t n_sequences);
+/* Linear, LayerNorm (1e-5), GELU, Linear (eq. 8). x: [n, D]. */
+struct tensor *model_project(struct model *m, struct tensor *x);
+
+/* Recomputes item_vectors from the current parameters. */
+CHECKED genair_code model_refresh_items(struct model *m, genair_status *st);
+/* User vectors from the refreshed item vectors; histories are cut to the model's length. An empty history
+ * gives zeros, except that BERT4Rec reads its mask alone. out: [h->n, d]. */
+CHECKED genair_code model_encode(struct model *m, const struct histories *h, float *out, genair_status *st);
+/* The model as a scorer, valid until it changes; call after model_refresh_items. */
+struct scorer model_scorer(struct model *m);
+/* Operations (products, times two) to encode a history of n items and score the catalogue: paper Table 5. */
+double model_inference_flops(const struct model *m, size_t n);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SASRec (Kang and McAuley, 2018) and BERT4Rec (Sun et al., 2019): the same blocks, causal or full.
+ *
+ *     x = dropout(sqrt(d) e + position)
+ *     block:  q = LN(x)   y = LN(q + MHA(q, x, x))   x = y + dropout(W2 relu(dropout(W1 y)))
+ *     h = LN(x)
+ *
+ * Keys and values come from the un-normalised x, and the residuals add the normalised q and y. */
+#include "model/backbones.h"
+#include "tensor/ops.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define SEQUENCE_EPS 1e-8f
+
+static genair_code block_parameters(struct model *m, size_t layer, genair_status *st) {
+    const size_t d = m->config.hidden;
+    const struct {
+        const char *name;
+        size_t rows; /* 0: a vector of cols filled with value */
+        size_t cols;
+        float value;
+    } list[] = {
+        {"attn_ln.weight", 0, d, 1},       {"attn_ln.bias", 0, d, 0},
+        {"attn.in_proj.weight", 3 * d, d, 0}, {"attn.in_proj.bias", 0, 3 * d, 0},
+        {"attn.out_proj.weight", d, d, 0}, {"attn.out_proj.bias", 0, d, 0},
+        {"ffn_ln.weight", 0, d, 1},        {"ffn_ln.bias", 0, d, 0},
+        {"ffn.w1.weight", d, d, 0},        {"ffn.w1.bias", 0, d, 0},
+        {"ffn.w2.weight", d, d, 0},        {"ffn.w2.bias", 0, d, 0},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "block%zu.%s", layer, list[i].name);
+        const genair_code code = list[i].rows ? add_matrix(m, name, list[i].rows, list[i].cols, st)
+                                              : add_vector(m, name, list[i].cols, list[i].value, st);
+        if (code != GENAIR_OK) return code;
+    }
+    return GENAIR_OK;
+}
+
+genair_code transformer_parameters(struct model *m, genair_status *st) {
+    const size_t d = m->config.hidden;
+    genair_code code = add_matrix(m, "pos_emb", m->config.n_positions, d, st);
+    if (code == GENAIR_OK && m->config.backbone == BERT4REC) {
+        code = add_matrix(m, "mask_emb", 1, d, st);
+    }
+    for (size_t layer = 0; code == GENAIR_OK && layer < m->config.n_layers; layer++)
+        code = block_parameters(m, layer, st);
+    if (code == GENAIR_OK) code = add_vector(m, "final_ln.weight", d, 1, st);
+    if (code == GENAIR_OK) code = add_vector(m, "final_ln.bias", d, 0, st);
+    return code;
+}
+
+static struct tensor *norm(struct model *m, struct tensor *x, const char *prefix) {
+    return op_layernorm(&m->tape, x, parameter_named(m, "%s.weight", prefix),
+                        parameter_named(m, "%s.bias", prefix), SEQUENCE_EPS);
+}
+
+static struct tensor *linear(struct model *m, struct tensor *x, const char *prefix) {
+    return op_linear(&m->tape, x, parameter_named(m, "%s.weight", prefix),
+                     parameter_named(m, "%s.bias", prefix));
+}
+
+/* Rows first … first + n - 1 of a parameter: query, or key and value, of the joint projection. */
+static struct tensor *slice(struct model *m, const char *name, bool by_row, size_t first, size_t n) {
+    struct tensor *whole = parameter_named(m, "%s", name);
+    if (!whole) return NULL;
+    const size_t cols = by_row ? whole->cols : n, at = by_row ? first * whole->cols : first;
+    return tape_view(&m->tape, by_row ? n : 1, cols, whole->value + at,
+                     whole->gradient ? whole->gradient + at : NULL);
+}
+
+/* Both slices of a joint parameter are written by their backwards; the whole counts as written. */
+static struct tensor *project(struct model *m, struct tensor *x, size_t layer, size_t first, size_t n) {
+    char weight[64], bias[64];
+    snprintf(weight, sizeof weight, "block%zu.attn.in_proj.weight", layer);
+    snprintf(bias, sizeof bias, "block%zu.attn.in_proj.bias", layer);
+    struct tensor *y = op_linear(&m->tape, x, slice(m, weight, true, first, n), slice(m, bias, false, first, n));
+    if (y) {
+        parameter_named(m, "%s", weight)->written = true;
+        parameter_named(m, "%s", bias)->written = true;
+    }
+    return y;
+}
+
+static struct tensor *block(struct model *m, struct tensor *x, size_t layer, const uint32_t *offsets,
+                            size_t n_sequences) {
+    struct tape *t = &m->tape;
+    const size_t d = m->config.hidden;
+    const double dropout = m->config.dropout;
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, "block%zu.attn_ln", layer);
+    struct tensor *q = norm(m, x, prefix);
+    const struct attention attention = {.q = project(m, q, layer, 0, d),
+                                        .kv = project(m, x, layer, d, 2 * d),
+                                        .offsets = offsets,
+                                        .n_sequences = n_sequences,
+                                        .n_heads = m->config.n_heads,
+                                        .causal = m->config.causal,
+                                        .dropout = dropout};
+    snprintf(prefix, sizeof prefix, "block%zu.attn.out_proj", layer);
+    struct tensor *a = op_add(t, linear(m, op_attention(t, &attention), prefix), q);
+    snprintf(prefix, sizeof prefix, "block%zu.ffn_ln", layer);
+    struct tensor *y = norm(m, a, prefix);
+    snprintf(prefix, sizeof prefix, "block%zu.ffn.w1", layer);
+    struct tensor *hidden = op_dropout_relu(t, linear(m, y, prefix), dropout);
+    snprintf(prefix, sizeof prefix, "block%zu.ffn.w2", layer);
+    return op_dropout_add(t, linear(m, hidden, prefix), dropout, y);
+}
+
+struct tensor *transformer_forward(struct model *m, struct tensor *table, const uint32_t *index,
+                                   const uint32_t *offsets, size_t n_sequences) {
+    const struct embedding e = {.table = table,
+                                .mask = m->config.backbone == BERT4REC ? parameter_named(m, "mask_emb") : NULL,
+                                .position = parameter_named(m, "pos_emb"),
+                                .index = index,
+                                .offsets = offsets,
+                                .n_sequences = n_sequences,
+                                .scale = sqrtf((float)m->config.hidden),
+                                .dropout = m->config.dropout};
+    struct tensor *x = op_embed(&m->tape, &e);
+    for (size_t layer = 0; layer < m->config.n_layers; layer++) x = block(m, x, layer, offsets, n_sequences);
+    return norm(m, x, "final_ln");
+}

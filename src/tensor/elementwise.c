@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GELU, sums, and dropout fused with what stands next to it. Tasks are fixed ranges of elements. */
+#include "tensor/ops.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+enum { ELEMENTS_PER_TASK = 16384 }; /* a multiple of 64: dropout's words are not shared */
+
+struct elementwise {
+    struct tape *tape;
+    struct tensor *x, *a, *y; /* a: the second operand, if any */
+    struct dropout dropout;
+    uint64_t *bits; /* NULL: everything is kept */
+    bool accumulate;
+};
+
+static size_t n_elements(const struct tensor *x) {
+    return x->rows * x->cols;
+}
+
+static void run(struct elementwise *e, parallel_task *task) {
+    parallel_run(e->tape->parallel, (n_elements(e->y) + ELEMENTS_PER_TASK - 1) / ELEMENTS_PER_TASK, task, e);
+}
+
+static size_t range(const struct elementwise *e, size_t task, size_t *first) {
+    *first = task * ELEMENTS_PER_TASK;
+    return min_size(ELEMENTS_PER_TASK, n_elements(e->y) - *first);
+}
+
+static struct elementwise *create(struct tape *t, struct tensor *x, struct tensor *a, double probability) {
+    if (!x) return NULL;
+    struct elementwise *e = tape_array(t, 1, sizeof *e);
+    struct tensor *y = tape_tensor(t, x->rows, x->cols, true);
+    uint64_t *bits = NULL;
+    if (y && t->training && probability > 0)
+        bits = tape_array(t, (n_elements(y) + 63) / 64 + 2, sizeof *bits);
+    if (tape_failed(t)) return NULL;
+    *e = (struct elementwise){.tape = t, .x = x, .a = a, .y = y, .bits = bits};
+    if (bits) e->dropout = tape_dropout(t, probability);
+    return e;
+}
+
+/* dst = dy through the mask of dropout, added if accumulate. Needs a buffer where it adds. */
+static void masked_gradient(const struct elementwise *e, size_t first, size_t n, float *dst) {
+    const float *dy = e->y->gradient + first;
+    const struct kernels *k = e->tape->kernels;
+    if (!e->bits) {
+        if (e->accumulate)
+            k->add(dst, dy, dst, n);
+        else
+            memcpy(dst, dy, n * sizeof *dst);
+    } else if (e->accumulate) {
+        k->dropout_add(e->bits + first / 64, e->dropout.scale, dy, dst, dst, n);
+    } else {
+        k->dropout(e->bits + first / 64, e->dropout.scale, dy, dst, n);
+    }
+}
+
+static void masked_backward_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct elementwise *e = node;
+    size_t first;
+    const size_t n = range(e, task, &first);
+    masked_gradient(e, first, n, e->x->gradient + first);
+}
+
+static void masked_backward(void *node) {
+    struct elementwise *e = node;
+    if (!e->y->written || !e->x->gradient) return;
+    e->accumulate = tensor_accumulates(e->x);
+    run(e, masked_backward_task);
+}
+
+static void gelu_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct elementwise *e = node;
+    size_t first;
+    const size_t n = range(e, task, &first);
+    e->tape->kernels->gelu(e->x->value + first, e->y->value + first, n);
+}
+
+static void gelu_backward_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct elementwise *e = node;
+    size_t first;
+    const size_t n = range(e, task, &first);
+    e->tape->kernels->gelu_backward(e->x->value + first, e->y->gradient + first, e->x->gradient + first, n,
+                                    e->accumulate);
+}
+
+static void gelu_backward(void *node) {
+    struct elementwise *e = node;
+    if (!e->y->written) return;
+    e->accumulate = tensor_accumulates(e->x);
+    run(e, gelu_backward_task);
+}
+
+struct tensor *op_gelu(struct tape *t, struct tensor *x) {
+    struct elementwise *e = create(t, x, NULL, 0);
+    if (!e) return NULL;
+    run(e, gelu_task);
+    tape_push(t, gelu_backward, e);
+    return e->y;
+}
+
+static void dropout_relu_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct elementwise *e = node;
+    const struct kernels *k = e->tape->kernels;
+    size_t first;
+    const size_t n = range(e, task, &first);
+    uint64_t *bits = e->bits + first / 64;
+    if (e->dropout.scale > 0)
+        k->dropout_bits(&e->dropout, first, n, bits);
+    else
+        memset(bits, 0xFF, (n + 63) / 64 * sizeof *bits);
+    k->dropout_relu(bits, e->dropout.scale > 0 ? e->dropout.scale : 1, e->x->value + first,
+                    e->y->value + first, n);
+}
+
+struct tensor *op_dropout_relu(struct tape *t, struct tensor *x, double probability) {
+    struct elementwise *e = create(t, x, NULL, probability);
+    if (!e) return NULL;
+    /* Without dropout the bits still hold where x > 0. */
+    if (!e->bits) e->bits = tape_array(t, (n_elements(x) + 63) / 64 + 2, sizeof *e->bits);
+    if (!e->bits) return NULL;
+    run(e, dropout_relu_task);
+    if (e->dropout.scale == 0) e->dropout.scale = 1;
+    tape_push(t, masked_backward, e);
+    return e->y;
+}
+
+static void add_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct elementwise *e = node;
+    size_t first;
+    const size_t n = range(e, task, &first);
+    const float *x = e->x->value + first, *a = e->a->value + first;
+    float *y = e->y->value + first;
+    if (e->bits) {
+        e->tape->kernels->dropout_bits(&e->dropout, first, n, e->bits + first / 64);
+        e->tape->kernels->dropout_add(e->bits + first / 64, e->dropout.scale, x, a, y, n);
+    } else {
+        e->tape->kernels->add(x, a, y, n);
+    }
+}
+
+static void add_plain_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct elementwise *e = node;
+    size_t first;
+    const size_t n = range(e, task, &first);
+    const float *dy = e->y->gradient + first;
+    float *da = e->a->gradient + first;
+    if (e->accumulate)
+        e->tape->kernels->add(da, dy, da, n);
+    else
+        memcpy(da, dy, n * sizeof *da);
+}
+
+static void add_backward(void *node) {
+    struct elementwise *e = node;
+    if (!e->y->written) return;
+    masked_backward(node);
+    if (!e->a->gradient) return;
+    e->accumulate = tensor_accumulates(e->a);
+    run(e, add_plain_task);
+}
+
+struct tensor *op_dropout_add(struct tape *t, struct tensor *x, double probability, struct tensor *a) {
+    struct elementwise *e = a ? create(t, x, a, probability) : NULL;
+    if (!e) return NULL;
+    run(e, add_task);
+    tape_push(t, add_backward, e);
+    return e->y;
+}
+
+struct tensor *op_add(struct tape *t, struct tensor *a, struct tensor *b) {
+    return op_dropout_add(t, a, 0, b);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module multiplies matrices: BLAS on blocks whose shapes depend on the matrices alone.
+ *
+ * All row-major, leading dimension = the row's length unless given. beta 0 does not read C. */
+#ifndef GENAIR_TENSOR_GEMM_H
+#define GENAIR_TENSOR_GEMM_H
+
+#include "base/parallel.h"
+
+#include <stddef.h>
+
+struct gemm {
+    size_t m, n, k;       /* C is m × n, the sum over k */
+    const float *a;       /* [m, k], or [k, m] when a_transposed */
+    const float *b;       /* [k, n], or [n, k] when b_transposed */
+    float *c;
+    size_t lda, ldb, ldc;
+    _Bool a_transposed, b_transposed;
+    float alpha, beta;
+    const float *bias;    /* [n] or NULL: C starts as the bias instead of beta C */
+};
+
+/* Over all threads, split by rows of C. */
+void gemm(struct parallel *p, const struct gemm *g);
+/* In the calling thread. */
+void gemm_single(const struct gemm *g);
+/* Number of equal tasks for m rows: even, about 256 rows each, a function of m alone. */
+size_t gemm_tasks(size_t m);
+/* First row of task i of n_tasks: task i has rows [gemm_split(m, n_tasks, i), gemm_split(m, n_tasks, i+1)). */
+size_t gemm_split(size_t m, size_t n_tasks, size_t i);
+
+#endif

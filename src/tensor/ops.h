@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module is the operations of the models, each with its backward pass. See tape.h for the rules.
+ *
+ * Batches are packed: sequence b is rows offsets[b] .. offsets[b + 1] - 1 of a [T, d] tensor. Index and
+ * offset arrays must live until the tape is reset. Every operation's gradient is checked in
+ * tests/tensor/test_gradients.c against float64 differences. */
+#ifndef GENAIR_TENSOR_OPS_H
+#define GENAIR_TENSOR_OPS_H
+
+#include "tensor/tape.h"
+
+/* y = x W^T + b. x: [n, in], w: [out, in], b: [1, out] or NULL. */
+struct tensor *op_linear(struct tape *t, struct tensor *x, struct tensor *w, struct tensor *b);
+
+/* Rows normalised: (x - mean) / sqrt(var + eps) * w + b; w, b: [1, n]. */
+struct tensor *op_layernorm(struct tape *t, struct tensor *x, struct tensor *w, struct tensor *b, float eps);
+
+struct tensor *op_gelu(struct tape *t, struct tensor *x);
+/* relu(dropout(x)): the order of the two does not matter. */
+struct tensor *op_dropout_relu(struct tape *t, struct tensor *x, double probability);
+struct tensor *op_add(struct tape *t, struct tensor *a, struct tensor *b);
+/* a + dropout(x) */
+struct tensor *op_dropout_add(struct tape *t, struct tensor *x, double probability, struct tensor *a);
+
+enum { MASK_ROW = UINT32_MAX };
+
+/* Rows of a table: y[i] = table[index[i]], n rows; index MASK_ROW takes mask ([1, d], else NULL). */
+struct tensor *op_gather(struct tape *t, struct tensor *table, struct tensor *mask, const uint32_t *index,
+                         size_t n);
+/* dropout(table[index[i]]): the input of GRU4Rec. */
+struct tensor *op_gather_dropped(struct tape *t, struct tensor *table, const uint32_t *index, size_t n,
+                                 double probability);
+
+/* Input of the attention models: dropout(scale table[index[i]] + position[k]), token i being the k-th of
+ * its sequence, k from 1. position: [P, d], row 0 unused. Index as in op_gather. */
+struct embedding {
+    struct tensor *table, *mask, *position;
+    const uint32_t *index;   /* [T] */
+    const uint32_t *offsets; /* [n_sequences + 1] */
+    size_t n_sequences;
+    float scale;
+    double dropout;
+};
+struct tensor *op_embed(struct tape *t, const struct embedding *e);
+
+/* Scaled dot-product attention within each sequence (Vaswani et al., 2017, eq. 1), heads side by side.
+ * q: [T, d], kv: [T, 2 d] with keys in the first d columns. Causal: token i sees tokens up to i. Dropout
+ * falls on the attention weights. */
+struct attention {
+    struct tensor *q, *kv;
+    const uint32_t *offsets; /* [n_sequences + 1] */
+    size_t n_sequences;
+    size_t n_heads;
+    bool causal;
+    double dropout;
+};
+struct tensor *op_attention(struct tape *t, const struct attention *a);
+
+/* A gated recurrent unit without biases over each sequence, h_0 = 0 (Cho et al., 2014, with PyTorch's
+ * placement of the reset gate): x: [T, 3 d] = W_ih e, row blocks reset, update, new; w: [3 d, d] = W_hh.
+ * Returns all states [T, d]. */
+struct tensor *op_gru(struct tape *t, struct tensor *x, struct tensor *w, const uint32_t *offsets,
+                      size_t n_sequences);
+
+/* For operations that scatter: entries of index (values below n_rows; others are left out) by value:
+ * row r has entry[start[r]] .. entry[start[r + 1] - 1], ascending. NULL arrays when memory is out. */
+struct inverse {
+    size_t n_rows;
+    const uint32_t *start; /* [n_rows + 1] */
+    const uint32_t *entry;
+};
+struct inverse tape_inverse(struct tape *t, const uint32_t *index, size_t n, size_t n_rows);
+/* to[r] += scale * the sum of from's rows in r's entries, for all r. to, from: rows of width floats. */
+void scatter_rows(struct tape *t, const struct inverse *inverse, float scale, const float *from, size_t width,
+                  float *to);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tensor/parameters.h"
+
+#include "base/alloc.h"
+#include "base/size.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { VALUES_PER_TASK = 16384, MOST_PARAMETERS = 512 };
+
+struct parameters {
+    struct parameter *list[MOST_PARAMETERS];
+    size_t n;
+    struct adam_options adam;
+    struct parallel *parallel;
+    const struct kernels *kernels;
+    struct adam_step *steps; /* [step + 1] constants of every step taken, for replays; 0 unused */
+    size_t steps_capacity;
+    uint64_t step;
+    float *zeros;            /* as long as the longest row */
+    size_t longest;
+};
+
+genair_code parameters_create(const struct adam_options *options, struct parallel *parallel,
+                              const struct kernels *kernels, struct parameters **out, genair_status *st) {
+    struct parameters *p = mem_zeros(1, sizeof *p);
+    if (!p) return fail_memory(st);
+    p->adam = *options;
+    p->parallel = parallel;
+    p->kernels = kernels;
+    *out = p;
+    return GENAIR_OK;
+}
+
+static void free_parameter(struct parameter *x) {
+    if (!x) return;
+    mem_free(x->value);
+    mem_free(x->gradient);
+    mem_free(x->m);
+    mem_free(x->v);
+    mem_free(x->done);
+    mem_free(x);
+}
+
+void parameters_free(struct parameters *p) {
+    if (!p) return;
+    for (size_t i = 0; i < p->n; i++) free_parameter(p->list[i]);
+    mem_free(p->steps);
+    mem_free(p->zeros);
+    mem_free(p);
+}
+
+static float *zeros(size_t n) {
+    float *x = mem_aligned(n, sizeof *x);
+    if (x) memset(x, 0, n * sizeof *x);
+    return x;
+}
+
+static bool grow_zeros(struct parameters *p, size_t cols) {
+    if (cols <= p->longest) return true;
+    float *longer = zeros(cols);
+    if (!longer) return false;
+    mem_free(p->zeros);
+    p->zeros = longer;
+    p->longest = cols;
+    return true;
+}
+
+genair_code parameters_add(struct parameters *p, const char *name, size_t rows, size_t cols, bool table,
+                           struct parameter **out, genair_status *st) {
+    size_t n;
+    if (p->n == MOST_PARAMETERS) return fail(st, GENAIR_USAGE, "more than %d parameters", MOST_PARAMETERS);
+    if (!mul_size(rows, cols, &n)) return fail_memory(st);
+    struct parameter *x = mem_zeros(1, sizeof *x);
+    if (!x) return fail_memory(st);
+    snprintf(x->name, sizeof x->name, "%s", name);
+    x->rows = rows;
+    x->cols = cols;
+    x->value = zeros(n);
+    x->m = zeros(n);
+    x->v = zeros(n);
+    if (table)
+        x->done = mem_zeros(rows, sizeof *x->done);
+    else
+        x->gradient = zeros(n);
+    if (!x->value || !x->m || !x->v || !(x->done || x->gradient) || !grow_zeros(p, cols)) {
+        free_parameter(x);
+        return fail_memory(st);
+    }
+    p->list[p->n++] = x;
+    *out = x;
+    return GENAIR_OK;
+}
+
+size_t parameters_count(const struct parameters *p) {
+    return p->n;
+}
+
+struct parameter *parameters_at(const struct parameters *p, size_t i) {
+    return p->list[i];
+}
+
+struct parameter *parameters_find(const struct parameters *p, const char *name) {
+    for (size_t i = 0; i < p->n; i++)
+        if (strcmp(p->list[i]->name, name) == 0) return p->list[i];
+    return NULL;
+}
+
+uint64_t parameters_values(const struct parameters *p) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < p->n; i++) sum += (uint64_t)p->list[i]->rows * p->list[i]->cols;
+    return sum;
+}
+
+uint64_t parameters_step(const struct parameters *p) {
+    return p->step;
+}
+
+static genair_code add_step_constants(struct parameters *p, uint64_t step, genair_status *st) {
+    if (!mem_grow(&p->steps, &p->steps_capacity, step + 1, sizeof *p->steps)) return fail_memory(st);
+    const struct adam_options *a = &p->adam;
+    p->steps[step] = (struct adam_step){.beta1 = (float)a->beta1,
+                                        .beta2 = (float)a->beta2,
+                                        .gain1 = (float)(1 - a->beta1),
+                                        .gain2 = (float)(1 - a->beta2),
+                                        .rate = (float)(a->rate / (1 - pow(a->beta1, (double)step))),
+                                        .root_bias = (float)sqrt(1 - pow(a->beta2, (double)step)),
+                                        .epsilon = (float)a->epsilon};
+    return GENAIR_OK;
+}
+
+genair_code parameters_set_step(struct parameters *p, uint64_t step, genair_status *st) {
+    if (step > UINT32_MAX) return fail(st, GENAIR_FORMAT, "%llu steps: too many", (unsigned long long)step);
+    for (uint64_t s = 1; s <= step; s++) {
+        const genair_code code = add_step_constants(p, s, st);
+        if (code != GENAIR_OK) return code;
+    }
+    p->step = step;
+    return GENAIR_OK;
+}
+
+void parameter_xavier_normal(struct parameter *p, uint64_t seed) {
+    uint64_t name_hash = 0xcbf29ce484222325u; /* FNV-1a: a stream for each name */
+    for (const char *c = p->name; *c; c++) name_hash = (name_hash ^ (unsigned char)*c) * 0x100000001b3u;
+    struct rng r = rng_start(seed, RNG_INIT, name_hash);
+    const double deviation = sqrt(2.0 / (double)(p->rows + p->cols));
+    for (size_t i = 0; i < p->rows * p->cols; i++) p->value[i] = (float)(deviation * rng_normal(&r));
+}
+
+void parameter_fill(struct parameter *p, float value) {
+    for (size_t i = 0; i < p->rows * p->cols; i++) p->value[i] = value;
+}
+
+struct tensor *parameter_tensor(struct tape *t, struct parameter *p) {
+    if (!p->tensor) p->tensor = tape_view(t, p->rows, p->cols, p->value, t->training ? p->gradient : NULL);
+    return p->tensor;
+}
+
+void parameters_begin_step(struct parameters *p) {
+    for (size_t i = 0; i < p->n; i++) {
+        p->list[i]->tensor = NULL;
+        p->list[i]->n_touched = 0;
+    }
+}
+
+struct rows_task {
+    struct parameters *p;
+    struct parameter *x;
+    const uint32_t *rows;
+    size_t n, rows_per_task;
+};
+
+static void run_rows(struct rows_task *r, parallel_task *task) {
+    r->rows_per_task = max_size(1, VALUES_PER_TASK / 8 / max_size(1, r->x->cols));
+    parallel_run(r->p->parallel, (r->n + r->rows_per_task - 1) / r->rows_per_task, task, r);
+}
+
+static void replay(const struct parameters *p, struct parameter *x, size_t row, uint64_t until) {
+    float *value = x->value + row * x->cols, *m = x->m + row * x->cols, *v = x->v + row * x->cols;
+    /* A row without any gradient so far has m = v = 0: it does not move. */
+    if (x->done[row] == 0) return;
+    for (uint64_t s = x->done[row] + 1; s <= until; s++)
+        p->kernels->adam(&p->steps[s], p->zeros, value, m, v, x->cols);
+    x->done[row] = (uint32_t)until;
+}
+
+static void catch_up_task(void *context, size_t task, int worker) {
+    (void)worker;
+    const struct rows_task *r = context;
+    const size_t end = min_size(r->n, (task + 1) * r->rows_per_task);
+    for (size_t i = task * r->rows_per_task; i < end; i++)
+        replay(r->p, r->x, r->rows ? r->rows[i] : i, r->p->step);
+}
+
+void parameters_catch_up(struct parameters *p, struct parameter *table, const uint32_t *rows, size_t n) {
+    run_rows(&(struct rows_task){.p = p, .x = table, .rows = rows, .n = rows ? n : table->rows}, catch_up_task);
+}
+
+void parameters_touch(struct parameter *table, const uint32_t *rows, size_t n, const float *gradient) {
+    table->touched = rows;
+    table->n_touched = n;
+    table->touched_gradient = gradient;
+}
+
+static void touched_task(void *context, size_t task, int worker) {
+    (void)worker;
+    const struct rows_task *r = context;
+    struct parameter *x = r->x;
+    const size_t end = min_size(r->n, (task + 1) * r->rows_per_task), cols = x->cols;
+    for (size_t i = task * r->rows_per_task; i < end; i++) {
+        const size_t row = r->rows[i];
+        replay(r->p, x, row, r->p->step - 1);
+        r->p->kernels->adam(&r->p->steps[r->p->step], x->touched_gradient + i * cols, x->value + row * cols,
+                            x->m + row * cols, x->v + row * cols, cols);
+        x->done[row] = (uint32_t)r->p->step;
+    }
+}
+
+static void dense_task(void *context, size_t task, int worker) {
+    (void)worker;
+    const struct rows_task *r = context;
+    struct parameter *x = r->x;
+    const size_t first = task * VALUES_PER_TASK;
+    const size_t n = min_size(VALUES_PER_TASK, x->rows * x->cols - first);
+    r->p->kernels->adam(&r->p->steps[r->p->step], x->gradient + first, x->value + first, x->m + first,
+                        x->v + first, n);
+}
+
+static void dense_step(struct parameters *p, struct parameter *x) {
+    const size_t n = x->rows * x->cols;
+    if (!x->tensor || !x->tensor->written) memset(x->gradient, 0, n * sizeof *x->gradient);
+    parallel_run(p->parallel, (n + VALUES_PER_TASK - 1) / VALUES_PER_TASK, dense_task,
+                 &(struct rows_task){.p = p, .x = x});
+}
+
+genair_code parameters_adam(struct parameters *p, genair_status *st) {
+    if (p->step == UINT32_MAX) return fail(st, GENAIR_USAGE, "more than %u steps", UINT32_MAX);
+    const genair_code code = add_step_constants(p, p->step + 1, st);
+    if (code != GENAIR_OK) return code;
+    p->step++;
+    for (size_t i = 0; i < p->n; i++) {
+        struct parameter *x = p->list[i];
+        if (x->done) {
+            struct rows_task r = {.p = p, .x = x, .rows = x->touched, .n = x->n_touched};
+            run_rows(&r, touched_task);
+        } else {
+            dense_step(p, x);
+        }
+    }
+    return GENAIR_OK;
+}

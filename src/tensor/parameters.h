@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module owns a model's named parameters with what Adam remembers of them.
+ *
+ * A dense parameter has a gradient of its own shape. A table (item vectors) gets gradients for the rows of
+ * a step only; the other rows still move by their momentum, as in PyTorch's dense Adam, but lazily: before
+ * a row is read, the steps that it missed are replayed with gradient 0. The numbers are the same, to the
+ * byte, as touching every row at every step. */
+#ifndef GENAIR_TENSOR_PARAMETERS_H
+#define GENAIR_TENSOR_PARAMETERS_H
+
+#include "base/parallel.h"
+#include "base/rng.h"
+#include "base/status.h"
+#include "kernels/kernels.h"
+#include "tensor/tape.h"
+
+#include <stdint.h>
+
+struct parameter {
+    char name[64];
+    size_t rows, cols;
+    float *value, *gradient, *m, *v; /* [rows, cols]; gradient NULL for a table */
+    uint32_t *done;                  /* [rows] of a table: steps applied to the row; 0: never had a gradient */
+    struct tensor *tensor;           /* dense: this step's view, NULL outside a step */
+    /* of a table, set by parameters_touch for one step: */
+    const uint32_t *touched;         /* [n_touched] distinct rows */
+    size_t n_touched;
+    const float *touched_gradient;   /* [n_touched, cols] */
+};
+
+struct adam_options {
+    double rate, beta1, beta2, epsilon; /* 1e-3, 0.9, 0.999, 1e-8 */
+};
+
+struct parameters;
+
+CHECKED genair_code parameters_create(const struct adam_options *options, struct parallel *parallel,
+                                      const struct kernels *kernels, struct parameters **out,
+                                      genair_status *st);
+void parameters_free(struct parameters *p);
+
+/* Adds one of zeros. Pointers stay valid. */
+CHECKED genair_code parameters_add(struct parameters *p, const char *name, size_t rows, size_t cols, bool table,
+                                   struct parameter **out, genair_status *st);
+size_t parameters_count(const struct parameters *p);
+struct parameter *parameters_at(const struct parameters *p, size_t i);
+struct parameter *parameters_find(const struct parameters *p, const char *name); /* or NULL */
+uint64_t parameters_values(const struct parameters *p); /* how many numbers in all */
+uint64_t parameters_step(const struct parameters *p);   /* Adam steps taken */
+CHECKED genair_code parameters_set_step(struct parameters *p, uint64_t step, genair_status *st);
+
+/* Normal with variance 2 / (rows + cols) (Glorot and Bengio, 2010), a function of seed and name. */
+void parameter_xavier_normal(struct parameter *p, uint64_t seed);
+void parameter_fill(struct parameter *p, float value);
+
+/* A dense parameter as a tensor of this step; the same one when asked again. */
+struct tensor *parameter_tensor(struct tape *t, struct parameter *p);
+void parameters_begin_step(struct parameters *p);
+/* Brings rows of a table up to date so that they may be read. rows NULL: all of them. */
+void parameters_catch_up(struct parameters *p, struct parameter *table, const uint32_t *rows, size_t n);
+/* This step's gradient of a table, borrowed until parameters_adam. */
+void parameters_touch(struct parameter *table, const uint32_t *rows, size_t n, const float *gradient);
+/* One Adam step over all parameters (dense ones without a gradient count as gradient 0). */
+CHECKED genair_code parameters_adam(struct parameters *p, genair_status *st);
+
+#endif
