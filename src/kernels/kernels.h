@@ -25,6 +25,7 @@ struct adam_step {
     float rate;      /* lr / (1 - beta1^step) */
     float root_bias; /* sqrt(1 - beta2^step) */
     float epsilon;
+    float decay; /* L2 penalty: g + decay p takes g's place */
 };
 
 /* Columns of a panel: panel[k * PANEL + j] is component k of vector j. */

@@ -139,8 +139,9 @@ static void dropout_relu(uint64_t *bits, float s, const float *x, float *y, size
 
 static void adam(const struct adam_step *s, const float *g, float *p, float *m, float *v, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        m[i] = s->beta1 * m[i] + s->gain1 * g[i];
-        v[i] = s->beta2 * v[i] + s->gain2 * (g[i] * g[i]);
+        const float slope = g[i] + s->decay * p[i];
+        m[i] = s->beta1 * m[i] + s->gain1 * slope;
+        v[i] = s->beta2 * v[i] + s->gain2 * (slope * slope);
         p[i] -= s->rate * m[i] / (sqrtf(v[i]) / s->root_bias + s->epsilon);
     }
 }

@@ -367,7 +367,7 @@ static void dropout_relu(uint64_t *bits, float s, const float *x, float *y, size
 static void adam(const struct adam_step *s, const float *g, float *p, float *m, float *v, size_t n) {
     for (size_t i = 0; i < n; i += LANES) {
         const size_t k = n - i < LANES ? n - i : LANES;
-        const vf slope = load_part(g + i, k);
+        const vf slope = vf_fma(splat(s->decay), load_part(p + i, k), load_part(g + i, k));
         const vf first = vf_fma(splat(s->gain1), slope, s->beta1 * load_part(m + i, k));
         const vf second = vf_fma(s->gain2 * slope, slope, s->beta2 * load_part(v + i, k));
         store_part(m + i, first, k);

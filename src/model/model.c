@@ -93,9 +93,13 @@ genair_code model_create(const struct model_config *config, const float *fused, 
     m->local = mem_zeros(config->n_items + 2, sizeof *m->local);
     m->identity = mem_array(config->n_items, sizeof *m->identity);
     m->item_vectors = mem_zeros((config->n_items + 1) * config->hidden, sizeof *m->item_vectors);
-    if (!m->local || !m->identity || !m->item_vectors || !tape_init(&m->tape, parallel, kernels, seed))
+    m->catalogue = mem_array(config->n_items, sizeof *m->catalogue);
+    if (!m->local || !m->identity || !m->catalogue || !m->item_vectors || !tape_init(&m->tape, parallel, kernels, seed))
         code = fail_memory(st);
-    for (size_t i = 0; code == GENAIR_OK && i < config->n_items; i++) m->identity[i] = (uint32_t)i + 1;
+    for (size_t i = 1; code == GENAIR_OK && i <= config->n_items; i++) {
+        m->identity[i - 1] = (uint32_t)i;
+        if (!config->cold || !config->cold[i]) m->catalogue[m->n_catalogue++] = (uint32_t)i;
+    }
     if (code == GENAIR_OK) code = parameters_create(adam, parallel, kernels, &m->parameters, st);
     if (code == GENAIR_OK) code = add_table(m, fused, st);
     if (code == GENAIR_OK && config->fused_width) code = projector_parameters(m, st);
@@ -114,6 +118,7 @@ void model_free(struct model *m) {
     parameters_free(m->parameters);
     mem_free(m->local);
     mem_free(m->identity);
+    mem_free(m->catalogue);
     mem_free(m->item_vectors);
     mem_free(m);
 }
@@ -141,12 +146,12 @@ static void collect(struct model *m, struct distinct *d, const uint32_t *items, 
 
 static bool distinct_items(struct model *m, const struct batch *b, bool whole_catalogue, struct distinct *d) {
     const size_t n_tokens = b->offsets[b->n_sequences], n_negatives = b->n_targets * b->n_negatives;
-    const size_t most = whole_catalogue ? m->config.n_items
+    const size_t most = whole_catalogue ? m->n_catalogue
                                         : min_size(m->config.n_items, n_tokens + b->n_targets + n_negatives);
     d->ids = tape_array(&m->tape, most + 1, sizeof *d->ids);
     if (!d->ids) return false;
     if (whole_catalogue) {
-        collect(m, d, m->identity, m->config.n_items);
+        collect(m, d, m->catalogue, m->n_catalogue);
     } else {
         collect(m, d, b->items, n_tokens);
         collect(m, d, b->positive, b->n_targets);
@@ -299,7 +304,7 @@ genair_code model_refresh_items(struct model *m, genair_status *st) {
 /* Packs the latest items of each history, for BERT4Rec with the mask behind them. */
 static void pack(const struct model *m, const struct histories *h, uint32_t *offsets, uint32_t *items) {
     const bool masked = m->config.backbone == BERT4REC;
-    const size_t room = m->config.backbone == GRU4REC ? SIZE_MAX : m->config.n_positions - 1 - masked;
+    const size_t room = m->config.n_positions - 1 - masked;
     uint32_t at = 0;
     for (size_t b = 0; b < h->n; b++) {
         const uint64_t end = h->offsets[b + 1], n = end - h->offsets[b];

@@ -19,9 +19,10 @@ struct model_config {
     size_t fused_width;        /* D: columns of the fused matrix; 0: a table of item vectors (base) */
     bool trainable_fused;      /* the fused matrix is only where a trainable table starts */
     size_t n_layers, n_heads;  /* of the attention models */
-    size_t n_positions;        /* rows of pos_emb: longest sequence + 1 */
+    size_t n_positions;        /* longest sequence + 1: rows of pos_emb, place 0 unused */
     bool causal;
     double dropout;
+    const uint8_t *cold;       /* [n_items + 1] items outside of training, not in the full softmax; or NULL */
 };
 
 struct model {
@@ -34,6 +35,8 @@ struct model {
     struct tape tape;
     uint32_t *local;           /* [n_items + 2] scratch of model_step: item -> 1 + row among the distinct */
     uint32_t *identity;        /* [n_items] 1, 2, 3, … */
+    uint32_t *catalogue;       /* [n_catalogue] the items that training knows, ascending */
+    size_t n_catalogue;
     float *item_vectors;       /* [n_items + 1, d] as of model_refresh_items, row 0 zero */
     uint64_t seed;
 };

@@ -127,7 +127,8 @@ static genair_code add_step_constants(struct parameters *p, uint64_t step, genai
                                         .gain2 = (float)(1 - a->beta2),
                                         .rate = (float)(a->rate / (1 - pow(a->beta1, (double)step))),
                                         .root_bias = (float)sqrt(1 - pow(a->beta2, (double)step)),
-                                        .epsilon = (float)a->epsilon};
+                                        .epsilon = (float)a->epsilon,
+                                        .decay = (float)a->decay};
     return GENAIR_OK;
 }
 
@@ -180,7 +181,7 @@ static void run_rows(struct rows_task *r, parallel_task *task) {
 static void replay(const struct parameters *p, struct parameter *x, size_t row, uint64_t until) {
     float *value = x->value + row * x->cols, *m = x->m + row * x->cols, *v = x->v + row * x->cols;
     /* A row without any gradient so far has m = v = 0: it does not move. */
-    if (x->done[row] == 0) return;
+    if (x->done[row] == 0 && p->adam.decay == 0) return;
     for (uint64_t s = x->done[row] + 1; s <= until; s++)
         p->kernels->adam(&p->steps[s], p->zeros, value, m, v, x->cols);
     x->done[row] = (uint32_t)until;

@@ -30,6 +30,7 @@ struct parameter {
 
 struct adam_options {
     double rate, beta1, beta2, epsilon; /* 1e-3, 0.9, 0.999, 1e-8 */
+    double decay;                       /* L2 penalty inside the gradient, PyTorch's weight_decay */
 };
 
 struct parameters;

@@ -162,7 +162,7 @@ static void check_dropout(const struct kernels *k) {
 static void check_adam(const struct kernels *k) {
     float g[MAX], want[3][MAX], got[3][MAX];
     const struct adam_step s = {.beta1 = 0.9f, .beta2 = 0.999f, .gain1 = 0.1f, .gain2 = 0.001f,
-                                .rate = 0.01f, .root_bias = 0.0316f, .epsilon = 1e-8f};
+                                .rate = 0.01f, .root_bias = 0.0316f, .epsilon = 1e-8f, .decay = 0.01f};
     for (size_t l = 0; l < COUNT(lengths); l++) {
         const size_t n = lengths[l];
         fill(g, n, 1, 1);
