@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "base/size.h"
+#include "tensor/ops.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -176,16 +177,20 @@ static size_t targets(const struct batches *b, const struct sample *s, uint32_t 
 
 /* ---- negatives: uniform over warm items that the user's training part does not hold ---- */
 
-static bool holds(const uint32_t *sorted, size_t n, uint32_t item) {
-    if (n <= SHORT) {
-        for (size_t i = 0; i < n; i++)
-            if (sorted[i] == item) return true;
-        return false;
-    }
-    return bsearch(&item, sorted, n, sizeof item, ascending) != NULL;
+struct seen {
+    const uint32_t *items;
+    size_t n;
+    bool sorted;
+};
+
+static bool holds(const struct seen *seen, uint32_t item) {
+    if (seen->sorted) return bsearch(&item, seen->items, seen->n, sizeof item, ascending) != NULL;
+    for (size_t i = 0; i < seen->n; i++)
+        if (seen->items[i] == item) return true;
+    return false;
 }
 
-static void draw_negatives(const struct batches *b, const struct sample *s, size_t n, const uint32_t *sorted,
+static void draw_negatives(const struct batches *b, const struct sample *s, size_t n, const struct seen *seen,
                            uint32_t *negatives) {
     const uint32_t n_items = b->data->n_items;
     struct rng r = rng_start(b->options.seed, RNG_NEGATIVE, s->stream);
@@ -194,7 +199,7 @@ static void draw_negatives(const struct batches *b, const struct sample *s, size
     for (size_t i = 0; i < n; i++) {
         uint32_t item;
         do item = 1 + (uint32_t)rng_below(&r, n_items);
-        while (possible && (b->data->cold[item] || holds(sorted, s->n_whole, item)));
+        while (possible && (b->data->cold[item] || holds(seen, item)));
         negatives[i] = item;
     }
 }
@@ -208,14 +213,14 @@ static void fill_task(void *context, size_t task, int worker) {
         const uint32_t at = b->target_start[i];
         const size_t n = targets(b, &s, b->offsets[i], b->items, b->position + at, b->positive + at);
         if (!b->options.n_negatives) continue;
-        const uint32_t *seen = s.whole;
-        uint32_t *copy = NULL;
+        struct seen seen = {s.whole, s.n_whole, false};
+        uint32_t *copy = NULL; /* only faster: without memory for it the list is walked */
         if (s.n_whole > SHORT && (copy = mem_array(s.n_whole, sizeof *copy))) {
             memcpy(copy, s.whole, s.n_whole * sizeof *copy);
             qsort(copy, s.n_whole, sizeof *copy, ascending);
-            seen = copy;
+            seen = (struct seen){copy, s.n_whole, true};
         }
-        draw_negatives(b, &s, n * b->options.n_negatives, seen, b->negatives + at * b->options.n_negatives);
+        draw_negatives(b, &s, n * b->options.n_negatives, &seen, b->negatives + at * b->options.n_negatives);
         mem_free(copy);
     }
 }
