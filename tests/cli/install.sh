@@ -38,5 +38,19 @@ holds 'an outside program compiles and links' \
     ${CC:-cc} -std=c17 $strict "$source/examples/recommend.c" $(pkg-config --cflags --libs genair) -o outside
 LD_LIBRARY_PATH=${library%/*} ./outside nowhere r1 i1 >"$scratch/out" 2>"$scratch/err"
 holds 'the outside program gets a failure with a reason' test $? -eq 1 -a -s "$scratch/err"
+
+# the static library keeps its internal names to itself
+cat >own_names.c <<'C'
+#include <genair.h>
+void mem_free(void *p);
+void mem_free(void *p) { (void)p; }
+int fail(void);
+int fail(void) { return 7; }
+int main(void) { return genair_version()[0] == '\0' ? 1 : fail() - 7; }
+C
+blas=$(ldd "$library" | sed -n 's/.*=> \(.*libopenblas[^ ]*\).*/\1/p')
+holds 'a program with names like our internal ones links statically' ${CC:-cc} own_names.c -I"${header%/*}" \
+    "$(find_file libgenair.a)" -L"${blas%/*}" -Wl,-rpath,"${blas%/*}" -Wl,--no-as-needed -lopenblas -llapack -lblas -llapacke -ljansson -lxxhash -lz -lpthread -lm -o own_names
+holds 'and runs' ./own_names
 holds 'the installed program runs' env LD_LIBRARY_PATH="${library%/*}" "$(find_file genair)" --version
 finish
