@@ -89,14 +89,16 @@ void context_warn(const genair_context *ctx, const char *format, ...) {
 
 static void log_progress(genair_context *ctx, const char *what, double done, double total, double rate) {
     char line[256];
+    char speed[32];
+    snprintf(speed, sizeof speed, rate < 100 ? "%.3g/s" : "%.0f/s", rate);
     const int left = rate > 0 ? (int)fmin((total - done) / rate, 359999) : 0;
     if (total > 0 && rate > 0)
-        snprintf(line, sizeof line, "%5.1f %% %s, %.4g/s, %d:%02d:%02d left", 100 * done / total, what, rate,
+        snprintf(line, sizeof line, "%5.1f %% %s, %s, %d:%02d:%02d left", 100 * done / total, what, speed,
                  left / 3600, left / 60 % 60, left % 60);
     else if (total > 0)
         snprintf(line, sizeof line, "%5.1f %% %s", 100 * done / total, what);
     else
-        snprintf(line, sizeof line, "%s %.0f, %.4g/s", what, done, rate);
+        snprintf(line, sizeof line, "%s %.0f, %s", what, done, speed);
     ctx->log(ctx->user, GENAIR_LOG_PROGRESS, line);
 }
 

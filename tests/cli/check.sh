@@ -6,6 +6,7 @@ genair=$(realpath "$1")
 source=$(realpath "$2")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+[ $# -lt 3 ] || third=$(realpath "$3")
 cd "$scratch" || exit 1
 passed=0
 failed=0

@@ -3,7 +3,7 @@
 # What is installed can be used: header alone in C and C++, exported names, pkg-config, an outside program.
 # usage: install.sh GENAIR-PROGRAM SOURCE-DIRECTORY BUILD-DIRECTORY
 . "$2/tests/cli/check.sh"
-build=$3
+build=$third
 root=$scratch/root
 DESTDIR=$root meson install -C "$build" --no-rebuild --quiet >"$scratch/log" 2>&1 || {
     cat "$scratch/log"

@@ -1,0 +1,155 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The whole way through the program, on a small made-up shop: results, their JSON, repeated and interrupted
+# runs, and what can go wrong on the way.
+# usage: shop.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM
+. "$2/tests/cli/check.sh"
+command -v jq >/dev/null || {
+    echo 'SKIP: this test reads JSON with jq'
+    exit 77
+}
+shop_program=$third
+
+# json_holds WHAT FILTER: the last output is one JSON object of which the filter is true
+json_holds() {
+    holds "$1: $2" jq -es "length == 1 and (.[0] | $2)" "$scratch/out"
+}
+# run STATUS ARGUMENTS...: output in out and err
+run() {
+    local status=$1 found
+    shift
+    "$genair" "$@" >"$scratch/out" 2>"$scratch/err"
+    found=$?
+    if [ "$found" -eq "$status" ]; then
+        passed=$((passed + 1))
+    else
+        fail_case "genair $*" "exit status $found, expected $status; $(head -c 2000 "$scratch/err")"
+    fi
+}
+same() { holds "$1" cmp "$2" "$3"; }
+
+# ---- the generator ----
+"$shop_program" shop 400 7 && "$shop_program" again 400 7 && "$shop_program" other 400 8
+holds 'the same seed gives the same shop' diff -r shop again
+holds 'another seed gives another' test "$(md5sum <shop/interactions.tsv)" != "$(md5sum <other/interactions.tsv)"
+rm -r again other
+
+# ---- prepare ----
+run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --json
+# the same counts by another way: users and items with at least 5 lines each, then users with fewer than 3 left out
+awk -F'\t' 'NR == FNR { if (FNR > 1) { u[$1]++; i[$2]++ } next }
+    FNR > 1 && u[$1] >= 5 && i[$2] >= 5 { k[$1]++; line[++n] = $1 "\t" $2 }
+    END { for (x = 1; x <= n; x++) { split(line[x], f, "\t"); if (k[f[1]] >= 3) { uu[f[1]]; ii[f[2]]; m++ } }
+          print length(uu), length(ii), m }' shop/interactions.tsv shop/interactions.tsv >counts
+read -r users items interactions <counts
+json_holds 'prepare counts' ".users == $users and .items == $items and .interactions == $interactions"
+json_holds 'prepare statistics' "(.mean_length - $interactions / $users | fabs) < 1e-9 and .sparsity > 0.9 and .pairs > 0 and .max_cooccurrence >= 1"
+find ws -type f | sort | xargs md5sum >before
+run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl
+find ws -type f | sort | xargs md5sum >after
+same 'a second prepare changes nothing' before after
+gzip -k shop/interactions.tsv
+run 0 prepare -w packed --interactions shop/interactions.tsv.gz --items shop/items.jsonl
+run 0 prepare -w bounded --interactions shop/interactions.tsv --items shop/items.jsonl --memory 1 --threads 1
+
+# ---- embed, fuse ----
+run 2 fuse -w ws
+run 0 embed -w ws --prefill shop/prefill.npy --decoding shop/decoding.npy --ids shop/vectors.ids --json
+json_holds 'embed' 'type == "object"'
+run 0 fuse -w ws --components 32 --json
+json_holds 'fuse' 'type == "object"'
+holds 'the fused matrix is where NumPy finds it' test -s ws/fused.npy
+cp ws/fused.npy fused_before.npy
+run 0 fuse -w ws --components 32 --threads 1
+same 'a second fuse changes nothing' ws/fused.npy fused_before.npy
+run 0 inspect ws/fused.npy --json
+json_holds 'inspect a file' 'type == "object"'
+run 0 inspect ws
+run 1 inspect missing.npy
+
+# ---- train ----
+small='--hidden 16 --max-len 20 --epochs 2 --batch 64 --dropout 0.2'
+train() { run 0 train -w ws --run "$1" --json $small "${@:2}"; }
+train genair --backbone sasrec --method genair
+json_holds 'train' '.run == "genair" and .method == "genair" and .backbone == "sasrec" and .epochs == 2 and .best_epoch >= 1 and .trainable_parameters > 0'
+train base --backbone sasrec --method base
+train bert --backbone bert4rec --method genair --loss ce
+train gru --backbone gru4rec --method genair --seq2seq --loss sampled-softmax --negatives 16
+run 0 train -w ws --run pop --method pop
+run 0 train -w ws --run knn --method itemknn
+run 0 train -w ws --run ease --method ease
+holds 'a line of metrics an epoch' test "$(wc -l <ws/runs/genair/metrics.jsonl)" -eq 2
+holds 'each with epoch, loss and validation' jq -es 'all(.[]; .epoch >= 1 and .loss > 0 and .valid["NDCG@10"] >= 0)' ws/runs/genair/metrics.jsonl
+train one --method genair --threads 1
+train two --method genair --threads 2
+same 'the model does not depend on the number of threads' ws/runs/one/model.safetensors ws/runs/two/model.safetensors
+cp ws/runs/one/model.safetensors one.before
+train one --method genair --threads 2
+same 'the same run again changes nothing' ws/runs/one/model.safetensors one.before
+printf 'hidden = 16\nmax-len = 20\nepochs = 2\nbatch = 64\ndropout = 0.2\nuser-core = 5\n' >small.conf
+run 0 train -w ws --run configured --config small.conf
+same 'a configuration file does what the options do' ws/runs/configured/model.safetensors ws/runs/one/model.safetensors
+run 2 train -w ws --method genair
+run 2 train -w ws --run x --hidden 16 --heads 3
+
+# ---- interrupted and taken up again ----
+long='--hidden 16 --max-len 20 --epochs 12 --patience 0 --batch 16'
+run 0 train -w ws --run whole $long
+"$genair" train -w ws --run cut $long >"$scratch/out" 2>"$scratch/err" &
+child=$!
+for _ in $(seq 200); do
+    [ -s ws/runs/cut/metrics.jsonl ] && break
+    sleep 0.02
+done
+kill -INT $child 2>/dev/null
+wait $child
+status=$?
+# a machine so fast that the run was over: nothing to interrupt
+[ $status -eq 0 ] || holds 'SIGINT is exit status 130' test $status -eq 130
+run 0 train -w ws --run cut $long --resume
+same 'a run that was interrupted ends like one that was not' ws/runs/cut/model.safetensors ws/runs/whole/model.safetensors
+
+# ---- evaluate, compare ----
+run 0 evaluate -w ws --run genair --run pop --protocol both --groups --json
+cp out evaluated.json
+run 0 evaluate -w ws --run genair --protocol both --json
+json_holds 'evaluate' '[.. | objects | select(has("HR@10"))] | length >= 2 and all(.[]; ."HR@10" >= 0 and ."HR@10" <= 1 and ."NDCG@10" <= ."HR@10")'
+cp out first.json
+run 0 evaluate -w ws --run genair --protocol both --json --threads 1
+holds 'an evaluation does not depend on threads' test "$(jq -c .test first.json)" = "$(jq -c .test out)"
+run 0 evaluate -w ws --run genair --protocol both
+holds 'the table names both protocols' grep -q 'sampled.*full' out
+run 2 evaluate -w ws
+run 2 evaluate -w ws --run nobody
+run 0 compare -w ws --run genair --run pop --json
+json_holds 'compare' 'type == "object"'
+run 2 compare -w ws --run genair
+
+# ---- recommend, similar ----
+run 0 recommend -w ws --run genair --history trail-tent-3 camp-stove-1 -k 5 --json
+json_holds 'recommend' '[.. | objects | select(has("item") and has("score"))] | length == 5'
+json_holds 'without the history' '[.. | objects | .item? // empty | strings] | all(. != "trail-tent-3" and . != "camp-stove-1")'
+run 0 recommend -w ws --run genair --user u17 u18 -k 3 --explain --json
+json_holds 'recommend to two' '[.. | objects | select(has("item") and has("score"))] | length >= 6'
+run 0 recommend -w ws --run genair --history trail-tent-3 -k 5
+holds 'titles are shown' grep -q '[A-Z][a-z]* ' out
+run 2 recommend -w ws --run genair --history trail-tent-3 no-such-item
+holds 'the unknown item is named' grep -q no-such-item err
+run 2 recommend -w ws --run genair --user nobody
+holds 'the unknown user is named' grep -q nobody err
+run 2 recommend -w ws --run genair
+run 2 recommend -w ws --run missing --user u17
+run 0 similar -w ws --run genair --item bread-knife-2 -k 4 --json
+json_holds 'similar' '[.. | objects | select(has("item") and has("score"))] | length == 4'
+run 2 similar -w ws --run genair --item no-such-item
+run 2 similar -w ws --run genair
+
+# ---- a reader that goes away ----
+"$genair" recommend -w ws --run genair --history trail-tent-3 -k 400 2>err | head -n 1 >/dev/null
+holds 'a closed pipe does no harm' test "${PIPESTATUS[0]}" -le 1
+
+# ---- no workspace ----
+expect 2 err "genair: 'fuse' needs --workspace DIR; 'genair help fuse' shows an example" fuse
+run 2 train -w nowhere --run a --method genair
+holds 'nothing was made of a wrong name' test ! -e nowhere/runs
+finish
