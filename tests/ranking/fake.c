@@ -16,6 +16,7 @@ struct fake_data {
     uint64_t *start;
     uint32_t *item, *n_train, *valid, *test, *popularity, *candidates;
     uint8_t *tied_time, *cold;
+    int64_t *time;
     char user_name[32], item_name[32];
 };
 
@@ -26,6 +27,11 @@ static struct fake_data *fake_of(const struct dataset *d) {
 const uint32_t *dataset_candidates(const struct dataset *d, int part, uint32_t user, uint32_t *n) {
     *n = d->n_items > CANDIDATES ? CANDIDATES : 0;
     return fake_of(d)->candidates + ((size_t)part * d->n_users + user) * CANDIDATES;
+}
+
+const uint32_t *dataset_training(const struct dataset *d, uint32_t user, uint32_t *n) {
+    *n = d->n_train[user];
+    return d->item + d->start[user];
 }
 
 struct text dataset_user_name(const struct dataset *d, uint32_t user) {
@@ -43,8 +49,10 @@ static void draw_history(struct fake_data *f, uint32_t u, uint64_t seed) {
     const uint32_t n = (uint32_t)rng_below(&r, 13);
     uint32_t *items = f->item + f->start[u];
     f->start[u + 1] = f->start[u] + n;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         items[i] = 1 + (uint32_t)rng_below(&r, f->d.n_items);
+        f->time[f->start[u] + i] = 1000 * (int64_t)rng_below(&r, 100 * 86400); /* of 100 days */
+    }
     f->n_train[u] = n < 3 ? n : n - 2;
     f->valid[u] = n < 3 ? UINT32_MAX : n - 2;
     f->test[u] = n < 3 ? UINT32_MAX : n - 1;
@@ -62,6 +70,7 @@ struct dataset *fake_dataset(uint32_t n_users, uint32_t n_items, uint64_t seed) 
     f->d = (struct dataset){.n_users = n_users, .n_items = n_items, .private_ = f, .hash = "fake"};
     f->start = mem_zeros(n_users + 1, sizeof *f->start);
     f->item = mem_zeros((size_t)n_users * 13, sizeof *f->item);
+    f->time = mem_zeros((size_t)n_users * 13, sizeof *f->time);
     f->n_train = mem_zeros(n_users, sizeof *f->n_train);
     f->valid = mem_zeros(n_users, sizeof *f->valid);
     f->test = mem_zeros(n_users, sizeof *f->test);
@@ -74,7 +83,8 @@ struct dataset *fake_dataset(uint32_t n_users, uint32_t n_items, uint64_t seed) 
     f->d.n_interactions = f->start[n_users];
     f->d.start = f->start, f->d.item = f->item, f->d.n_train = f->n_train;
     f->d.valid = f->valid, f->d.test = f->test, f->d.tied_time = f->tied_time;
-    f->d.popularity = f->popularity, f->d.cold = f->cold;
+    f->d.popularity = f->popularity, f->d.cold = f->cold, f->d.time = f->time;
+    f->d.training = (struct item_lists){n_users, n_items, f->start, f->n_train, f->item};
     return &f->d;
 }
 
@@ -89,6 +99,7 @@ void fake_dataset_free(struct dataset *d) {
     mem_free(f->candidates);
     mem_free(f->tied_time);
     mem_free(f->cold);
+    mem_free(f->time);
     mem_free(f);
 }
 
