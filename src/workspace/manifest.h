@@ -10,18 +10,23 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-struct workspace; /* an open, locked workspace: one process at a time */
+struct workspace;
 
-/* Creates the directory if create; takes the exclusive lock (a second process is told the holder's pid
- * and command); removes temporary files that a killed run left. */
+/* For stages that write. Creates the directory if create; takes the exclusive lock, so one writing process
+ * at a time (a second one is told the holder's pid and command); removes temporary files that a killed run
+ * left. Fails when the workspace may not be written. command: what a message names, borrowed. */
 CHECKED genair_code workspace_open(const char *path, const char *command, bool create,
                                    struct workspace **out, genair_status *st);
-void workspace_close(struct workspace *w);
+/* For stages that only read (evaluate, recommend, similar, inspect): no lock, nothing is written, so a
+ * read-only directory will do. Files are replaced whole and verified when opened: a stage that runs
+ * meanwhile gives the old file, the new one, or a message. workspace_record fails. */
+CHECKED genair_code workspace_open_read(const char *path, struct workspace **out, genair_status *st);
+void workspace_close(struct workspace *w); /* gives the lock back; NULL is fine */
 const char *workspace_path(const struct workspace *w);
 
 /* "stage" is a command or "train/RUN". inputs: what the stage's bytes are a function of (options, seed,
- * content hashes), any JSON. True when the manifest holds an equal record and every output it lists still
- * has the recorded size and hash; *result then borrows the recorded result. */
+ * content hashes), any JSON. True when the manifest holds an equal record of this program version and every
+ * output it lists still has the recorded size and hash; *result then borrows the recorded result. */
 bool workspace_is_current(struct workspace *w, const char *stage, const json_t *inputs, json_t **result);
 /* Hashes the outputs (paths relative to the workspace) and replaces manifest.json atomically.
  * Borrows inputs and result. */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "workspace/lock.h"
+
+#include "base/alloc.h"
+#include "base/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_DEPTH = 8 };
+
+static genair_code held_by_other(int fd, const char *directory, genair_status *st) {
+    char holder[256] = "";
+    const ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
+    holder[n > 0 ? n : 0] = '\0';
+    holder[strcspn(holder, "\n")] = '\0';
+    return fail_line(st, GENAIR_IO, directory, 0, "the workspace is in use by %s; wait for it or stop it",
+                     holder[0] ? holder : "another process");
+}
+
+/* Tells a loser who we are. Not vital: a full disk must not hinder the lock itself. */
+static void sign(int fd, const char *command) {
+    char text[256];
+    const int n = snprintf(text, sizeof text, "process %ld (genair %s)\n", (long)getpid(), command);
+    if (ftruncate(fd, 0) == 0 && n > 0 && pwrite(fd, text, strlen(text), 0) < 0) return;
+}
+
+genair_code lock_take(const char *directory, const char *command, int *fd, genair_status *st) {
+    char *path = path_join(directory, ".lock");
+    if (!path) return fail_memory(st);
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    mem_free(path);
+    if (*fd < 0 && (errno == EROFS || errno == EACCES || errno == EPERM))
+        return fail_line(st, GENAIR_IO, directory, 0,
+                         "the workspace may not be written (%s), and 'genair %s' has to; copy it, or change "
+                         "its permissions",
+                         errno == EROFS ? "read-only file system" : "no permission", command);
+    if (*fd < 0) return fail_errno(st, directory, "create the workspace's lock file");
+    if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
+        sign(*fd, command);
+        return GENAIR_OK;
+    }
+    const genair_code code = errno == EWOULDBLOCK ? held_by_other(*fd, directory, st)
+                                                  : fail_errno(st, directory, "lock the workspace");
+    close(*fd);
+    *fd = -1;
+    return code;
+}
+
+void lock_release(int fd) {
+    if (fd < 0) return;
+    if (ftruncate(fd, 0) != 0) (void)0; /* the signature of a lock that nobody holds does no harm */
+    close(fd);
+}
+
+static bool ends_with(const char *s, const char *end) {
+    const size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static genair_code remove_below(const char *directory, int depth, genair_status *st) {
+    DIR *d = opendir(directory);
+    if (!d) return fail_errno(st, directory, "list the directory");
+    genair_code code = GENAIR_OK;
+    for (struct dirent *e; code == GENAIR_OK && (e = readdir(d));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        char *path = path_join(directory, e->d_name);
+        struct stat info;
+        if (!path)
+            code = fail_memory(st);
+        else if (lstat(path, &info) != 0)
+            code = errno == ENOENT ? GENAIR_OK : fail_errno(st, path, "examine");
+        else if (S_ISDIR(info.st_mode) && depth < MAX_DEPTH)
+            code = remove_below(path, depth + 1, st);
+        else if (S_ISREG(info.st_mode) && ends_with(e->d_name, ".partial") && unlink(path) != 0)
+            code = fail_errno(st, path, "remove the unfinished file");
+        mem_free(path);
+    }
+    closedir(d);
+    return code;
+}
+
+genair_code lock_remove_partials(const char *directory, genair_status *st) {
+    return remove_below(directory, 0, st);
+}

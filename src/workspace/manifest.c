@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* manifest.json: {"checksum": hash of the compact text of "stages", "format": 1, "stages": {STAGE: {"hash",
+ * "inputs", "outputs": {FILE: {"bytes", "hash"}}, "result", "version"}}}, keys sorted, no times: equal work
+ * gives equal bytes. */
+#include "workspace/manifest.h"
+
+#include "base/alloc.h"
+#include "base/files.h"
+#include "workspace/lock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FORMAT = 1, MAX_MANIFEST_BYTES = 256 * 1024 * 1024 };
+
+struct workspace {
+    char *path, *manifest;
+    int lock; /* -1: opened for reading */
+    json_t *stages;
+};
+
+/* ---- the file ---- */
+
+static genair_code damaged(const struct workspace *w, genair_status *st, const char *what) {
+    return fail_line(st, GENAIR_FORMAT, w->manifest, 0,
+                     "%s; remove it and run 'genair prepare -w %s' again, then the later commands", what, w->path);
+}
+
+static bool hash_json(const json_t *j, char out[33]) {
+    char *text = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!text) return false;
+    hash_bytes(text, strlen(text), out);
+    free(text);
+    return true;
+}
+
+static bool record_sound(const json_t *record) {
+    if (!json_is_string(json_object_get(record, "hash")) || !json_is_string(json_object_get(record, "version")))
+        return false;
+    const char *name;
+    json_t *outputs = json_object_get(record, "outputs"), *output;
+    json_object_foreach(outputs, name, output) {
+        if (!json_is_string(json_object_get(output, "hash")) || !json_is_integer(json_object_get(output, "bytes")))
+            return false;
+    }
+    return json_is_object(outputs);
+}
+
+static genair_code check_manifest(struct workspace *w, const json_t *root, genair_status *st) {
+    json_t *stages = json_object_get(root, "stages"), *record;
+    const char *sum = json_string_value(json_object_get(root, "checksum")), *name;
+    char digits[33];
+    if (json_integer_value(json_object_get(root, "format")) != FORMAT || !json_is_object(stages) || !sum)
+        return damaged(w, st, "not a manifest of this program's version, or damaged");
+    if (!hash_json(stages, digits)) return fail_memory(st);
+    if (strcmp(digits, sum) != 0) return damaged(w, st, "its content does not match its checksum");
+    json_object_foreach(stages, name, record) {
+        if (!record_sound(record)) return damaged(w, st, "a stage's record in it is incomplete");
+    }
+    w->stages = json_incref(stages);
+    return GENAIR_OK;
+}
+
+static genair_code load_manifest(struct workspace *w, genair_status *st) {
+    if (!file_exists(w->manifest)) {
+        w->stages = json_object();
+        return w->stages ? GENAIR_OK : fail_memory(st);
+    }
+    char *text;
+    size_t size;
+    genair_code code = file_read(w->manifest, MAX_MANIFEST_BYTES, &text, &size, st);
+    if (code != GENAIR_OK) return code;
+    json_error_t error;
+    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    code = root ? check_manifest(w, root, st) : damaged(w, st, "not JSON, so it is damaged");
+    json_decref(root);
+    mem_free(text);
+    return code;
+}
+
+static genair_code save_manifest(const struct workspace *w, genair_status *st) {
+    char digits[33];
+    if (!hash_json(w->stages, digits)) return fail_memory(st);
+    json_t *root = json_pack("{s:s, s:i, s:O}", "checksum", digits, "format", FORMAT, "stages", w->stages);
+    char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
+    json_decref(root);
+    if (!text) return fail_memory(st);
+    const genair_code code = file_replace(w->manifest, text, strlen(text), st);
+    free(text);
+    return code;
+}
+
+/* ---- opening ---- */
+
+static genair_code open_common(const char *path, struct workspace **out, genair_status *st) {
+    struct workspace *w = mem_zeros(1, sizeof *w);
+    if (!w) return fail_memory(st);
+    w->lock = -1;
+    w->path = mem_text(path, strlen(path));
+    w->manifest = path_join(path, "manifest.json");
+    if (!w->path || !w->manifest) {
+        workspace_close(w);
+        return fail_memory(st);
+    }
+    *out = w;
+    return GENAIR_OK;
+}
+
+static genair_code require_directory(const char *path, genair_status *st) {
+    struct stat info;
+    if (stat(path, &info) != 0 && errno == ENOENT)
+        return fail_line(st, GENAIR_IO, path, 0, "there is no such workspace; 'genair prepare -w %s' makes one", path);
+    if (stat(path, &info) != 0) return fail_errno(st, path, "open the workspace");
+    if (!S_ISDIR(info.st_mode)) return fail_line(st, GENAIR_IO, path, 0, "a workspace is a directory, this is not");
+    return GENAIR_OK;
+}
+
+genair_code workspace_open(const char *path, const char *command, bool create, struct workspace **out,
+                           genair_status *st) {
+    genair_code code = create ? directory_make(path, st) : require_directory(path, st);
+    if (code != GENAIR_OK) return code;
+    struct workspace *w;
+    code = open_common(path, &w, st);
+    if (code != GENAIR_OK) return code;
+    code = lock_take(path, command, &w->lock, st);
+    if (code == GENAIR_OK) code = lock_remove_partials(path, st);
+    if (code == GENAIR_OK) code = load_manifest(w, st);
+    if (code == GENAIR_OK)
+        *out = w;
+    else
+        workspace_close(w);
+    return code;
+}
+
+genair_code workspace_open_read(const char *path, struct workspace **out, genair_status *st) {
+    genair_code code = require_directory(path, st);
+    if (code != GENAIR_OK) return code;
+    struct workspace *w;
+    code = open_common(path, &w, st);
+    if (code != GENAIR_OK) return code;
+    code = load_manifest(w, st);
+    if (code == GENAIR_OK)
+        *out = w;
+    else
+        workspace_close(w);
+    return code;
+}
+
+void workspace_close(struct workspace *w) {
+    if (!w) return;
+    lock_release(w->lock);
+    json_decref(w->stages);
+    mem_free(w->path);
+    mem_free(w->manifest);
+    mem_free(w);
+}
+
+const char *workspace_path(const struct workspace *w) {
+    return w->path;
+}
+
+/* ---- records ---- */
+
+/* "train/RUN" is made by "train -w DIR --run RUN", any other stage by its own name. */
+static void command_of(const struct workspace *w, const char *stage, char *out, size_t size) {
+    const char *slash = strchr(stage, '/');
+    if (slash)
+        snprintf(out, size, "genair %.*s -w %s --run %s", (int)(slash - stage), stage, w->path, slash + 1);
+    else
+        snprintf(out, size, "genair %s -w %s", stage, w->path);
+}
+
+/* Size first: it costs nothing, and a cut file is the usual damage. */
+static genair_code check_output(const struct workspace *w, const char *stage, const char *name,
+                                const json_t *output, genair_status *st) {
+    char command[1024], digits[33];
+    command_of(w, stage, command, sizeof command);
+    char *path = path_join(w->path, name);
+    if (!path) return fail_memory(st);
+    struct stat info;
+    genair_code code = GENAIR_OK;
+    if (stat(path, &info) != 0)
+        code = fail_line(st, GENAIR_IO, path, 0, "the file is missing; run '%s' again", command);
+    else if ((json_int_t)info.st_size != json_integer_value(json_object_get(output, "bytes")))
+        code = fail_line(st, GENAIR_FORMAT, path, 0, "%lld bytes long instead of %lld; run '%s' again",
+                         (long long)info.st_size,
+                         (long long)json_integer_value(json_object_get(output, "bytes")), command);
+    else
+        code = hash_file(path, digits, st);
+    if (code == GENAIR_OK && strcmp(digits, json_string_value(json_object_get(output, "hash"))) != 0)
+        code = fail_line(st, GENAIR_FORMAT, path, 0,
+                         "its content is not what '%s' wrote; run that again", command);
+    mem_free(path);
+    return code;
+}
+
+static genair_code check_outputs(const struct workspace *w, const char *stage, const json_t *record,
+                                 genair_status *st) {
+    const char *name;
+    json_t *output, *outputs = json_object_get(record, "outputs");
+    json_object_foreach(outputs, name, output) {
+        const genair_code code = check_output(w, stage, name, output, st);
+        if (code != GENAIR_OK) return code;
+    }
+    return GENAIR_OK;
+}
+
+bool workspace_is_current(struct workspace *w, const char *stage, const json_t *inputs, json_t **result) {
+    const json_t *record = json_object_get(w->stages, stage);
+    if (!record || !json_equal(json_object_get(record, "inputs"), inputs)) return false;
+    if (strcmp(json_string_value(json_object_get(record, "version")), GENAIR_VERSION) != 0) return false;
+    if (check_outputs(w, stage, record, NULL) != GENAIR_OK) return false;
+    if (result) *result = json_object_get(record, "result");
+    return true;
+}
+
+static genair_code describe_output(const struct workspace *w, const char *name, json_t *outputs,
+                                   genair_status *st) {
+    char *path = path_join(w->path, name), digits[33];
+    if (!path) return fail_memory(st);
+    struct stat info;
+    genair_code code = hash_file(path, digits, st);
+    if (code == GENAIR_OK && stat(path, &info) != 0) code = fail_errno(st, path, "examine");
+    if (code == GENAIR_OK &&
+        json_object_set_new(outputs, name,
+                            json_pack("{s:I, s:s}", "bytes", (json_int_t)info.st_size, "hash", digits)) != 0)
+        code = fail_memory(st);
+    mem_free(path);
+    return code;
+}
+
+genair_code workspace_record(struct workspace *w, const char *stage, const json_t *inputs,
+                             const char *const *outputs, size_t n_outputs, const json_t *result,
+                             genair_status *st) {
+    if (w->lock < 0) return fail(st, GENAIR_INTERNAL, "workspace %s is open for reading only", w->path);
+    json_t *described = json_object();
+    genair_code code = described ? GENAIR_OK : fail_memory(st);
+    for (size_t i = 0; code == GENAIR_OK && i < n_outputs; i++)
+        code = describe_output(w, outputs[i], described, st);
+    char digits[33];
+    if (code == GENAIR_OK && !hash_json(described, digits)) code = fail_memory(st);
+    if (code == GENAIR_OK) {
+        /* Deep copies: what the caller changes later is not what was recorded. */
+        json_t *record = json_pack("{s:s, s:o, s:O, s:o, s:s}", "hash", digits, "inputs", json_deep_copy(inputs),
+                                   "outputs", described, "result",
+                                   result ? json_deep_copy(result) : json_null(), "version", GENAIR_VERSION);
+        if (json_object_set_new(w->stages, stage, record) != 0) code = fail_memory(st);
+    }
+    if (code == GENAIR_OK) code = save_manifest(w, st);
+    json_decref(described);
+    return code;
+}
+
+const char *workspace_stage_hash(const struct workspace *w, const char *stage) {
+    return json_string_value(json_object_get(json_object_get(w->stages, stage), "hash"));
+}
+
+genair_code workspace_verify(struct workspace *w, const char *stage, genair_status *st) {
+    const json_t *record = json_object_get(w->stages, stage);
+    if (record) return check_outputs(w, stage, record, st);
+    char command[1024];
+    command_of(w, stage, command, sizeof command);
+    return fail_line(st, GENAIR_IO, w->path, 0, "nothing made by '%s' is here; run it first", command);
+}
