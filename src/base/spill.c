@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK_BYTES = 1024 * 1024 };
+enum { MIN_BLOCK_BYTES = 16 * 1024, MAX_BLOCK_BYTES = 1024 * 1024 };
 
 /* buffer holds all records while they fit into the limit; after that the end of them (n_written are in the
  * file), and while reading a block of them. */
@@ -30,7 +30,8 @@ genair_code spill_create(const char *directory, size_t record_bytes, size_t limi
     if (!s) return fail_memory(st);
     s->directory = directory;
     s->record_bytes = record_bytes;
-    s->block_records = max_size(BLOCK_BYTES / record_bytes, 1);
+    const size_t block = min_size(max_size(limit_bytes, MIN_BLOCK_BYTES), MAX_BLOCK_BYTES);
+    s->block_records = max_size(block / record_bytes, 1);
     s->limit_bytes = max_size(limit_bytes, record_bytes);
     s->fd = -1;
     *out = s;

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* genair prepare: read the log, run the pipeline, add the items' metadata, record. */
+#include "base/alloc.h"
+#include "base/context.h"
+#include "base/files.h"
+#include "base/options.h"
+#include "prepare/item_records.h"
+#include "prepare/pipeline.h"
+#include "prepare/read.h"
+#include "workspace/manifest.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { BETWEEN_LOOKS = 1 << 14 }; /* lines read between looks at the stop flag */
+
+static size_t memory_of(const genair_options *o) {
+    return (size_t)option_int(o, "memory") << 20;
+}
+
+static struct read_options reading_of(const genair_options *o) {
+    return (struct read_options){.format = option_text(o, "format"),
+                                 .skip_bad_lines = strcmp(option_text(o, "on-bad-line"), "skip") == 0};
+}
+
+/* ---- what the result is a function of ---- */
+
+/* The content, not the name: a moved file is the same log. */
+static genair_code add_files(json_t *inputs, const genair_options *o, const char *option, genair_status *st) {
+    const char *const *paths;
+    const size_t n = option_list(o, option, &paths);
+    json_t *hashes = json_array();
+    genair_code code = hashes ? GENAIR_OK : fail_memory(st);
+    for (size_t i = 0; code == GENAIR_OK && i < n; i++) {
+        char digits[33];
+        struct stat info;
+        if (stat(paths[i], &info) == 0 && !S_ISREG(info.st_mode))
+            code = fail_line(st, GENAIR_USAGE, paths[i], 0, "not a regular file; --%s are read more than once",
+                             option);
+        if (code == GENAIR_OK) code = hash_file(paths[i], digits, st);
+        if (code == GENAIR_OK && json_array_append_new(hashes, json_string(digits)) != 0) code = fail_memory(st);
+    }
+    if (code == GENAIR_OK && json_object_set(inputs, option, hashes) != 0) code = fail_memory(st);
+    json_decref(hashes);
+    return code;
+}
+
+static genair_code describe_inputs(const genair_options *o, json_t **out, genair_status *st) {
+    static const char *const texts[] = {"format", "core-mode", "on-bad-line", "split"};
+    static const char *const integers[] = {"user-core", "item-core", "seed", "candidate-seed"};
+    static const char *const reals[] = {"split-time-quantile", "cold-items"};
+    json_t *inputs = json_object();
+    if (!inputs) return fail_memory(st);
+    int failed = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        failed |= json_object_set_new(inputs, texts[i], json_string(option_text(o, texts[i])));
+    for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)
+        failed |= json_object_set_new(inputs, integers[i], json_integer(option_int(o, integers[i])));
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
+        failed |= json_object_set_new(inputs, reals[i], json_real(option_real(o, reals[i])));
+    genair_code code = failed ? fail_memory(st) : GENAIR_OK;
+    if (code == GENAIR_OK) code = add_files(inputs, o, "interactions", st);
+    if (code == GENAIR_OK) code = add_files(inputs, o, "items", st);
+    if (code == GENAIR_OK)
+        *out = inputs;
+    else
+        json_decref(inputs);
+    return code;
+}
+
+static genair_code hash_inputs(const json_t *inputs, char out[33], genair_status *st) {
+    char *text = json_dumps(inputs, JSON_COMPACT | JSON_SORT_KEYS);
+    struct hasher *h = text ? hasher_create() : NULL;
+    if (h) {
+        hasher_add(h, GENAIR_VERSION, strlen(GENAIR_VERSION));
+        hasher_add(h, text, strlen(text));
+        hasher_finish(h, out);
+    }
+    free(text);
+    return h ? GENAIR_OK : fail_memory(st);
+}
+
+/* ---- reading ---- */
+
+static genair_code read_lines(genair_context *ctx, struct interaction_reader *r, struct click_log *log,
+                              genair_status *st) {
+    const double total = (double)interactions_bytes_total(r);
+    for (;;) {
+        struct interaction line;
+        bool more;
+        genair_code code = interactions_next(r, &line, &more, st);
+        if (code != GENAIR_OK || !more) return code;
+        code = click_log_add(log, line.user, line.item, line.time, st);
+        if (code != GENAIR_OK) return code;
+        if (log->n % BETWEEN_LOOKS != 0) continue;
+        if (context_stopped(ctx)) return context_interrupted(st);
+        context_progress(ctx, "reading interactions", (double)interactions_bytes_read(r), total);
+    }
+}
+
+static genair_code read_log(genair_context *ctx, const genair_options *o, struct click_log *log,
+                            uint64_t *n_skipped, genair_status *st) {
+    const struct read_options reading = reading_of(o);
+    const char *const *paths;
+    const size_t n = option_list(o, "interactions", &paths);
+    struct interaction_reader *r;
+    genair_code code = interactions_open(paths, n, &reading, &r, st);
+    if (code != GENAIR_OK) return code;
+    code = read_lines(ctx, r, log, st);
+    *n_skipped = interactions_skipped(r);
+    interactions_close(r);
+    return code;
+}
+
+static genair_code read_records(genair_context *ctx, const genair_options *o, struct item_records *records,
+                                uint64_t *n_skipped, genair_status *st) {
+    const struct read_options reading = reading_of(o);
+    const char *const *paths;
+    const size_t n = option_list(o, "items", &paths);
+    if (n == 0) return GENAIR_OK;
+    struct item_reader *r;
+    genair_code code = items_open(paths, n, &reading, &r, st);
+    if (code != GENAIR_OK) return code;
+    json_t *record = NULL;
+    for (uint64_t i = 0; code == GENAIR_OK; i++) {
+        if (i % BETWEEN_LOOKS == 0 && context_stopped(ctx)) code = context_interrupted(st);
+        if (code == GENAIR_OK) code = items_next(r, &record, st);
+        if (code != GENAIR_OK || !record) break;
+        code = item_records_add(records, record, st);
+        json_decref(record);
+        context_progress(ctx, "reading items", (double)i, 0);
+    }
+    *n_skipped = items_skipped(r);
+    items_close(r);
+    return code;
+}
+
+/* ---- result ---- */
+
+struct outcome {
+    struct pipeline_statistics s;
+    struct item_record_counts items;
+    uint64_t n_skipped, n_items_skipped;
+};
+
+static double share(double part, double whole) {
+    return whole > 0 ? part / whole : 0;
+}
+
+static json_t *describe_outcome(const struct outcome *r, const genair_options *o) {
+    const struct pipeline_statistics *s = &r->s;
+    const double cells = (double)s->n_users * s->n_items;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = {
+        {"users", s->n_users}, {"items", s->n_items}, {"interactions", s->n_interactions},
+        {"pairs", s->n_pairs}, {"max_cooccurrence", s->max_count},
+        {"raw_users", s->n_raw_users}, {"raw_items", s->n_raw_items},
+        {"raw_interactions", s->n_raw_interactions}, {"skipped_lines", r->n_skipped},
+        {"filter_rounds", s->rounds}, {"shortest_history", s->shortest}, {"longest_history", s->longest},
+        {"repeated_interactions", s->n_repeated}, {"training_interactions", s->n_training},
+        {"validation_users", s->n_valid}, {"test_users", s->n_test},
+        {"test_targets_unseen_in_training", s->unseen_test},
+        {"cold_items", s->n_cold}, {"cold_test_targets", s->cold_test},
+        {"items_with_metadata", r->items.n_with_metadata}, {"metadata_of_other_items", r->items.n_unknown},
+        {"repeated_metadata", r->items.n_repeated}, {"skipped_item_lines", r->n_items_skipped},
+    };
+    const struct {
+        const char *name;
+        double value;
+    } reals[] = {
+        {"mean_length", share((double)s->n_interactions, s->n_users)},
+        {"sparsity", 1 - share((double)s->n_interactions, cells)},
+        {"tied_validation_share", share(s->tied_valid, s->n_valid)},
+        {"tied_test_share", share(s->tied_test, s->n_test)},
+    };
+    json_t *j = json_object();
+    int failed = j == NULL;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        failed |= json_object_set_new(j, counts[i].name, json_integer((json_int_t)counts[i].value));
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
+        failed |= json_object_set_new(j, reals[i].name, json_real(reals[i].value));
+    const char *split = option_text(o, "split");
+    failed |= json_object_set_new(j, "split", json_string(split));
+    if (strcmp(split, "time") == 0)
+        failed |= json_object_set_new(j, "time_cut_ms", json_integer(s->cut));
+    if (!failed) return j;
+    json_decref(j);
+    return NULL;
+}
+
+/* ---- the stage ---- */
+
+static struct pipeline_options pipeline_of(const genair_options *o, const char *made_from) {
+    return (struct pipeline_options){
+        .filter = {.user_core = (uint32_t)option_int(o, "user-core"),
+                   .item_core = (uint32_t)option_int(o, "item-core"),
+                   .until_stable = strcmp(option_text(o, "core-mode"), "kcore") == 0},
+        .by_time = strcmp(option_text(o, "split"), "time") == 0,
+        .time_quantile = option_real(o, "split-time-quantile"),
+        .cold_share = option_real(o, "cold-items"),
+        .seed = (uint64_t)option_int(o, "seed"),
+        .candidate_seed = (uint64_t)option_int(o, "candidate-seed"),
+        .memory_bytes = memory_of(o),
+        .made_from = made_from,
+    };
+}
+
+static genair_code write_items(genair_context *ctx, const genair_options *o, const char *workspace,
+                               const struct click_log *log, const struct numbering *numbering,
+                               struct outcome *out, genair_status *st) {
+    struct item_records *records;
+    genair_code code = item_records_create(workspace, log->items, numbering, memory_of(o) / 2, &records, st);
+    if (code != GENAIR_OK) return code;
+    code = read_records(ctx, o, records, &out->n_items_skipped, st);
+    if (code == GENAIR_OK) code = item_records_write(ctx, records, &out->items, st);
+    item_records_free(records);
+    return code;
+}
+
+static genair_code make(genair_context *ctx, const genair_options *o, const char *workspace,
+                        const char *made_from, struct outcome *out, genair_status *st) {
+    struct click_log log;
+    struct numbering numbering = {0};
+    const struct pipeline_options options = pipeline_of(o, made_from);
+    genair_code code = click_log_init(&log, workspace, memory_of(o) / 4, st);
+    if (code != GENAIR_OK) return code;
+    code = read_log(ctx, o, &log, &out->n_skipped, st);
+    if (code == GENAIR_OK && out->n_skipped)
+        context_warn(ctx, "%llu lines of the log could not be read and were skipped",
+                     (unsigned long long)out->n_skipped);
+    if (code == GENAIR_OK) code = pipeline_run(ctx, workspace, &log, &options, &out->s, &numbering, st);
+    if (code == GENAIR_OK) code = write_items(ctx, o, workspace, &log, &numbering, out, st);
+    numbering_deinit(&numbering);
+    click_log_deinit(&log);
+    return code;
+}
+
+static genair_code make_and_record(genair_context *ctx, const genair_options *o, struct workspace *w,
+                                   const json_t *inputs, json_t **result, genair_status *st) {
+    static const char *const outputs[] = {DATASET_SEQUENCES, DATASET_IDS, DATASET_COOCCURRENCE,
+                                          DATASET_CANDIDATES_FILE, ITEM_RECORDS};
+    char made_from[33];
+    struct outcome outcome = {0};
+    genair_code code = hash_inputs(inputs, made_from, st);
+    if (code == GENAIR_OK) code = make(ctx, o, workspace_path(w), made_from, &outcome, st);
+    if (code != GENAIR_OK) return code;
+    json_t *described = describe_outcome(&outcome, o);
+    code = described ? workspace_record(w, "prepare", inputs, outputs, sizeof outputs / sizeof outputs[0],
+                                        described, st)
+                     : fail_memory(st);
+    if (code == GENAIR_OK)
+        *result = described;
+    else
+        json_decref(described);
+    return code;
+}
+
+static genair_code run(genair_context *ctx, const genair_options *o, struct workspace *w, json_t **result,
+                       genair_status *st) {
+    json_t *inputs, *recorded;
+    genair_code code = describe_inputs(o, &inputs, st);
+    if (code != GENAIR_OK) return code;
+    if (workspace_is_current(w, "prepare", inputs, &recorded)) {
+        context_info(ctx, "nothing to do: %s was made from the same files and options", workspace_path(w));
+        *result = json_copy(recorded);
+        if (!*result) code = fail_memory(st);
+    } else {
+        code = make_and_record(ctx, o, w, inputs, result, st);
+    }
+    json_decref(inputs);
+    return code;
+}
+
+static genair_code hand_out(json_t *result, double seconds, char **json, genair_status *st) {
+    /* Not part of the record: these differ from run to run. */
+    if (json_object_set_new(result, "seconds", json_real(seconds)) != 0 ||
+        json_object_set_new(result, "peak_rss_mb", json_real(context_peak_rss_mb())) != 0)
+        return fail_memory(st);
+    if (!json) return GENAIR_OK;
+    char *text = json_dumps(result, JSON_COMPACT), *copy = text ? mem_text(text, strlen(text)) : NULL;
+    free(text);
+    if (!copy) return fail_memory(st);
+    *json = copy;
+    return GENAIR_OK;
+}
+
+GENAIR_API genair_code genair_prepare(genair_context *ctx, const genair_options *o, char **json,
+                                      genair_status *st) {
+    const double start = context_seconds();
+    genair_code code = option_require(o, "workspace", st);
+    if (code == GENAIR_OK) code = option_require(o, "interactions", st);
+    if (code != GENAIR_OK) return code;
+    struct workspace *w;
+    code = workspace_open(option_text(o, "workspace"), "prepare", true, &w, st);
+    if (code != GENAIR_OK) return code;
+    json_t *result = NULL;
+    code = run(ctx, o, w, &result, st);
+    workspace_close(w);
+    if (code == GENAIR_OK) code = hand_out(result, context_seconds() - start, json, st);
+    json_decref(result);
+    return code;
+}
