@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file is written under "NAME.<n>.partial" in the same directory, synced, and renamed over NAME; then the
- * directory is synced, since the rename itself is only in memory before that. */
+/* A file is written under "NAME.<n>.partial" in the same directory, synced, and renamed over NAME;
+ * then the directory is synced, since the rename itself is only in memory before that. */
 #include "base/files.h"
 
 #include "base/alloc.h"
@@ -31,7 +31,8 @@ static genair_code map_file(int fd, const char *path, struct mapping *out, genai
     struct stat info;
     if (fstat(fd, &info) != 0) return fail_errno(st, path, "examine");
     if (!S_ISREG(info.st_mode))
-        return fail_line(st, GENAIR_IO, path, 0, "not a regular file, so it cannot be mapped into memory");
+        return fail_line(st, GENAIR_IO, path, 0,
+                         "not a regular file, so it cannot be mapped into memory");
     *out = (struct mapping){.data = nothing};
     if (info.st_size == 0) return GENAIR_OK;
     void *p = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -83,7 +84,8 @@ static genair_code open_partial(struct writer *w, genair_status *st) {
         if (errno != EEXIST) return fail_errno(st, w->path, "create");
     }
     return fail_line(st, GENAIR_IO, w->path, 0,
-                     "%d unfinished files \"%s\" lie beside it; remove them", MAX_PARTIALS, w->partial);
+                     "%d unfinished files \"%s\" lie beside it; remove them", MAX_PARTIALS,
+                     w->partial);
 }
 
 genair_code writer_open(const char *path, struct writer **out, genair_status *st) {
@@ -160,12 +162,13 @@ uint64_t writer_bytes(const struct writer *w) {
 
 static genair_code sync_directory_of(const char *path, genair_status *st) {
     const char *slash = strrchr(path, '/');
-    char *directory = !slash ? mem_text(".", 1) : mem_text(path, slash == path ? 1 : (size_t)(slash - path));
+    char *directory =
+        !slash ? mem_text(".", 1) : mem_text(path, slash == path ? 1 : (size_t)(slash - path));
     if (!directory) return fail_memory(st);
     genair_code code = GENAIR_OK;
     const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* A directory that may be written but not read, or a file system without such a sync: the rename is
-     * done, and nothing more can be asked for. */
+    /* A directory that may be written but not read, or a file system without such a sync: the
+     * rename is done, and nothing more can be asked for. */
     if (fd < 0 && errno != EACCES) code = fail_errno(st, directory, "open");
     if (fd >= 0 && fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
         code = fail_errno(st, directory, "sync");
@@ -233,7 +236,8 @@ static genair_code read_whole(int fd, const char *path, size_t limit, char **dat
     struct stat info;
     const size_t expected = fstat(fd, &info) == 0 && info.st_size > 0 ? (size_t)info.st_size : 4096;
     for (;;) {
-        /* One byte more than is wanted: it shows the end of the file, and leaves room for the NUL. */
+        /* One byte more than is wanted: it shows the end of the file, and leaves room for the NUL.
+         */
         size_t step = n == 0 ? expected : capacity / 2 + 4096;
         if (!add_size(n, step, &step) || step > limit) step = limit;
         if (!mem_grow(&p, &capacity, step + 2, 1)) {
@@ -246,8 +250,8 @@ static genair_code read_whole(int fd, const char *path, size_t limit, char **dat
         n += got;
         if (n <= step) break;
         if (n > limit) {
-            code = fail_line(st, GENAIR_FORMAT, path, 0, "more than %zu bytes, which is the most allowed here",
-                             limit);
+            code = fail_line(st, GENAIR_FORMAT, path, 0,
+                             "more than %zu bytes, which is the most allowed here", limit);
             break;
         }
     }
@@ -261,7 +265,8 @@ static genair_code read_whole(int fd, const char *path, size_t limit, char **dat
     return GENAIR_OK;
 }
 
-genair_code file_read(const char *path, size_t limit, char **data, size_t *size, genair_status *st) {
+genair_code file_read(const char *path, size_t limit, char **data, size_t *size,
+                      genair_status *st) {
     if (limit > SIZE_MAX - 2) limit = SIZE_MAX - 2;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return fail_errno(st, path, "open");
@@ -289,7 +294,8 @@ genair_code directory_make(const char *path, genair_status *st) {
         if (*p != '/' && *p != '\0') continue;
         const char end = *p;
         *p = '\0';
-        if (!is_directory(prefix) && mkdir(prefix, 0777) != 0 && !(errno == EEXIST && is_directory(prefix)))
+        if (!is_directory(prefix) && mkdir(prefix, 0777) != 0 &&
+            !(errno == EEXIST && is_directory(prefix)))
             code = fail_errno(st, prefix, "create the directory");
         *p = end;
         if (end == '\0') break;
@@ -315,7 +321,8 @@ struct hasher {
 static void hash_digits(XXH128_hash_t hash, char out[33]) {
     XXH128_canonical_t bytes;
     XXH128_canonicalFromHash(&bytes, hash);
-    for (size_t i = 0; i < sizeof bytes.digest; i++) snprintf(out + 2 * i, 3, "%02x", bytes.digest[i]);
+    for (size_t i = 0; i < sizeof bytes.digest; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes.digest[i]);
 }
 
 struct hasher *hasher_create(void) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module reads and replaces whole files so that a crash at any moment leaves the old or the new one. */
+/* This module reads and replaces whole files so that a crash at any moment leaves the old or the
+ * new one. */
 #ifndef GENAIR_BASE_FILES_H
 #define GENAIR_BASE_FILES_H
 
@@ -23,15 +24,18 @@ struct writer;
 CHECKED genair_code writer_open(const char *path, struct writer **out, genair_status *st);
 /* Buffered; the first failure sticks and is reported by every later call. */
 CHECKED genair_code writer_put(struct writer *w, const void *data, size_t size, genair_status *st);
-CHECKED genair_code writer_printf(struct writer *w, genair_status *st, const char *format, ...) PRINTF(3, 4);
+CHECKED genair_code writer_printf(struct writer *w, genair_status *st, const char *format, ...)
+    PRINTF(3, 4);
 uint64_t writer_bytes(const struct writer *w); /* so far */
 /* Flushes, syncs, renames, syncs the directory. Frees w in any case. */
 CHECKED genair_code writer_commit(struct writer *w, genair_status *st);
 void writer_abandon(struct writer *w); /* removes the temporary file; NULL is fine */
 
-CHECKED genair_code file_replace(const char *path, const void *data, size_t size, genair_status *st);
+CHECKED genair_code file_replace(const char *path, const void *data, size_t size,
+                                 genair_status *st);
 /* Whole content, NUL added after size bytes, caller frees with mem_free. limit: refused above. */
-CHECKED genair_code file_read(const char *path, size_t limit, char **data, size_t *size, genair_status *st);
+CHECKED genair_code file_read(const char *path, size_t limit, char **data, size_t *size,
+                              genair_status *st);
 bool file_exists(const char *path);
 CHECKED genair_code directory_make(const char *path, genair_status *st); /* with parents */
 /* "a/b", caller frees with mem_free; NULL when memory is out. */

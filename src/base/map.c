@@ -82,7 +82,8 @@ static bool grow_slots(struct map *m) {
     if (!slots) return false;
     for (uint32_t id = 0; id < m->n; id++) {
         size_t i = m->hash[id] & mask;
-        while (slots[i]) i = (i + 1) & mask;
+        while (slots[i])
+            i = (i + 1) & mask;
         slots[i] = id + 1;
     }
     mem_free(m->slots);
@@ -98,7 +99,8 @@ genair_code map_add(struct map *m, struct text name, uint32_t *id, genair_status
         *id = m->slots[i] - 1;
         return GENAIR_OK;
     }
-    if (m->n >= MAX_NAMES) return fail(st, GENAIR_FORMAT, "more than %u different ids", (unsigned)MAX_NAMES);
+    if (m->n >= MAX_NAMES)
+        return fail(st, GENAIR_FORMAT, "more than %u different ids", (unsigned)MAX_NAMES);
     const size_t n = m->n, end = m->start[n];
     if (!mem_grow(&m->hash, &m->hash_capacity, n + 1, sizeof *m->hash) ||
         !mem_grow(&m->start, &m->start_capacity, n + 2, sizeof *m->start) ||
@@ -118,13 +120,15 @@ genair_code map_add(struct map *m, struct text name, uint32_t *id, genair_status
 
 size_t map_slots_for(size_t n_names) {
     size_t n = 2;
-    while (n < n_names + n_names / 2 + 1) n *= 2;
+    while (n < n_names + n_names / 2 + 1)
+        n *= 2;
     return n;
 }
 
 void map_place(uint32_t *slots, size_t n_slots, struct text name, uint32_t id) {
     size_t i = hash_of(name) & (n_slots - 1);
-    while (slots[i]) i = (i + 1) & (n_slots - 1);
+    while (slots[i])
+        i = (i + 1) & (n_slots - 1);
     slots[i] = id + 1;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This module gives names dense numbers in the order of their first appearance.
  *
- * Memory: the names' bytes plus about 24 bytes a name (millions of users are normal), no allocation a name.
- * Growing copies, so for a moment half as much again. */
+ * Memory: the names' bytes plus about 24 bytes a name (millions of users are normal), no allocation
+ * a name. Growing copies, so for a moment half as much again. */
 #ifndef GENAIR_BASE_MAP_H
 #define GENAIR_BASE_MAP_H
 
@@ -24,8 +24,8 @@ struct text map_name(const struct map *m, uint32_t id); /* borrowed until the ne
 
 /* ---- the same table over arrays that may lie in a file ---- */
 
-/* Open addressing with linear probing: a slot holds number + 1, or 0. n_slots is a power of two above the
- * number of names, so that a probe always ends. */
+/* Open addressing with linear probing: a slot holds number + 1, or 0. n_slots is a power of two
+ * above the number of names, so that a probe always ends. */
 size_t map_slots_for(size_t n_names);
 /* Puts a name that is not yet there into slots, all 0 at first. */
 void map_place(uint32_t *slots, size_t n_slots, struct text name, uint32_t id);

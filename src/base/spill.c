@@ -13,8 +13,8 @@
 
 enum { MIN_BLOCK_BYTES = 16 * 1024, MAX_BLOCK_BYTES = 1024 * 1024 };
 
-/* buffer holds all records while they fit into the limit; after that the end of them (n_written are in the
- * file), and while reading a block of them. */
+/* buffer holds all records while they fit into the limit; after that the end of them (n_written are
+ * in the file), and while reading a block of them. */
 struct spill {
     const char *directory;
     size_t record_bytes, limit_bytes, block_records;
@@ -95,7 +95,8 @@ genair_code spill_add(struct spill *s, const void *records, size_t n, genair_sta
     const unsigned char *p = records;
     s->n_records += n;
     while (n) {
-        const size_t most = max_size(s->fd < 0 ? s->limit_bytes / s->record_bytes : s->block_records, 1);
+        const size_t most =
+            max_size(s->fd < 0 ? s->limit_bytes / s->record_bytes : s->block_records, 1);
         if (s->n_buffered >= most) {
             const genair_code code = write_buffer(s, st);
             if (code != GENAIR_OK) return code;
@@ -126,14 +127,16 @@ genair_code spill_rewind(struct spill *s, genair_status *st) {
     return GENAIR_OK;
 }
 
-static genair_code read_file(struct spill *s, uint64_t first, unsigned char *p, size_t n, genair_status *st) {
+static genair_code read_file(struct spill *s, uint64_t first, unsigned char *p, size_t n,
+                             genair_status *st) {
     size_t bytes = n * s->record_bytes;
     off_t at = (off_t)(first * s->record_bytes);
     while (bytes) {
         const ssize_t done = pread(s->fd, p, bytes, at);
         if (done < 0 && errno == EINTR) continue;
         if (done < 0) return fail_errno(st, s->directory, "read a temporary file");
-        if (done == 0) return fail_line(st, GENAIR_IO, s->directory, 0, "a temporary file has become shorter");
+        if (done == 0)
+            return fail_line(st, GENAIR_IO, s->directory, 0, "a temporary file has become shorter");
         p += done;
         at += done;
         bytes -= (size_t)done;
@@ -157,7 +160,8 @@ genair_code spill_next(struct spill *s, const void **records, size_t *n, genair_
     return GENAIR_OK;
 }
 
-genair_code spill_read(struct spill *s, uint64_t first, void *records, size_t n, genair_status *st) {
+genair_code spill_read(struct spill *s, uint64_t first, void *records, size_t n,
+                       genair_status *st) {
     if (n > s->n_records || first > s->n_records - n)
         return fail(st, GENAIR_INTERNAL, "reading past the end of a temporary file");
     if (n == 0) return GENAIR_OK;

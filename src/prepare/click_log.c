@@ -7,7 +7,8 @@ genair_code click_log_init(struct click_log *log, const char *directory, size_t 
                            genair_status *st) {
     *log = (struct click_log){.users = map_create(), .items = map_create()};
     genair_code code = log->users && log->items ? GENAIR_OK : fail_memory(st);
-    if (code == GENAIR_OK) code = spill_create(directory, sizeof(struct click), memory_bytes, &log->clicks, st);
+    if (code == GENAIR_OK)
+        code = spill_create(directory, sizeof(struct click), memory_bytes, &log->clicks, st);
     if (code != GENAIR_OK) click_log_deinit(log);
     return code;
 }
@@ -35,7 +36,8 @@ static genair_code count_name(struct map *m, struct text name, uint32_t **count,
 genair_code click_log_add(struct click_log *log, struct text user, struct text item, int64_t time,
                           genair_status *st) {
     struct click c = {.time = time};
-    genair_code code = count_name(log->users, user, &log->user_count, &log->user_capacity, &c.user, st);
+    genair_code code =
+        count_name(log->users, user, &log->user_count, &log->user_capacity, &c.user, st);
     if (code == GENAIR_OK)
         code = count_name(log->items, item, &log->item_count, &log->item_capacity, &c.item, st);
     if (code == GENAIR_OK) code = spill_add(log->clicks, &c, 1, st);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This module collects the raw interactions in file order, names replaced by numbers.
  *
- * Memory: the names (base/map.h) and 4 bytes a name, and the clicks up to the limit given: 16 bytes each,
- * beyond it in a temporary file that is read in order a few times. */
+ * Memory: the names (base/map.h) and 4 bytes a name, and the clicks up to the limit given: 16 bytes
+ * each, beyond it in a temporary file that is read in order a few times. */
 #ifndef GENAIR_PREPARE_CLICK_LOG_H
 #define GENAIR_PREPARE_CLICK_LOG_H
 
@@ -23,10 +23,10 @@ struct click_log {
 };
 
 /* directory: for temporary files, borrowed. */
-CHECKED genair_code click_log_init(struct click_log *log, const char *directory, size_t memory_bytes,
-                                   genair_status *st);
+CHECKED genair_code click_log_init(struct click_log *log, const char *directory,
+                                   size_t memory_bytes, genair_status *st);
 void click_log_deinit(struct click_log *log); /* {0} is fine */
-CHECKED genair_code click_log_add(struct click_log *log, struct text user, struct text item, int64_t time,
-                                  genair_status *st);
+CHECKED genair_code click_log_add(struct click_log *log, struct text user, struct text item,
+                                  int64_t time, genair_status *st);
 
 #endif

@@ -8,7 +8,8 @@
 enum { MIN_HISTORY = 3 }; /* of mode once: training, validation, test */
 
 /* While deciding, user_id and item_id hold 0 for what stays. */
-static void drop_below(uint32_t *id, const uint32_t *count, uint32_t n, uint32_t least, bool *changed) {
+static void drop_below(uint32_t *id, const uint32_t *count, uint32_t n, uint32_t least,
+                       bool *changed) {
     for (uint32_t i = 0; i < n; i++) {
         if (id[i] == FILTER_DROPPED || count[i] >= least) continue;
         id[i] = FILTER_DROPPED;
@@ -19,8 +20,9 @@ static void drop_below(uint32_t *id, const uint32_t *count, uint32_t n, uint32_t
 typedef void each_click(void *context, const struct click *c);
 
 /* Calls f for every click between a user and an item that stay, in file order. */
-static genair_code for_staying(genair_context *ctx, const struct click_log *log, const struct numbering *n,
-                               each_click *f, void *context, genair_status *st) {
+static genair_code for_staying(genair_context *ctx, const struct click_log *log,
+                               const struct numbering *n, each_click *f, void *context,
+                               genair_status *st) {
     genair_code code = spill_rewind(log->clicks, st);
     const void *block;
     size_t n_block = 1;
@@ -45,17 +47,20 @@ static void count_click(void *context, const struct click *c) {
     if (k->item[c->item] < UINT32_MAX) k->item[c->item]++;
 }
 
-static genair_code count_staying(genair_context *ctx, const struct click_log *log, const struct numbering *n,
-                                 const struct counts *k, genair_status *st) {
+static genair_code count_staying(genair_context *ctx, const struct click_log *log,
+                                 const struct numbering *n, const struct counts *k,
+                                 genair_status *st) {
     memset(k->user, 0, map_count(log->users) * sizeof *k->user);
     memset(k->item, 0, map_count(log->items) * sizeof *k->item);
     struct counts copy = *k;
     return for_staying(ctx, log, n, count_click, &copy, st);
 }
 
-/* Dropping a user may bring an item below its threshold, so counting starts again until nothing changes. */
-static genair_code decide(genair_context *ctx, const struct click_log *log, const struct filter_options *o,
-                          const struct counts *k, struct numbering *n, genair_status *st) {
+/* Dropping a user may bring an item below its threshold, so counting starts again until nothing
+ * changes. */
+static genair_code decide(genair_context *ctx, const struct click_log *log,
+                          const struct filter_options *o, const struct counts *k,
+                          struct numbering *n, genair_status *st) {
     const uint32_t n_users = map_count(log->users), n_items = map_count(log->items);
     bool changed = false;
     drop_below(n->user_id, log->user_count, n_users, o->user_core, &changed);
@@ -98,14 +103,16 @@ static genair_code give_ids(genair_context *ctx, const struct click_log *log, st
     if (code != GENAIR_OK) return code;
     /* What was never met has no interaction left: an item whose users all went. */
     for (uint32_t i = 0; i < map_count(log->users); i++)
-        if (n->user_id[i] != FILTER_DROPPED) n->user_id[i] = n->user_id[i] ? n->user_id[i] - 1 : FILTER_DROPPED;
+        if (n->user_id[i] != FILTER_DROPPED)
+            n->user_id[i] = n->user_id[i] ? n->user_id[i] - 1 : FILTER_DROPPED;
     for (uint32_t i = 0; i < map_count(log->items); i++)
         if (n->item_id[i] == 0) n->item_id[i] = FILTER_DROPPED;
     return GENAIR_OK;
 }
 
-genair_code filter_log(genair_context *ctx, const struct click_log *log, const struct filter_options *options,
-                       struct numbering *out, genair_status *st) {
+genair_code filter_log(genair_context *ctx, const struct click_log *log,
+                       const struct filter_options *options, struct numbering *out,
+                       genair_status *st) {
     const size_t n_users = map_count(log->users), n_items = map_count(log->items);
     struct counts k = {mem_array(n_users, sizeof *k.user), mem_array(n_items, sizeof *k.item)};
     struct numbering n = {.user_id = mem_zeros(n_users, sizeof *n.user_id),

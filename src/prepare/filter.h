@@ -8,13 +8,15 @@
 
 struct filter_options {
     uint32_t user_core, item_core;
-    bool until_stable; /* kcore: repeat until nothing changes; else once: count on the raw log, drop users and
-                        * items below the thresholds in one pass, then users left with fewer than 3 */
+    bool until_stable; /* kcore: repeat until nothing changes; else once: count on the raw log, drop
+                        * users and items below the thresholds in one pass, then users left with
+                        * fewer than 3 */
 };
 
 enum { FILTER_DROPPED = UINT32_MAX };
 
-/* Ids by first appearance in what stays: users from 0, items from 1. Memory: 8 bytes a name, 8 bytes an id. */
+/* Ids by first appearance in what stays: users from 0, items from 1. Memory: 8 bytes a name, 8
+ * bytes an id. */
 struct numbering {
     uint32_t n_users, n_items;
     uint64_t n_interactions;
@@ -25,7 +27,8 @@ struct numbering {
 };
 
 CHECKED genair_code filter_log(genair_context *ctx, const struct click_log *log,
-                               const struct filter_options *options, struct numbering *out, genair_status *st);
+                               const struct filter_options *options, struct numbering *out,
+                               genair_status *st);
 void numbering_deinit(struct numbering *n); /* {0} is fine */
 
 #endif

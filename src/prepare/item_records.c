@@ -12,9 +12,9 @@ struct item_records {
     const char *directory;
     const struct map *names;
     const struct numbering *numbering;
-    struct spill *text;  /* of bytes */
-    uint64_t *at;        /* [n_items + 1] where the item's record stands in text */
-    uint32_t *n_bytes;   /* [n_items + 1] 0: none yet */
+    struct spill *text; /* of bytes */
+    uint64_t *at;       /* [n_items + 1] where the item's record stands in text */
+    uint32_t *n_bytes;  /* [n_items + 1] 0: none yet */
     struct item_record_counts counts;
 };
 
@@ -69,7 +69,8 @@ genair_code item_records_add(struct item_records *r, const json_t *record, genai
     if (!text) return fail_memory(st);
     const size_t n = strlen(text);
     genair_code code = GENAIR_OK;
-    if (n > UINT32_MAX) code = fail(st, GENAIR_FORMAT, "the record of item %u is longer than 4 GiB", item);
+    if (n > UINT32_MAX)
+        code = fail(st, GENAIR_FORMAT, "the record of item %u is longer than 4 GiB", item);
     if (code == GENAIR_OK) {
         r->at[item] = spill_count(r->text);
         r->n_bytes[item] = (uint32_t)n;
@@ -80,7 +81,8 @@ genair_code item_records_add(struct item_records *r, const json_t *record, genai
     return code;
 }
 
-static genair_code put_bare(const struct item_records *r, uint32_t item, struct writer *w, genair_status *st) {
+static genair_code put_bare(const struct item_records *r, uint32_t item, struct writer *w,
+                            genair_status *st) {
     const struct text name = map_name(r->names, r->numbering->item_name[item]);
     json_t *record = json_pack("{s:s%}", "item_id", name.p, name.n);
     char *text = record ? json_dumps(record, JSON_COMPACT) : NULL;
@@ -90,7 +92,8 @@ static genair_code put_bare(const struct item_records *r, uint32_t item, struct 
     return code;
 }
 
-static genair_code put_lines(genair_context *ctx, struct item_records *r, struct writer *w, genair_status *st) {
+static genair_code put_lines(genair_context *ctx, struct item_records *r, struct writer *w,
+                             genair_status *st) {
     char *line = NULL;
     size_t capacity = 0;
     genair_code code = spill_rewind(r->text, st);
@@ -111,8 +114,8 @@ static genair_code put_lines(genair_context *ctx, struct item_records *r, struct
     return code;
 }
 
-genair_code item_records_write(genair_context *ctx, struct item_records *r, struct item_record_counts *counts,
-                               genair_status *st) {
+genair_code item_records_write(genair_context *ctx, struct item_records *r,
+                               struct item_record_counts *counts, genair_status *st) {
     char *path = path_join(r->directory, ITEM_RECORDS);
     if (!path) return fail_memory(st);
     struct writer *w;

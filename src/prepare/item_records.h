@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module writes items.jsonl: line i is item i's metadata in normal form, {"item_id": …} where none is
- * known. Memory: 12 bytes an item, and the texts up to the limit given; more goes through a temporary file. */
+/* This module writes items.jsonl: line i is item i's metadata in normal form, {"item_id": …} where
+ * none is known. Memory: 12 bytes an item, and the texts up to the limit given; more goes through a
+ * temporary file. */
 #ifndef GENAIR_PREPARE_ITEM_RECORDS_H
 #define GENAIR_PREPARE_ITEM_RECORDS_H
 
@@ -14,7 +15,8 @@
 struct item_records;
 
 struct item_record_counts {
-    uint64_t n_with_metadata, n_unknown, n_repeated; /* unknown: of no item that stays; repeated: the first counts */
+    uint64_t n_with_metadata, n_unknown,
+        n_repeated; /* unknown: of no item that stays; repeated: the first counts */
 };
 
 /* names: of the log; numbering: which of them stay. Both and directory borrowed. */
@@ -22,7 +24,8 @@ CHECKED genair_code item_records_create(const char *directory, const struct map 
                                         const struct numbering *numbering, size_t memory_bytes,
                                         struct item_records **out, genair_status *st);
 void item_records_free(struct item_records *r);
-CHECKED genair_code item_records_add(struct item_records *r, const json_t *record, genair_status *st);
+CHECKED genair_code item_records_add(struct item_records *r, const json_t *record,
+                                     genair_status *st);
 CHECKED genair_code item_records_write(genair_context *ctx, struct item_records *r,
                                        struct item_record_counts *counts, genair_status *st);
 

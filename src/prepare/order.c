@@ -28,9 +28,9 @@ struct sorter {
     const struct numbering *numbering;
     struct range *ranges;
     size_t n_ranges, range_capacity;
-    struct spill **dealt; /* [n_ranges] clicks of each range, file order; unused with one range */
-    struct event *events; /* [largest range] grouped by user */
-    uint64_t *next;       /* [most users of a range] where the user's next event goes */
+    struct spill **dealt;  /* [n_ranges] clicks of each range, file order; unused with one range */
+    struct event *events;  /* [largest range] grouped by user */
+    uint64_t *next;        /* [most users of a range] where the user's next event goes */
     struct event *scratch; /* [longest history] */
     uint32_t *items;       /* [longest history] */
     int64_t *times;
@@ -42,12 +42,14 @@ static void sort_short(struct event *e, size_t n) {
     for (size_t i = 1; i < n; i++) {
         const struct event x = e[i];
         size_t k = i;
-        for (; k > 0 && e[k - 1].time > x.time; k--) e[k] = e[k - 1];
+        for (; k > 0 && e[k - 1].time > x.time; k--)
+            e[k] = e[k - 1];
         e[k] = x;
     }
 }
 
-/* Stable merge sort; scratch: [n]. Logs mostly come in order already, which costs one comparison a step. */
+/* Stable merge sort; scratch: [n]. Logs mostly come in order already, which costs one comparison a
+ * step. */
 static void sort_events(struct event *e, size_t n, struct event *scratch) {
     if (n <= INSERTION) {
         sort_short(e, n);
@@ -59,12 +61,14 @@ static void sort_events(struct event *e, size_t n, struct event *scratch) {
     if (e[half - 1].time <= e[half].time) return;
     memcpy(scratch, e, half * sizeof *e);
     size_t a = 0, b = half, k = 0;
-    while (a < half && b < n) e[k++] = e[b].time < scratch[a].time ? e[b++] : scratch[a++];
-    while (a < half) e[k++] = scratch[a++];
+    while (a < half && b < n)
+        e[k++] = e[b].time < scratch[a].time ? e[b++] : scratch[a++];
+    while (a < half)
+        e[k++] = scratch[a++];
 }
 
-static genair_code hand_on(struct sorter *s, uint32_t user, struct event *e, size_t n, ordered_history *f,
-                           void *context, genair_status *st) {
+static genair_code hand_on(struct sorter *s, uint32_t user, struct event *e, size_t n,
+                           ordered_history *f, void *context, genair_status *st) {
     sort_events(e, n, s->scratch);
     for (size_t i = 0; i < n; i++) {
         s->items[i] = e[i].item;
@@ -128,13 +132,14 @@ static bool stays(const struct sorter *s, const struct click *c, uint32_t *user)
     return *user != FILTER_DROPPED && s->numbering->item_id[c->item] != FILTER_DROPPED;
 }
 
-static genair_code deal_out(genair_context *ctx, struct sorter *s, const char *directory, size_t memory_bytes,
-                            genair_status *st) {
+static genair_code deal_out(genair_context *ctx, struct sorter *s, const char *directory,
+                            size_t memory_bytes, genair_status *st) {
     s->dealt = mem_zeros(s->n_ranges, sizeof(struct spill *));
     if (!s->dealt) return fail_memory(st);
     genair_code code = spill_rewind(s->log->clicks, st);
     for (size_t i = 0; code == GENAIR_OK && i < s->n_ranges; i++)
-        code = spill_create(directory, sizeof(struct click), memory_bytes / s->n_ranges, &s->dealt[i], st);
+        code = spill_create(directory, sizeof(struct click), memory_bytes / s->n_ranges,
+                            &s->dealt[i], st);
     const void *block;
     size_t n = 1;
     while (code == GENAIR_OK && n) {
@@ -171,8 +176,8 @@ static genair_code place_range(genair_context *ctx, struct sorter *s, const stru
     return code;
 }
 
-static genair_code do_range(genair_context *ctx, struct sorter *s, size_t i, ordered_history *f, void *context,
-                            genair_status *st) {
+static genair_code do_range(genair_context *ctx, struct sorter *s, size_t i, ordered_history *f,
+                            void *context, genair_status *st) {
     const struct range *r = &s->ranges[i];
     genair_code code = place_range(ctx, s, r, s->dealt ? s->dealt[i] : s->log->clicks, st);
     if (s->dealt) {
@@ -190,7 +195,8 @@ static genair_code do_range(genair_context *ctx, struct sorter *s, size_t i, ord
 }
 
 static void free_sorter(struct sorter *s) {
-    for (size_t i = 0; s->dealt && i < s->n_ranges; i++) spill_free(s->dealt[i]);
+    for (size_t i = 0; s->dealt && i < s->n_ranges; i++)
+        spill_free(s->dealt[i]);
     mem_free(s->dealt);
     mem_free(s->ranges);
     mem_free(s->events);
@@ -205,9 +211,11 @@ genair_code order_log(genair_context *ctx, const struct click_log *log, const st
                       genair_status *st) {
     struct sorter s = {.log = log, .numbering = n};
     genair_code code = plan_ranges(&s, memory_bytes / 2, st);
-    if (code == GENAIR_OK && s.n_ranges > 1) code = deal_out(ctx, &s, directory, memory_bytes / 2, st);
+    if (code == GENAIR_OK && s.n_ranges > 1)
+        code = deal_out(ctx, &s, directory, memory_bytes / 2, st);
     if (code == GENAIR_OK) code = allocate(&s, st);
-    for (size_t i = 0; code == GENAIR_OK && i < s.n_ranges; i++) code = do_range(ctx, &s, i, f, context, st);
+    for (size_t i = 0; code == GENAIR_OK && i < s.n_ranges; i++)
+        code = do_range(ctx, &s, i, f, context, st);
     free_sorter(&s);
     return code;
 }
@@ -219,9 +227,10 @@ static uint64_t sortable(int64_t time) {
     return (uint64_t)time ^ UINT64_C(1) << 63;
 }
 
-/* Counts the digit below the first `known` bits, of interactions whose known bits are those of prefix. */
-static genair_code count_digits(genair_context *ctx, const struct sorter *s, uint64_t prefix, int known,
-                                uint64_t *histogram, genair_status *st) {
+/* Counts the digit below the first `known` bits, of interactions whose known bits are those of
+ * prefix. */
+static genair_code count_digits(genair_context *ctx, const struct sorter *s, uint64_t prefix,
+                                int known, uint64_t *histogram, genair_status *st) {
     memset(histogram, 0, N_DIGITS * sizeof *histogram);
     genair_code code = spill_rewind(s->log->clicks, st);
     const void *block;
@@ -240,8 +249,9 @@ static genair_code count_digits(genair_context *ctx, const struct sorter *s, uin
     return code;
 }
 
-genair_code time_quantile(genair_context *ctx, const struct click_log *log, const struct numbering *n,
-                          double quantile, int64_t *cut, genair_status *st) {
+genair_code time_quantile(genair_context *ctx, const struct click_log *log,
+                          const struct numbering *n, double quantile, int64_t *cut,
+                          genair_status *st) {
     *cut = INT64_MIN;
     if (n->n_interactions == 0) return GENAIR_OK;
     const struct sorter s = {.log = log, .numbering = n};
@@ -253,7 +263,8 @@ genair_code time_quantile(genair_context *ctx, const struct click_log *log, cons
     for (int known = 0; code == GENAIR_OK && known < 64; known += DIGIT_BITS) {
         code = count_digits(ctx, &s, key, known, histogram, st);
         uint64_t digit = 0;
-        while (code == GENAIR_OK && rank >= histogram[digit]) rank -= histogram[digit++];
+        while (code == GENAIR_OK && rank >= histogram[digit])
+            rank -= histogram[digit++];
         key |= digit << (64 - known - DIGIT_BITS);
     }
     mem_free(histogram);

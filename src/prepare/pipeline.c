@@ -30,9 +30,10 @@ static genair_code put_history(void *context, uint32_t user, size_t n, const uin
     return sequences_put(k->writer, n, items, times, &split, st);
 }
 
-static genair_code write_sequences(genair_context *ctx, const char *workspace, const struct click_log *log,
-                                   const struct pipeline_options *o, const struct numbering *n,
-                                   const uint8_t *cold, struct pipeline_statistics *s, genair_status *st) {
+static genair_code write_sequences(genair_context *ctx, const char *workspace,
+                                   const struct click_log *log, const struct pipeline_options *o,
+                                   const struct numbering *n, const uint8_t *cold,
+                                   struct pipeline_statistics *s, genair_status *st) {
     struct sink k = {.split = {o->by_time, 0}, .s = s};
     genair_code code = GENAIR_OK;
     if (o->by_time) code = time_quantile(ctx, log, n, o->time_quantile, &k.split.cut, st);
@@ -40,7 +41,8 @@ static genair_code write_sequences(genair_context *ctx, const char *workspace, c
     k.last_user = mem_zeros((size_t)n->n_items + 1, sizeof *k.last_user);
     if (code == GENAIR_OK && !k.last_user) code = fail_memory(st);
     if (code == GENAIR_OK)
-        code = sequences_create(workspace, o->made_from, n->n_items, cold, o->memory_bytes / 4, &k.writer, st);
+        code = sequences_create(workspace, o->made_from, n->n_items, cold, o->memory_bytes / 4,
+                                &k.writer, st);
     if (code == GENAIR_OK)
         code = order_log(ctx, log, n, workspace, o->memory_bytes / 2, put_history, &k, st);
     mem_free(k.last_user);
@@ -50,7 +52,8 @@ static genair_code write_sequences(genair_context *ctx, const char *workspace, c
 }
 
 static void count_targets(const struct dataset *d, struct pipeline_statistics *s) {
-    for (uint32_t i = 1; i <= d->n_items; i++) s->n_training += d->popularity[i];
+    for (uint32_t i = 1; i <= d->n_items; i++)
+        s->n_training += d->popularity[i];
     for (uint32_t u = 0; u < d->n_users; u++) {
         if (d->test[u] == DATASET_NONE) continue;
         const uint32_t target = d->item[d->start[u] + d->test[u]];
@@ -60,8 +63,9 @@ static void count_targets(const struct dataset *d, struct pipeline_statistics *s
 }
 
 /* From the histories as they lie in the file: they need not fit into memory. */
-static genair_code write_derived(genair_context *ctx, const char *workspace, const struct pipeline_options *o,
-                                 struct pipeline_statistics *s, genair_status *st) {
+static genair_code write_derived(genair_context *ctx, const char *workspace,
+                                 const struct pipeline_options *o, struct pipeline_statistics *s,
+                                 genair_status *st) {
     struct dataset *d;
     genair_code code = dataset_open_sequences(workspace, &d, st);
     if (code != GENAIR_OK) return code;
@@ -83,17 +87,19 @@ static genair_code require_users(const struct click_log *log, const struct pipel
     if (n->n_users) return GENAIR_OK;
     if (log->n == 0) return fail(st, GENAIR_FORMAT, "the log holds no interactions");
     return fail(st, GENAIR_FORMAT,
-                "of %llu interactions of %u users with %u items none is left: --user-core %u and --item-core %u "
+                "of %llu interactions of %u users with %u items none is left: --user-core %u and "
+                "--item-core %u "
                 "are too high for this log%s",
-                (unsigned long long)log->n, map_count(log->users), map_count(log->items), o->filter.user_core,
-                o->filter.item_core,
+                (unsigned long long)log->n, map_count(log->users), map_count(log->items),
+                o->filter.user_core, o->filter.item_core,
                 o->filter.until_stable ? "" : ", or every user has fewer than 3 interactions left");
 }
 
 genair_code pipeline_run(genair_context *ctx, const char *workspace, struct click_log *log,
                          const struct pipeline_options *o, struct pipeline_statistics *out,
                          struct numbering *numbering, genair_status *st) {
-    struct pipeline_statistics s = {.n_raw_interactions = log->n, .n_raw_users = map_count(log->users),
+    struct pipeline_statistics s = {.n_raw_interactions = log->n,
+                                    .n_raw_users = map_count(log->users),
                                     .n_raw_items = map_count(log->items)};
     struct numbering n = {0};
     uint8_t *cold = NULL;
@@ -106,14 +112,15 @@ genair_code pipeline_run(genair_context *ctx, const char *workspace, struct clic
         cold = mem_zeros((size_t)n.n_items + 1, 1);
         if (!cold) code = fail_memory(st);
     }
-    if (code == GENAIR_OK) code = choose_cold_items(n.n_items, o->cold_share, o->seed, cold, &s.n_cold, st);
+    if (code == GENAIR_OK)
+        code = choose_cold_items(n.n_items, o->cold_share, o->seed, cold, &s.n_cold, st);
     if (code == GENAIR_OK) code = write_sequences(ctx, workspace, log, o, &n, cold, &s, st);
     mem_free(cold);
     spill_free(log->clicks); /* its memory is wanted for counting */
     log->clicks = NULL;
     if (code == GENAIR_OK)
-        code = dataset_write_ids(workspace, o->made_from, log->users, n.user_name, n.n_users, log->items,
-                                 n.item_name, n.n_items, st);
+        code = dataset_write_ids(workspace, o->made_from, log->users, n.user_name, n.n_users,
+                                 log->items, n.item_name, n.n_items, st);
     if (code == GENAIR_OK) code = write_derived(ctx, workspace, o, &s, st);
     if (code == GENAIR_OK) {
         *out = s;

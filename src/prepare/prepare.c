@@ -21,13 +21,15 @@ static size_t memory_of(const genair_options *o) {
 
 static struct read_options reading_of(const genair_options *o) {
     return (struct read_options){.format = option_text(o, "format"),
-                                 .skip_bad_lines = strcmp(option_text(o, "on-bad-line"), "skip") == 0};
+                                 .skip_bad_lines =
+                                     strcmp(option_text(o, "on-bad-line"), "skip") == 0};
 }
 
 /* ---- what the result is a function of ---- */
 
 /* The content, not the name: a moved file is the same log. */
-static genair_code add_files(json_t *inputs, const genair_options *o, const char *option, genair_status *st) {
+static genair_code add_files(json_t *inputs, const genair_options *o, const char *option,
+                             genair_status *st) {
     const char *const *paths;
     const size_t n = option_list(o, option, &paths);
     json_t *hashes = json_array();
@@ -36,10 +38,11 @@ static genair_code add_files(json_t *inputs, const genair_options *o, const char
         char digits[33];
         struct stat info;
         if (stat(paths[i], &info) == 0 && !S_ISREG(info.st_mode))
-            code = fail_line(st, GENAIR_USAGE, paths[i], 0, "not a regular file; --%s are read more than once",
-                             option);
+            code = fail_line(st, GENAIR_USAGE, paths[i], 0,
+                             "not a regular file; --%s are read more than once", option);
         if (code == GENAIR_OK) code = hash_file(paths[i], digits, st);
-        if (code == GENAIR_OK && json_array_append_new(hashes, json_string(digits)) != 0) code = fail_memory(st);
+        if (code == GENAIR_OK && json_array_append_new(hashes, json_string(digits)) != 0)
+            code = fail_memory(st);
     }
     if (code == GENAIR_OK && json_object_set(inputs, option, hashes) != 0) code = fail_memory(st);
     json_decref(hashes);
@@ -56,7 +59,8 @@ static genair_code describe_inputs(const genair_options *o, json_t **out, genair
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         failed |= json_object_set_new(inputs, texts[i], json_string(option_text(o, texts[i])));
     for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++)
-        failed |= json_object_set_new(inputs, integers[i], json_integer(option_int(o, integers[i])));
+        failed |=
+            json_object_set_new(inputs, integers[i], json_integer(option_int(o, integers[i])));
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
         failed |= json_object_set_new(inputs, reals[i], json_real(option_real(o, reals[i])));
     genair_code code = failed ? fail_memory(st) : GENAIR_OK;
@@ -83,8 +87,8 @@ static genair_code hash_inputs(const json_t *inputs, char out[33], genair_status
 
 /* ---- reading ---- */
 
-static genair_code read_lines(genair_context *ctx, struct interaction_reader *r, struct click_log *log,
-                              genair_status *st) {
+static genair_code read_lines(genair_context *ctx, struct interaction_reader *r,
+                              struct click_log *log, genair_status *st) {
     const double total = (double)interactions_bytes_total(r);
     for (;;) {
         struct interaction line;
@@ -113,8 +117,9 @@ static genair_code read_log(genair_context *ctx, const genair_options *o, struct
     return code;
 }
 
-static genair_code read_records(genair_context *ctx, const genair_options *o, struct item_records *records,
-                                uint64_t *n_skipped, genair_status *st) {
+static genair_code read_records(genair_context *ctx, const genair_options *o,
+                                struct item_records *records, uint64_t *n_skipped,
+                                genair_status *st) {
     const struct read_options reading = reading_of(o);
     const char *const *paths;
     const size_t n = option_list(o, "items", &paths);
@@ -155,17 +160,29 @@ static json_t *describe_outcome(const struct outcome *r, const genair_options *o
         const char *name;
         uint64_t value;
     } counts[] = {
-        {"users", s->n_users}, {"items", s->n_items}, {"interactions", s->n_interactions},
-        {"pairs", s->n_pairs}, {"max_cooccurrence", s->max_count},
-        {"raw_users", s->n_raw_users}, {"raw_items", s->n_raw_items},
-        {"raw_interactions", s->n_raw_interactions}, {"skipped_lines", r->n_skipped},
-        {"filter_rounds", s->rounds}, {"shortest_history", s->shortest}, {"longest_history", s->longest},
-        {"repeated_interactions", s->n_repeated}, {"training_interactions", s->n_training},
-        {"validation_users", s->n_valid}, {"test_users", s->n_test},
+        {"users", s->n_users},
+        {"items", s->n_items},
+        {"interactions", s->n_interactions},
+        {"pairs", s->n_pairs},
+        {"max_cooccurrence", s->max_count},
+        {"raw_users", s->n_raw_users},
+        {"raw_items", s->n_raw_items},
+        {"raw_interactions", s->n_raw_interactions},
+        {"skipped_lines", r->n_skipped},
+        {"filter_rounds", s->rounds},
+        {"shortest_history", s->shortest},
+        {"longest_history", s->longest},
+        {"repeated_interactions", s->n_repeated},
+        {"training_interactions", s->n_training},
+        {"validation_users", s->n_valid},
+        {"test_users", s->n_test},
         {"test_targets_unseen_in_training", s->unseen_test},
-        {"cold_items", s->n_cold}, {"cold_test_targets", s->cold_test},
-        {"items_with_metadata", r->items.n_with_metadata}, {"metadata_of_other_items", r->items.n_unknown},
-        {"repeated_metadata", r->items.n_repeated}, {"skipped_item_lines", r->n_items_skipped},
+        {"cold_items", s->n_cold},
+        {"cold_test_targets", s->cold_test},
+        {"items_with_metadata", r->items.n_with_metadata},
+        {"metadata_of_other_items", r->items.n_unknown},
+        {"repeated_metadata", r->items.n_repeated},
+        {"skipped_item_lines", r->n_items_skipped},
     };
     const struct {
         const char *name;
@@ -212,7 +229,8 @@ static genair_code write_items(genair_context *ctx, const genair_options *o, con
                                const struct click_log *log, const struct numbering *numbering,
                                struct outcome *out, genair_status *st) {
     struct item_records *records;
-    genair_code code = item_records_create(workspace, log->items, numbering, memory_of(o) / 2, &records, st);
+    genair_code code =
+        item_records_create(workspace, log->items, numbering, memory_of(o) / 2, &records, st);
     if (code != GENAIR_OK) return code;
     code = read_records(ctx, o, records, &out->n_items_skipped, st);
     if (code == GENAIR_OK) code = item_records_write(ctx, records, &out->items, st);
@@ -231,15 +249,17 @@ static genair_code make(genair_context *ctx, const genair_options *o, const char
     if (code == GENAIR_OK && out->n_skipped)
         context_warn(ctx, "%llu lines of the log could not be read and were skipped",
                      (unsigned long long)out->n_skipped);
-    if (code == GENAIR_OK) code = pipeline_run(ctx, workspace, &log, &options, &out->s, &numbering, st);
+    if (code == GENAIR_OK)
+        code = pipeline_run(ctx, workspace, &log, &options, &out->s, &numbering, st);
     if (code == GENAIR_OK) code = write_items(ctx, o, workspace, &log, &numbering, out, st);
     numbering_deinit(&numbering);
     click_log_deinit(&log);
     return code;
 }
 
-static genair_code make_and_record(genair_context *ctx, const genair_options *o, struct workspace *w,
-                                   const json_t *inputs, json_t **result, genair_status *st) {
+static genair_code make_and_record(genair_context *ctx, const genair_options *o,
+                                   struct workspace *w, const json_t *inputs, json_t **result,
+                                   genair_status *st) {
     static const char *const outputs[] = {DATASET_SEQUENCES, DATASET_IDS, DATASET_COOCCURRENCE,
                                           DATASET_CANDIDATES_FILE, ITEM_RECORDS};
     char made_from[33];
@@ -248,8 +268,8 @@ static genair_code make_and_record(genair_context *ctx, const genair_options *o,
     if (code == GENAIR_OK) code = make(ctx, o, workspace_path(w), made_from, &outcome, st);
     if (code != GENAIR_OK) return code;
     json_t *described = describe_outcome(&outcome, o);
-    code = described ? workspace_record(w, "prepare", inputs, outputs, sizeof outputs / sizeof outputs[0],
-                                        described, st)
+    code = described ? workspace_record(w, "prepare", inputs, outputs,
+                                        sizeof outputs / sizeof outputs[0], described, st)
                      : fail_memory(st);
     if (code == GENAIR_OK)
         *result = described;
@@ -258,13 +278,14 @@ static genair_code make_and_record(genair_context *ctx, const genair_options *o,
     return code;
 }
 
-static genair_code run(genair_context *ctx, const genair_options *o, struct workspace *w, json_t **result,
-                       genair_status *st) {
-    json_t *inputs, *recorded;
+static genair_code run(genair_context *ctx, const genair_options *o, struct workspace *w,
+                       json_t **result, genair_status *st) {
+    json_t *inputs = NULL, *recorded = NULL;
     genair_code code = describe_inputs(o, &inputs, st);
     if (code != GENAIR_OK) return code;
     if (workspace_is_current(w, "prepare", inputs, &recorded)) {
-        context_info(ctx, "nothing to do: %s was made from the same files and options", workspace_path(w));
+        context_info(ctx, "nothing to do: %s was made from the same files and options",
+                     workspace_path(w));
         *result = json_copy(recorded);
         if (!*result) code = fail_memory(st);
     } else {
@@ -280,7 +301,8 @@ static genair_code hand_out(json_t *result, double seconds, char **json, genair_
         json_object_set_new(result, "peak_rss_mb", json_real(context_peak_rss_mb())) != 0)
         return fail_memory(st);
     if (!json) return GENAIR_OK;
-    char *text = json_dumps(result, JSON_COMPACT), *copy = text ? mem_text(text, strlen(text)) : NULL;
+    char *text = json_dumps(result, JSON_COMPACT),
+         *copy = text ? mem_text(text, strlen(text)) : NULL;
     free(text);
     if (!copy) return fail_memory(st);
     *json = copy;

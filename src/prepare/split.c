@@ -25,7 +25,8 @@ static void split_last(size_t n, struct split_user *s) {
 
 static void split_at(size_t n, const int64_t *times, int64_t cut, struct split_user *s) {
     uint32_t before = 0;
-    while (before < n && times[before] < cut) before++;
+    while (before < n && times[before] < cut)
+        before++;
     s->n_train = before;
     if (before == 0) return;
     if (before < n) s->test = before;
@@ -54,8 +55,8 @@ static int by_number(const void *a, const void *b) {
     return (x->item > y->item) - (x->item < y->item);
 }
 
-genair_code choose_cold_items(uint32_t n_items, double share, uint64_t seed, uint8_t *cold, uint32_t *n_cold,
-                              genair_status *st) {
+genair_code choose_cold_items(uint32_t n_items, double share, uint64_t seed, uint8_t *cold,
+                              uint32_t *n_cold, genair_status *st) {
     *n_cold = (uint32_t)(share * n_items);
     memset(cold, 0, (size_t)n_items + 1);
     if (*n_cold == 0) return GENAIR_OK;
@@ -66,7 +67,8 @@ genair_code choose_cold_items(uint32_t n_items, double share, uint64_t seed, uin
         lots[i - 1] = (struct lot){rng_u64(&r), i};
     }
     qsort(lots, n_items, sizeof *lots, by_number);
-    for (uint32_t k = 0; k < *n_cold; k++) cold[lots[k].item] = 1;
+    for (uint32_t k = 0; k < *n_cold; k++)
+        cold[lots[k].item] = 1;
     mem_free(lots);
     return GENAIR_OK;
 }

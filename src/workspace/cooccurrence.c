@@ -9,9 +9,9 @@
 #include <string.h>
 
 enum {
-    TASK_ENTRIES = 1 << 16,     /* finished pairs of one task, at most, unless one row has more */
-    TASK_STEPS = 1 << 22,       /* positions visited by one task, likewise */
-    MAX_ARENA = 1 << 23,        /* pairs finished before they are handed on: 64 MiB */
+    TASK_ENTRIES = 1 << 16, /* finished pairs of one task, at most, unless one row has more */
+    TASK_STEPS = 1 << 22,   /* positions visited by one task, likewise */
+    MAX_ARENA = 1 << 23,    /* pairs finished before they are handed on: 64 MiB */
     BITS = 64,
 };
 
@@ -21,7 +21,7 @@ struct counter {
     uint32_t *touched; /* [n_items] columns of this row with a count */
     uint32_t *seen;    /* [n_items + 1] user rule: the last visit that met the column */
     uint32_t visit;
-    uint64_t *bits;    /* [n_items / 64 + 1] all 0 between rows */
+    uint64_t *bits; /* [n_items / 64 + 1] all 0 between rows */
 };
 
 /* Rows first .. end - 1, finished at entry on of the arena. */
@@ -37,10 +37,11 @@ struct job {
     uint64_t *steps;       /* [n_items + 1] positions to visit for the row */
     uint32_t *index;       /* sequences in which the block's items stand, item by item */
     size_t index_capacity;
-    uint64_t *index_end;   /* [n_items + 1] end of the item's part; its start is occurrences' offset */
+    uint64_t
+        *index_end; /* [n_items + 1] end of the item's part; its start is occurrences' offset */
     uint32_t *arena_item, *arena_count;
     size_t arena_capacity;
-    uint32_t *row_n;       /* [n_items + 1] finished entries of a row */
+    uint32_t *row_n; /* [n_items + 1] finished entries of a row */
     struct task *tasks;
     size_t n_tasks, task_capacity;
     struct counter *counters; /* [n_threads] */
@@ -65,10 +66,11 @@ static size_t sum_row(struct job *j, struct counter *c, uint32_t row) {
     for (uint64_t k = j->occurrences[row]; k < j->index_end[row]; k++) {
         const uint32_t u = j->index[k];
         const uint32_t *items = l->item + l->start[u];
-        for (uint32_t p = 0; p < l->length[u]; p++) add_one(j, c, items[p], &n);
+        for (uint32_t p = 0; p < l->length[u]; p++)
+            add_one(j, c, items[p], &n);
     }
-    /* The visits met each place of the item itself too: over n_u places in sequence u that is n_u^2, of
-     * which n_u (n_u - 1) / 2 are pairs. */
+    /* The visits met each place of the item itself too: over n_u places in sequence u that is
+     * n_u^2, of which n_u (n_u - 1) / 2 are pairs. */
     const uint64_t places = j->index_end[row] - j->occurrences[row];
     if (c->count[row]) c->count[row] = (uint32_t)((c->count[row] - places) / 2);
     return n;
@@ -100,14 +102,16 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Sorts the touched columns: few by comparing, many by setting a bit each and reading the bits in order. */
+/* Sorts the touched columns: few by comparing, many by setting a bit each and reading the bits in
+ * order. */
 static void sort_touched(const struct job *j, struct counter *c, size_t n) {
     const size_t n_words = (size_t)j->lists->n_items / BITS + 1;
     if (n < n_words / 16) {
         qsort(c->touched, n, sizeof *c->touched, ascending);
         return;
     }
-    for (size_t i = 0; i < n; i++) c->bits[c->touched[i] / BITS] |= UINT64_C(1) << c->touched[i] % BITS;
+    for (size_t i = 0; i < n; i++)
+        c->bits[c->touched[i] / BITS] |= UINT64_C(1) << c->touched[i] % BITS;
     size_t k = 0;
     for (size_t w = 0; w < n_words; w++) {
         for (uint64_t word = c->bits[w]; word; word &= word - 1)
@@ -122,7 +126,8 @@ static void run_task(void *context, size_t i, int worker) {
     const struct task *t = &j->tasks[i];
     size_t at = t->at;
     for (uint32_t row = t->first; row < t->end; row++) {
-        const size_t n = j->rule == COOCCURRENCE_USER ? sum_row_once(j, c, row) : sum_row(j, c, row);
+        const size_t n =
+            j->rule == COOCCURRENCE_USER ? sum_row_once(j, c, row) : sum_row(j, c, row);
         sort_touched(j, c, n);
         const size_t from = at;
         for (size_t k = 0; k < n; k++) {
@@ -166,7 +171,8 @@ static void build_index(struct job *j, uint32_t first, uint32_t end) {
             const uint32_t i = items[p];
             if (i < first || i >= end) continue;
             uint64_t *k = &j->index_end[i];
-            if (j->rule == COOCCURRENCE_USER && *k > j->occurrences[i] && j->index[*k - 1] == u) continue;
+            if (j->rule == COOCCURRENCE_USER && *k > j->occurrences[i] && j->index[*k - 1] == u)
+                continue;
             j->index[(*k)++] = u;
         }
     }
@@ -187,7 +193,9 @@ static uint32_t plan_round(struct job *j, uint32_t row, uint32_t end) {
             const size_t bound = row_bound(j, t.end);
             const bool first = t.end == t.first;
             if (bound > j->arena_capacity - at) break;
-            if (!first && (at - t.at + bound > TASK_ENTRIES || steps + j->steps[t.end] > TASK_STEPS)) break;
+            if (!first &&
+                (at - t.at + bound > TASK_ENTRIES || steps + j->steps[t.end] > TASK_STEPS))
+                break;
             at += bound;
             steps += j->steps[t.end++];
         }
@@ -198,11 +206,13 @@ static uint32_t plan_round(struct job *j, uint32_t row, uint32_t end) {
     return row;
 }
 
-static genair_code emit(const struct job *j, cooccurrence_row *row, void *context, genair_status *st) {
+static genair_code emit(const struct job *j, cooccurrence_row *row, void *context,
+                        genair_status *st) {
     for (size_t i = 0; i < j->n_tasks; i++) {
         size_t at = j->tasks[i].at;
         for (uint32_t r = j->tasks[i].first; r < j->tasks[i].end; r++) {
-            const genair_code code = row(context, r, j->row_n[r], j->arena_item + at, j->arena_count + at, st);
+            const genair_code code =
+                row(context, r, j->row_n[r], j->arena_item + at, j->arena_count + at, st);
             if (code != GENAIR_OK) return code;
             at += j->row_n[r];
         }
@@ -219,8 +229,10 @@ static genair_code do_block(genair_context *ctx, struct job *j, uint32_t first, 
         next = plan_round(j, next, end);
         parallel_run(context_parallel(ctx), j->n_tasks, run_task, j);
         if (atomic_load(&j->overflow))
-            return fail(st, GENAIR_FORMAT, "two items stand together more than %u times; raise --user-core or "
-                        "leave out users with endless histories", (unsigned)UINT32_MAX);
+            return fail(st, GENAIR_FORMAT,
+                        "two items stand together more than %u times; raise --user-core or "
+                        "leave out users with endless histories",
+                        (unsigned)UINT32_MAX);
         const genair_code code = emit(j, row, context, st);
         if (code != GENAIR_OK) return code;
     }
@@ -245,7 +257,8 @@ static bool create_counter(struct counter *c, size_t n_items, enum cooccurrence_
     return c->count && c->touched && c->bits && (c->seen || rule != COOCCURRENCE_USER);
 }
 
-/* The index gets half of the memory, finished rows the other half, each at least what one item needs. */
+/* The index gets half of the memory, finished rows the other half, each at least what one item
+ * needs. */
 static bool create_buffers(struct job *j, size_t memory_bytes) {
     const size_t n_items = j->lists->n_items;
     uint64_t largest = 1, all = 0, entries = 1;
@@ -302,11 +315,12 @@ static void free_job(struct job *j) {
 }
 
 genair_code cooccurrence_rows(genair_context *ctx, const struct item_lists *lists,
-                              enum cooccurrence_rule rule, size_t memory_bytes, cooccurrence_row *row,
-                              void *context, genair_status *st) {
+                              enum cooccurrence_rule rule, size_t memory_bytes,
+                              cooccurrence_row *row, void *context, genair_status *st) {
     struct job j = {.lists = lists, .rule = rule};
     genair_code code = GENAIR_OK;
-    if (!create_job(&j, parallel_threads(context_parallel(ctx)), memory_bytes)) code = fail_memory(st);
+    if (!create_job(&j, parallel_threads(context_parallel(ctx)), memory_bytes))
+        code = fail_memory(st);
     for (uint32_t first = 1; code == GENAIR_OK && first <= lists->n_items;) {
         const uint32_t end = block_end(&j, first);
         code = do_block(ctx, &j, first, end, row, context, st);
@@ -344,13 +358,18 @@ static genair_code append_row(void *context, uint32_t row, size_t n, const uint3
 }
 
 genair_code cooccurrence_count(genair_context *ctx, const struct item_lists *lists,
-                               enum cooccurrence_rule rule, size_t memory_bytes, struct cooccurrence *out,
-                               genair_status *st) {
+                               enum cooccurrence_rule rule, size_t memory_bytes,
+                               struct cooccurrence *out, genair_status *st) {
     struct table t = {.start = mem_zeros((size_t)lists->n_items + 2, sizeof *t.start)};
-    genair_code code = t.start ? cooccurrence_rows(ctx, lists, rule, memory_bytes, append_row, &t, st)
-                               : fail_memory(st);
-    struct cooccurrence c = {.n_items = lists->n_items, .max_count = t.max_count, .n_pairs = t.n_pairs,
-                             .start = t.start, .item = t.item, .count = t.count};
+    genair_code code = t.start
+                           ? cooccurrence_rows(ctx, lists, rule, memory_bytes, append_row, &t, st)
+                           : fail_memory(st);
+    struct cooccurrence c = {.n_items = lists->n_items,
+                             .max_count = t.max_count,
+                             .n_pairs = t.n_pairs,
+                             .start = t.start,
+                             .item = t.item,
+                             .count = t.count};
     if (code == GENAIR_OK)
         *out = c;
     else

@@ -19,11 +19,11 @@ struct names {
 
 struct files {
     struct store *sequences, *ids, *cooccurrence, *candidates;
-    struct names users, items; /* item i has name i - 1 */
+    struct names users, items;          /* item i has name i - 1 */
     const uint64_t *candidate_start[2]; /* [n_users + 1] */
     const uint32_t *candidate_item[2];
     uint32_t *training_length; /* where cold items make it differ from n_train */
-    char *command; /* what to run when a file is damaged */
+    char *command;             /* what to run when a file is damaged */
 };
 
 /* Offsets from 0 to n that never go down. */
@@ -35,7 +35,8 @@ static bool offsets_sound(const uint64_t *start, size_t n_parts, uint64_t n) {
 
 static bool items_sound(const uint32_t *item, size_t n, uint32_t n_items) {
     uint32_t worst = 0; /* wraps for 0, so that one comparison sees both ends */
-    for (size_t i = 0; i < n; i++) worst = item[i] - 1 > worst ? item[i] - 1 : worst;
+    for (size_t i = 0; i < n; i++)
+        worst = item[i] - 1 > worst ? item[i] - 1 : worst;
     return n == 0 || worst < n_items;
 }
 
@@ -45,8 +46,10 @@ static bool split_sound(const struct dataset *d) {
     for (uint32_t u = 0; u < d->n_users; u++) {
         const uint64_t n = d->start[u + 1] - d->start[u];
         if (d->n_train[u] > n || n > UINT32_MAX) return false;
-        if (d->valid[u] != DATASET_NONE && (d->valid[u] >= n || d->valid[u] < d->n_train[u])) return false;
-        if (d->test[u] != DATASET_NONE && (d->test[u] >= n || d->test[u] < d->n_train[u])) return false;
+        if (d->valid[u] != DATASET_NONE && (d->valid[u] >= n || d->valid[u] < d->n_train[u]))
+            return false;
+        if (d->test[u] != DATASET_NONE && (d->test[u] >= n || d->test[u] < d->n_train[u]))
+            return false;
     }
     return true;
 }
@@ -76,7 +79,8 @@ static genair_code find_training(struct dataset *d, struct files *f, genair_stat
     return GENAIR_OK;
 }
 
-static genair_code open_sequences(struct dataset *d, struct files *f, const char *path, genair_status *st) {
+static genair_code open_sequences(struct dataset *d, struct files *f, const char *path,
+                                  genair_status *st) {
     genair_code code = store_open(path, "SEQU", f->command, &f->sequences, st);
     if (code != GENAIR_OK) return code;
     const struct store *s = f->sequences;
@@ -84,13 +88,16 @@ static genair_code open_sequences(struct dataset *d, struct files *f, const char
     size_t n_start, n_item, n_popular;
     code = store_find(s, "start", sizeof *d->start, &p[0], &n_start, st);
     if (code == GENAIR_OK) code = store_find(s, "item", sizeof *d->item, &p[1], &n_item, st);
-    if (code == GENAIR_OK) code = store_find(s, "popular", sizeof *d->popularity, &p[2], &n_popular, st);
+    if (code == GENAIR_OK)
+        code = store_find(s, "popular", sizeof *d->popularity, &p[2], &n_popular, st);
     if (code != GENAIR_OK) return code;
-    if (n_start == 0 || n_start - 1 > UINT32_MAX - 1 || n_popular == 0 || n_popular > UINT32_MAX - 1)
+    if (n_start == 0 || n_start - 1 > UINT32_MAX - 1 || n_popular == 0 ||
+        n_popular > UINT32_MAX - 1)
         return store_damaged(s, st, "its numbers of users and items are out of bounds");
     const size_t n_users = n_start - 1;
     code = store_find_n(s, "time", sizeof *d->time, n_item, &p[3], st);
-    if (code == GENAIR_OK) code = store_find_n(s, "n_train", sizeof *d->n_train, n_users, &p[4], st);
+    if (code == GENAIR_OK)
+        code = store_find_n(s, "n_train", sizeof *d->n_train, n_users, &p[4], st);
     if (code == GENAIR_OK) code = store_find_n(s, "valid", sizeof *d->valid, n_users, &p[5], st);
     if (code == GENAIR_OK) code = store_find_n(s, "test", sizeof *d->test, n_users, &p[6], st);
     if (code == GENAIR_OK) code = store_find_n(s, "tied", 1, n_users, &p[7], st);
@@ -121,13 +128,14 @@ static bool slots_sound(const struct names *names, size_t n) {
     return power && n_full == n && n < names->n_slots;
 }
 
-static genair_code open_names(const struct store *s, const char *text, const char *start, const char *slots,
-                              size_t n, struct names *out, genair_status *st) {
+static genair_code open_names(const struct store *s, const char *text, const char *start,
+                              const char *slots, size_t n, struct names *out, genair_status *st) {
     const void *p[3];
     size_t n_text;
     genair_code code = store_find(s, text, 1, &p[0], &n_text, st);
     if (code == GENAIR_OK) code = store_find_n(s, start, sizeof *out->start, n + 1, &p[1], st);
-    if (code == GENAIR_OK) code = store_find(s, slots, sizeof *out->slots, &p[2], &out->n_slots, st);
+    if (code == GENAIR_OK)
+        code = store_find(s, slots, sizeof *out->slots, &p[2], &out->n_slots, st);
     if (code != GENAIR_OK) return code;
     out->text = p[0], out->start = p[1], out->slots = p[2];
     if (!offsets_sound(out->start, n, n_text) || !slots_sound(out, n))
@@ -135,7 +143,8 @@ static genair_code open_names(const struct store *s, const char *text, const cha
     return GENAIR_OK;
 }
 
-static genair_code open_ids(struct dataset *d, struct files *f, const char *path, genair_status *st) {
+static genair_code open_ids(struct dataset *d, struct files *f, const char *path,
+                            genair_status *st) {
     genair_code code = store_open(path, "NAME", f->command, &f->ids, st);
     if (code == GENAIR_OK)
         code = open_names(f->ids, "u_text", "u_start", "u_slots", d->n_users, &f->users, st);
@@ -156,7 +165,8 @@ static bool rows_sound(const struct cooccurrence *c) {
     return true;
 }
 
-static genair_code open_cooccurrence(struct dataset *d, struct files *f, const char *path, genair_status *st) {
+static genair_code open_cooccurrence(struct dataset *d, struct files *f, const char *path,
+                                     genair_status *st) {
     genair_code code = store_open(path, "COOC", f->command, &f->cooccurrence, st);
     if (code != GENAIR_OK) return code;
     const struct store *s = f->cooccurrence;
@@ -165,29 +175,37 @@ static genair_code open_cooccurrence(struct dataset *d, struct files *f, const c
     size_t n;
     code = store_find(s, "item", sizeof *c->item, &p[0], &n, st);
     if (code == GENAIR_OK) code = store_find_n(s, "count", sizeof *c->count, n, &p[1], st);
-    if (code == GENAIR_OK) code = store_find_n(s, "start", sizeof *c->start, (size_t)d->n_items + 2, &p[2], st);
+    if (code == GENAIR_OK)
+        code = store_find_n(s, "start", sizeof *c->start, (size_t)d->n_items + 2, &p[2], st);
     if (code == GENAIR_OK) code = store_find_n(s, "summary", sizeof(uint64_t), 2, &p[3], st);
     if (code != GENAIR_OK) return code;
     uint64_t summary[2];
     memcpy(summary, p[3], sizeof summary);
-    *c = (struct cooccurrence){.n_items = d->n_items, .n_pairs = summary[0], .max_count = (uint32_t)summary[1],
-                               .start = p[2], .item = p[0], .count = p[1]};
-    if (!offsets_sound(c->start, (size_t)d->n_items + 1, n) || !items_sound(c->item, n, d->n_items) ||
-        !rows_sound(c))
+    *c = (struct cooccurrence){.n_items = d->n_items,
+                               .n_pairs = summary[0],
+                               .max_count = (uint32_t)summary[1],
+                               .start = p[2],
+                               .item = p[0],
+                               .count = p[1]};
+    if (!offsets_sound(c->start, (size_t)d->n_items + 1, n) ||
+        !items_sound(c->item, n, d->n_items) || !rows_sound(c))
         return store_damaged(s, st, "its rows are out of bounds");
     return GENAIR_OK;
 }
 
 /* ---- candidates.bin ---- */
 
-static genair_code open_candidates(struct dataset *d, struct files *f, const char *path, genair_status *st) {
+static genair_code open_candidates(struct dataset *d, struct files *f, const char *path,
+                                   genair_status *st) {
     static const char *const names[2][2] = {{"v_start", "v_item"}, {"t_start", "t_item"}};
     genair_code code = store_open(path, "CAND", f->command, &f->candidates, st);
     for (int part = 0; code == GENAIR_OK && part < 2; part++) {
         const void *start, *item;
         size_t n;
-        code = store_find_n(f->candidates, names[part][0], sizeof *d->start, (size_t)d->n_users + 1, &start, st);
-        if (code == GENAIR_OK) code = store_find(f->candidates, names[part][1], sizeof *d->item, &item, &n, st);
+        code = store_find_n(f->candidates, names[part][0], sizeof *d->start, (size_t)d->n_users + 1,
+                            &start, st);
+        if (code == GENAIR_OK)
+            code = store_find(f->candidates, names[part][1], sizeof *d->item, &item, &n, st);
         if (code != GENAIR_OK) break;
         f->candidate_start[part] = start;
         f->candidate_item[part] = item;
@@ -199,10 +217,11 @@ static genair_code open_candidates(struct dataset *d, struct files *f, const cha
 
 /* ---- all ---- */
 
-typedef genair_code open_file(struct dataset *d, struct files *f, const char *path, genair_status *st);
+typedef genair_code open_file(struct dataset *d, struct files *f, const char *path,
+                              genair_status *st);
 
-static genair_code open_in(const char *workspace, const char *name, open_file *open, struct dataset *d,
-                           genair_status *st) {
+static genair_code open_in(const char *workspace, const char *name, open_file *open,
+                           struct dataset *d, genair_status *st) {
     char *path = path_join(workspace, name);
     if (!path) return fail_memory(st);
     const genair_code code = open(d, d->private_, path, st);
@@ -241,7 +260,8 @@ static genair_code check_kinship(const struct dataset *d, genair_status *st) {
     const struct store *others[] = {f->ids, f->cooccurrence, f->candidates};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strcmp(store_made_from(others[i]), d->hash) != 0)
-            return store_damaged(others[i], st, "made from other data than sequences.bin beside it");
+            return store_damaged(others[i], st,
+                                 "made from other data than sequences.bin beside it");
     return GENAIR_OK;
 }
 
@@ -250,8 +270,10 @@ genair_code dataset_open(const char *workspace, struct dataset **out, genair_sta
     genair_code code = dataset_open_sequences(workspace, &d, st);
     if (code != GENAIR_OK) return code;
     code = open_in(workspace, DATASET_IDS, open_ids, d, st);
-    if (code == GENAIR_OK) code = open_in(workspace, DATASET_COOCCURRENCE, open_cooccurrence, d, st);
-    if (code == GENAIR_OK) code = open_in(workspace, DATASET_CANDIDATES_FILE, open_candidates, d, st);
+    if (code == GENAIR_OK)
+        code = open_in(workspace, DATASET_COOCCURRENCE, open_cooccurrence, d, st);
+    if (code == GENAIR_OK)
+        code = open_in(workspace, DATASET_CANDIDATES_FILE, open_candidates, d, st);
     if (code == GENAIR_OK) code = check_kinship(d, st);
     if (code == GENAIR_OK)
         *out = d;

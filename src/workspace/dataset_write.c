@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-static genair_code create_in(const char *workspace, const char *name, const char *kind, const char *made_from,
-                             struct store_writer **out, genair_status *st) {
+static genair_code create_in(const char *workspace, const char *name, const char *kind,
+                             const char *made_from, struct store_writer **out, genair_status *st) {
     char *path = path_join(workspace, name);
     if (!path) return fail_memory(st);
     const genair_code code = store_create(path, kind, made_from, out, st);
@@ -19,8 +19,8 @@ static genair_code create_in(const char *workspace, const char *name, const char
     return code;
 }
 
-static genair_code put_spill(struct store_writer *w, const char *name, size_t element_bytes, struct spill *s,
-                             genair_status *st) {
+static genair_code put_spill(struct store_writer *w, const char *name, size_t element_bytes,
+                             struct spill *s, genair_status *st) {
     genair_code code = store_begin(w, name, element_bytes, st);
     if (code == GENAIR_OK) code = spill_rewind(s, st);
     const void *p;
@@ -40,8 +40,14 @@ static const struct {
     const char *name;
     size_t bytes;
 } columns[N_COLUMNS] = {
-    [START] = {"start", 8},  [TIME] = {"time", 8}, [N_TRAIN] = {"n_train", 4},         [VALID] = {"valid", 4},
-    [TEST] = {"test", 4},    [TIED] = {"tied", 1}, [TRAINING_START] = {"tr_start", 8}, [TRAINING_ITEM] = {"tr_item", 4},
+    [START] = {"start", 8},
+    [TIME] = {"time", 8},
+    [N_TRAIN] = {"n_train", 4},
+    [VALID] = {"valid", 4},
+    [TEST] = {"test", 4},
+    [TIED] = {"tied", 1},
+    [TRAINING_START] = {"tr_start", 8},
+    [TRAINING_ITEM] = {"tr_item", 4},
 };
 
 struct sequences_writer {
@@ -55,19 +61,22 @@ struct sequences_writer {
 };
 
 genair_code sequences_create(const char *workspace, const char *made_from, uint32_t n_items,
-                             const uint8_t *cold, size_t memory_bytes, struct sequences_writer **out,
-                             genair_status *st) {
+                             const uint8_t *cold, size_t memory_bytes,
+                             struct sequences_writer **out, genair_status *st) {
     struct sequences_writer *w = mem_zeros(1, sizeof *w);
     if (!w) return fail_memory(st);
     w->n_items = n_items;
     w->cold = cold;
-    for (uint32_t i = 1; i <= n_items; i++) w->any_cold |= cold[i] != 0;
+    for (uint32_t i = 1; i <= n_items; i++)
+        w->any_cold |= cold[i] != 0;
     genair_code code = GENAIR_OK;
     w->popularity = mem_zeros((size_t)n_items + 1, sizeof *w->popularity);
     if (!w->popularity) code = fail_memory(st);
     for (int c = 0; code == GENAIR_OK && c < N_COLUMNS; c++)
-        code = spill_create(workspace, columns[c].bytes, memory_bytes / N_COLUMNS, &w->column[c], st);
-    if (code == GENAIR_OK) code = create_in(workspace, DATASET_SEQUENCES, "SEQU", made_from, &w->store, st);
+        code =
+            spill_create(workspace, columns[c].bytes, memory_bytes / N_COLUMNS, &w->column[c], st);
+    if (code == GENAIR_OK)
+        code = create_in(workspace, DATASET_SEQUENCES, "SEQU", made_from, &w->store, st);
     if (code == GENAIR_OK) code = store_begin(w->store, "item", sizeof(uint32_t), st);
     if (code == GENAIR_OK) code = spill_add(w->column[START], &w->n_items_put, 1, st);
     if (code == GENAIR_OK && w->any_cold)
@@ -89,11 +98,12 @@ static genair_code put_training(struct sequences_writer *w, size_t n, const uint
         if (code != GENAIR_OK) return code;
         w->n_training_put++;
     }
-    return w->any_cold ? spill_add(w->column[TRAINING_START], &w->n_training_put, 1, st) : GENAIR_OK;
+    return w->any_cold ? spill_add(w->column[TRAINING_START], &w->n_training_put, 1, st)
+                       : GENAIR_OK;
 }
 
-genair_code sequences_put(struct sequences_writer *w, size_t n, const uint32_t *items, const int64_t *times,
-                          const struct split_user *split, genair_status *st) {
+genair_code sequences_put(struct sequences_writer *w, size_t n, const uint32_t *items,
+                          const int64_t *times, const struct split_user *split, genair_status *st) {
     w->n_items_put += n;
     genair_code code = store_put(w->store, items, n, st);
     if (code == GENAIR_OK) code = spill_add(w->column[TIME], times, n, st);
@@ -111,7 +121,8 @@ genair_code sequences_commit(struct sequences_writer *w, genair_status *st) {
     for (int c = 0; code == GENAIR_OK && c < N_COLUMNS; c++)
         code = put_spill(w->store, columns[c].name, columns[c].bytes, w->column[c], st);
     const size_t n = (size_t)w->n_items + 1;
-    if (code == GENAIR_OK) code = store_array(w->store, "popular", sizeof *w->popularity, w->popularity, n, st);
+    if (code == GENAIR_OK)
+        code = store_array(w->store, "popular", sizeof *w->popularity, w->popularity, n, st);
     if (code == GENAIR_OK) code = store_array(w->store, "cold", 1, w->cold, n, st);
     if (code == GENAIR_OK) {
         code = store_commit(w->store, st);
@@ -124,15 +135,17 @@ genair_code sequences_commit(struct sequences_writer *w, genair_status *st) {
 void sequences_abandon(struct sequences_writer *w) {
     if (!w) return;
     store_abandon(w->store);
-    for (int c = 0; c < N_COLUMNS; c++) spill_free(w->column[c]);
+    for (int c = 0; c < N_COLUMNS; c++)
+        spill_free(w->column[c]);
     mem_free(w->popularity);
     mem_free(w);
 }
 
 /* ---- ids.bin ---- */
 
-static genair_code put_names(struct store_writer *w, const char *const array[3], const struct map *names,
-                             const uint32_t *number, uint32_t n, genair_status *st) {
+static genair_code put_names(struct store_writer *w, const char *const array[3],
+                             const struct map *names, const uint32_t *number, uint32_t n,
+                             genair_status *st) {
     const size_t n_slots = map_slots_for(n);
     uint32_t *slots = mem_zeros(n_slots, sizeof *slots);
     if (!slots) return fail_memory(st);
@@ -157,7 +170,9 @@ static genair_code put_names(struct store_writer *w, const char *const array[3],
 genair_code dataset_write_ids(const char *workspace, const char *made_from, const struct map *users,
                               const uint32_t *user_name, uint32_t n_users, const struct map *items,
                               const uint32_t *item_name, uint32_t n_items, genair_status *st) {
-    static const char *const u[3] = {"u_text", "u_start", "u_slots"}, *const i[3] = {"i_text", "i_start", "i_slots"};
+    static const char *const u[3] = {"u_text", "u_start", "u_slots"}, *const i[3] = {"i_text",
+                                                                                     "i_start",
+                                                                                     "i_slots"};
     struct store_writer *w = NULL;
     genair_code code = create_in(workspace, DATASET_IDS, "NAME", made_from, &w, st);
     if (code == GENAIR_OK) code = put_names(w, u, users, user_name, n_users, st);
@@ -190,25 +205,31 @@ static genair_code put_row(void *context, uint32_t row, size_t n, const uint32_t
     return code;
 }
 
-static genair_code put_rows(genair_context *ctx, const struct dataset *d, size_t memory_bytes, struct rows *r,
-                            genair_status *st) {
+static genair_code put_rows(genair_context *ctx, const struct dataset *d, size_t memory_bytes,
+                            struct rows *r, genair_status *st) {
     genair_code code = store_begin(r->store, "item", sizeof(uint32_t), st);
-    for (int i = 0; code == GENAIR_OK && i < 2; i++) code = spill_add(r->start, &r->n, 1, st); /* rows 0, 1 */
+    for (int i = 0; code == GENAIR_OK && i < 2; i++)
+        code = spill_add(r->start, &r->n, 1, st); /* rows 0, 1 */
     if (code == GENAIR_OK)
-        code = cooccurrence_rows(ctx, &d->training, COOCCURRENCE_OCCURRENCE, memory_bytes / 4 * 3, put_row, r, st);
+        code = cooccurrence_rows(ctx, &d->training, COOCCURRENCE_OCCURRENCE, memory_bytes / 4 * 3,
+                                 put_row, r, st);
     const uint64_t summary[2] = {r->n_pairs, r->max_count};
     if (code == GENAIR_OK) code = put_spill(r->store, "count", sizeof(uint32_t), r->count, st);
     if (code == GENAIR_OK) code = put_spill(r->store, "start", sizeof r->n, r->start, st);
-    if (code == GENAIR_OK) code = store_array(r->store, "summary", sizeof summary[0], summary, 2, st);
+    if (code == GENAIR_OK)
+        code = store_array(r->store, "summary", sizeof summary[0], summary, 2, st);
     return code;
 }
 
-genair_code dataset_write_cooccurrence(genair_context *ctx, const char *workspace, const struct dataset *d,
-                                       size_t memory_bytes, struct cooccurrence *summary, genair_status *st) {
+genair_code dataset_write_cooccurrence(genair_context *ctx, const char *workspace,
+                                       const struct dataset *d, size_t memory_bytes,
+                                       struct cooccurrence *summary, genair_status *st) {
     struct rows r = {0};
     genair_code code = spill_create(workspace, sizeof(uint32_t), memory_bytes / 8, &r.count, st);
-    if (code == GENAIR_OK) code = spill_create(workspace, sizeof r.n, memory_bytes / 8, &r.start, st);
-    if (code == GENAIR_OK) code = create_in(workspace, DATASET_COOCCURRENCE, "COOC", d->hash, &r.store, st);
+    if (code == GENAIR_OK)
+        code = spill_create(workspace, sizeof r.n, memory_bytes / 8, &r.start, st);
+    if (code == GENAIR_OK)
+        code = create_in(workspace, DATASET_COOCCURRENCE, "COOC", d->hash, &r.store, st);
     if (code == GENAIR_OK) code = put_rows(ctx, d, memory_bytes, &r, st);
     if (code == GENAIR_OK) {
         code = store_commit(r.store, st);
@@ -218,7 +239,8 @@ genair_code dataset_write_cooccurrence(genair_context *ctx, const char *workspac
     spill_free(r.count);
     spill_free(r.start);
     if (code == GENAIR_OK)
-        *summary = (struct cooccurrence){.n_items = d->n_items, .n_pairs = r.n_pairs, .max_count = r.max_count};
+        *summary = (struct cooccurrence){
+            .n_items = d->n_items, .n_pairs = r.n_pairs, .max_count = r.max_count};
     return code;
 }
 
@@ -247,7 +269,8 @@ static uint32_t mark_history(const struct dataset *d, uint32_t u, uint32_t *mark
 }
 
 /* Most items are free: draw until free ones come. */
-static void draw_any(struct rng *r, uint32_t n_items, uint32_t u, uint32_t *mark, uint32_t n, uint32_t *out) {
+static void draw_any(struct rng *r, uint32_t n_items, uint32_t u, uint32_t *mark, uint32_t n,
+                     uint32_t *out) {
     for (uint32_t k = 0; k < n;) {
         const uint32_t item = (uint32_t)rng_below(r, n_items) + 1;
         if (mark[item] == u + 1) continue;
@@ -257,8 +280,8 @@ static void draw_any(struct rng *r, uint32_t n_items, uint32_t u, uint32_t *mark
 }
 
 /* Few are free: list them, and shuffle the beginning of the list. */
-static void draw_listed(struct rng *r, uint32_t n_items, uint32_t u, const uint32_t *mark, uint32_t *rest,
-                        uint32_t n, uint32_t *out) {
+static void draw_listed(struct rng *r, uint32_t n_items, uint32_t u, const uint32_t *mark,
+                        uint32_t *rest, uint32_t n, uint32_t *out) {
     uint32_t n_rest = 0;
     for (uint32_t item = 1; item <= n_items; item++)
         if (mark[item] != u + 1) rest[n_rest++] = item;
@@ -290,13 +313,14 @@ static void draw_task(void *context, size_t task, int worker) {
     }
 }
 
-static genair_code put_part(genair_context *ctx, struct drawing *g, size_t n_tasks, struct store_writer *w,
-                            struct spill *start, genair_status *st) {
+static genair_code put_part(genair_context *ctx, struct drawing *g, size_t n_tasks,
+                            struct store_writer *w, struct spill *start, genair_status *st) {
     static const char *const names[2][2] = {{"v_item", "v_start"}, {"t_item", "t_start"}};
     uint64_t at = 0;
     genair_code code = store_begin(w, names[g->part][0], sizeof *g->item, st);
     if (code == GENAIR_OK) code = spill_add(start, &at, 1, st);
-    for (uint64_t first = 0; code == GENAIR_OK && first < g->d->n_users; first += n_tasks * TASK_USERS) {
+    for (uint64_t first = 0; code == GENAIR_OK && first < g->d->n_users;
+         first += n_tasks * TASK_USERS) {
         if (context_stopped(ctx)) return context_interrupted(st);
         g->first_user = (uint32_t)first;
         parallel_run(context_parallel(ctx), n_tasks, draw_task, g);
@@ -310,7 +334,8 @@ static genair_code put_part(genair_context *ctx, struct drawing *g, size_t n_tas
     return code == GENAIR_OK ? put_spill(w, names[g->part][1], sizeof at, start, st) : code;
 }
 
-static genair_code create_drawing(struct drawing *g, int n_threads, size_t n_tasks, genair_status *st) {
+static genair_code create_drawing(struct drawing *g, int n_threads, size_t n_tasks,
+                                  genair_status *st) {
     const size_t n_items = g->d->n_items, rows = n_tasks * TASK_USERS;
     g->mark = mem_zeros((size_t)n_threads, sizeof *g->mark);
     g->rest = mem_zeros((size_t)n_threads, sizeof *g->rest);
@@ -336,11 +361,12 @@ static void free_drawing(struct drawing *g, int n_threads) {
     mem_free(g->n);
 }
 
-static genair_code draw_part(genair_context *ctx, const char *workspace, struct drawing *g, size_t n_tasks,
-                             struct store_writer *w, genair_status *st) {
+static genair_code draw_part(genair_context *ctx, const char *workspace, struct drawing *g,
+                             size_t n_tasks, struct store_writer *w, genair_status *st) {
     enum { LIMIT = 64 * 1024 * 1024 };
     const int n_threads = parallel_threads(context_parallel(ctx));
-    for (int t = 0; t < n_threads; t++) memset(g->mark[t], 0, ((size_t)g->d->n_items + 1) * sizeof **g->mark);
+    for (int t = 0; t < n_threads; t++)
+        memset(g->mark[t], 0, ((size_t)g->d->n_items + 1) * sizeof **g->mark);
     struct spill *start = NULL;
     genair_code code = spill_create(workspace, sizeof(uint64_t), LIMIT, &start, st);
     if (code == GENAIR_OK) code = put_part(ctx, g, n_tasks, w, start, st);
@@ -348,14 +374,15 @@ static genair_code draw_part(genair_context *ctx, const char *workspace, struct 
     return code;
 }
 
-genair_code dataset_write_candidates(genair_context *ctx, const char *workspace, const struct dataset *d,
-                                     uint64_t seed, genair_status *st) {
+genair_code dataset_write_candidates(genair_context *ctx, const char *workspace,
+                                     const struct dataset *d, uint64_t seed, genair_status *st) {
     const int n_threads = parallel_threads(context_parallel(ctx));
     const size_t n_tasks = (size_t)n_threads * TASKS_A_THREAD;
     struct drawing g = {.d = d, .seed = seed};
     struct store_writer *w = NULL;
     genair_code code = create_drawing(&g, n_threads, n_tasks, st);
-    if (code == GENAIR_OK) code = create_in(workspace, DATASET_CANDIDATES_FILE, "CAND", d->hash, &w, st);
+    if (code == GENAIR_OK)
+        code = create_in(workspace, DATASET_CANDIDATES_FILE, "CAND", d->hash, &w, st);
     for (g.part = 0; code == GENAIR_OK && g.part < 2; g.part++)
         code = draw_part(ctx, workspace, &g, n_tasks, w, st);
     if (code == GENAIR_OK) {

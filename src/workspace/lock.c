@@ -21,7 +21,8 @@ static genair_code held_by_other(int fd, const char *directory, genair_status *s
     const ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
     holder[n > 0 ? n : 0] = '\0';
     holder[strcspn(holder, "\n")] = '\0';
-    return fail_line(st, GENAIR_IO, directory, 0, "the workspace is in use by %s; wait for it or stop it",
+    return fail_line(st, GENAIR_IO, directory, 0,
+                     "the workspace is in use by %s; wait for it or stop it",
                      holder[0] ? holder : "another process");
 }
 
@@ -38,10 +39,11 @@ genair_code lock_take(const char *directory, const char *command, int *fd, genai
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     mem_free(path);
     if (*fd < 0 && (errno == EROFS || errno == EACCES || errno == EPERM))
-        return fail_line(st, GENAIR_IO, directory, 0,
-                         "the workspace may not be written (%s), and 'genair %s' has to; copy it, or change "
-                         "its permissions",
-                         errno == EROFS ? "read-only file system" : "no permission", command);
+        return fail_line(
+            st, GENAIR_IO, directory, 0,
+            "the workspace may not be written (%s), and 'genair %s' has to; copy it, or change "
+            "its permissions",
+            errno == EROFS ? "read-only file system" : "no permission", command);
     if (*fd < 0) return fail_errno(st, directory, "create the workspace's lock file");
     if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
         sign(*fd, command);

@@ -5,11 +5,13 @@
 
 #include "base/status.h"
 
-/* Takes the lock of the directory or says who holds it. It is the kernel's (flock on DIR/.lock), so a killed
- * process holds nothing. *fd is given back with lock_release. */
-CHECKED genair_code lock_take(const char *directory, const char *command, int *fd, genair_status *st);
+/* Takes the lock of the directory or says who holds it. It is the kernel's (flock on DIR/.lock), so
+ * a killed process holds nothing. *fd is given back with lock_release. */
+CHECKED genair_code lock_take(const char *directory, const char *command, int *fd,
+                              genair_status *st);
 void lock_release(int fd); /* -1 is fine */
-/* Removes what writers and spills of a killed process left (*.partial), in all folders below. Under the lock. */
+/* Removes what writers and spills of a killed process left (*.partial), in all folders below. Under
+ * the lock. */
 CHECKED genair_code lock_remove_partials(const char *directory, genair_status *st);
 
 #endif

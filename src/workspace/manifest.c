@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* manifest.json: {"checksum": hash of the compact text of "stages", "format": 1, "stages": {STAGE: {"hash",
- * "inputs", "outputs": {FILE: {"bytes", "hash"}}, "result", "version"}}}, keys sorted, no times: equal work
- * gives equal bytes. */
+/* manifest.json: {"checksum": hash of the compact text of "stages", "format": 1, "stages": {STAGE:
+ * {"hash", "inputs", "outputs": {FILE: {"bytes", "hash"}}, "result", "version"}}}, keys sorted, no
+ * times: equal work gives equal bytes. */
 #include "workspace/manifest.h"
 
 #include "base/alloc.h"
@@ -27,7 +27,8 @@ struct workspace {
 
 static genair_code damaged(const struct workspace *w, genair_status *st, const char *what) {
     return fail_line(st, GENAIR_FORMAT, w->manifest, 0,
-                     "%s; remove it and run 'genair prepare -w %s' again, then the later commands", what, w->path);
+                     "%s; remove it and run 'genair prepare -w %s' again, then the later commands",
+                     what, w->path);
 }
 
 static bool hash_json(const json_t *j, char out[33]) {
@@ -39,12 +40,14 @@ static bool hash_json(const json_t *j, char out[33]) {
 }
 
 static bool record_sound(const json_t *record) {
-    if (!json_is_string(json_object_get(record, "hash")) || !json_is_string(json_object_get(record, "version")))
+    if (!json_is_string(json_object_get(record, "hash")) ||
+        !json_is_string(json_object_get(record, "version")))
         return false;
     const char *name;
     json_t *outputs = json_object_get(record, "outputs"), *output;
     json_object_foreach(outputs, name, output) {
-        if (!json_is_string(json_object_get(output, "hash")) || !json_is_integer(json_object_get(output, "bytes")))
+        if (!json_is_string(json_object_get(output, "hash")) ||
+            !json_is_integer(json_object_get(output, "bytes")))
             return false;
     }
     return json_is_object(outputs);
@@ -54,7 +57,8 @@ static genair_code check_manifest(struct workspace *w, const json_t *root, genai
     json_t *stages = json_object_get(root, "stages"), *record;
     const char *sum = json_string_value(json_object_get(root, "checksum")), *name;
     char digits[33];
-    if (json_integer_value(json_object_get(root, "format")) != FORMAT || !json_is_object(stages) || !sum)
+    if (json_integer_value(json_object_get(root, "format")) != FORMAT || !json_is_object(stages) ||
+        !sum)
         return damaged(w, st, "not a manifest of this program's version, or damaged");
     if (!hash_json(stages, digits)) return fail_memory(st);
     if (strcmp(digits, sum) != 0) return damaged(w, st, "its content does not match its checksum");
@@ -85,7 +89,8 @@ static genair_code load_manifest(struct workspace *w, genair_status *st) {
 static genair_code save_manifest(const struct workspace *w, genair_status *st) {
     char digits[33];
     if (!hash_json(w->stages, digits)) return fail_memory(st);
-    json_t *root = json_pack("{s:s, s:i, s:O}", "checksum", digits, "format", FORMAT, "stages", w->stages);
+    json_t *root =
+        json_pack("{s:s, s:i, s:O}", "checksum", digits, "format", FORMAT, "stages", w->stages);
     char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
     json_decref(root);
     if (!text) return fail_memory(st);
@@ -113,14 +118,16 @@ static genair_code open_common(const char *path, struct workspace **out, genair_
 static genair_code require_directory(const char *path, genair_status *st) {
     struct stat info;
     if (stat(path, &info) != 0 && errno == ENOENT)
-        return fail_line(st, GENAIR_IO, path, 0, "there is no such workspace; 'genair prepare -w %s' makes one", path);
+        return fail_line(st, GENAIR_IO, path, 0,
+                         "there is no such workspace; 'genair prepare -w %s' makes one", path);
     if (stat(path, &info) != 0) return fail_errno(st, path, "open the workspace");
-    if (!S_ISDIR(info.st_mode)) return fail_line(st, GENAIR_IO, path, 0, "a workspace is a directory, this is not");
+    if (!S_ISDIR(info.st_mode))
+        return fail_line(st, GENAIR_IO, path, 0, "a workspace is a directory, this is not");
     return GENAIR_OK;
 }
 
-genair_code workspace_open(const char *path, const char *command, bool create, struct workspace **out,
-                           genair_status *st) {
+genair_code workspace_open(const char *path, const char *command, bool create,
+                           struct workspace **out, genair_status *st) {
     genair_code code = create ? directory_make(path, st) : require_directory(path, st);
     if (code != GENAIR_OK) return code;
     struct workspace *w;
@@ -169,7 +176,8 @@ const char *workspace_path(const struct workspace *w) {
 static void command_of(const struct workspace *w, const char *stage, char *out, size_t size) {
     const char *slash = strchr(stage, '/');
     if (slash)
-        snprintf(out, size, "genair %.*s -w %s --run %s", (int)(slash - stage), stage, w->path, slash + 1);
+        snprintf(out, size, "genair %.*s -w %s --run %s", (int)(slash - stage), stage, w->path,
+                 slash + 1);
     else
         snprintf(out, size, "genair %s -w %s", stage, w->path);
 }
@@ -186,12 +194,13 @@ static genair_code check_output(const struct workspace *w, const char *stage, co
     if (stat(path, &info) != 0)
         code = fail_line(st, GENAIR_IO, path, 0, "the file is missing; run '%s' again", command);
     else if ((json_int_t)info.st_size != json_integer_value(json_object_get(output, "bytes")))
-        code = fail_line(st, GENAIR_FORMAT, path, 0, "%lld bytes long instead of %lld; run '%s' again",
-                         (long long)info.st_size,
+        code = fail_line(st, GENAIR_FORMAT, path, 0,
+                         "%lld bytes long instead of %lld; run '%s' again", (long long)info.st_size,
                          (long long)json_integer_value(json_object_get(output, "bytes")), command);
     else
         code = hash_file(path, digits, st);
-    if (code == GENAIR_OK && strcmp(digits, json_string_value(json_object_get(output, "hash"))) != 0)
+    if (code == GENAIR_OK &&
+        strcmp(digits, json_string_value(json_object_get(output, "hash"))) != 0)
         code = fail_line(st, GENAIR_FORMAT, path, 0,
                          "its content is not what '%s' wrote; run that again", command);
     mem_free(path);
@@ -209,10 +218,12 @@ static genair_code check_outputs(const struct workspace *w, const char *stage, c
     return GENAIR_OK;
 }
 
-bool workspace_is_current(struct workspace *w, const char *stage, const json_t *inputs, json_t **result) {
+bool workspace_is_current(struct workspace *w, const char *stage, const json_t *inputs,
+                          json_t **result) {
     const json_t *record = json_object_get(w->stages, stage);
     if (!record || !json_equal(json_object_get(record, "inputs"), inputs)) return false;
-    if (strcmp(json_string_value(json_object_get(record, "version")), GENAIR_VERSION) != 0) return false;
+    if (strcmp(json_string_value(json_object_get(record, "version")), GENAIR_VERSION) != 0)
+        return false;
     if (check_outputs(w, stage, record, NULL) != GENAIR_OK) return false;
     if (result) *result = json_object_get(record, "result");
     return true;
@@ -226,8 +237,9 @@ static genair_code describe_output(const struct workspace *w, const char *name, 
     genair_code code = hash_file(path, digits, st);
     if (code == GENAIR_OK && stat(path, &info) != 0) code = fail_errno(st, path, "examine");
     if (code == GENAIR_OK &&
-        json_object_set_new(outputs, name,
-                            json_pack("{s:I, s:s}", "bytes", (json_int_t)info.st_size, "hash", digits)) != 0)
+        json_object_set_new(
+            outputs, name,
+            json_pack("{s:I, s:s}", "bytes", (json_int_t)info.st_size, "hash", digits)) != 0)
         code = fail_memory(st);
     mem_free(path);
     return code;
@@ -236,7 +248,8 @@ static genair_code describe_output(const struct workspace *w, const char *name, 
 genair_code workspace_record(struct workspace *w, const char *stage, const json_t *inputs,
                              const char *const *outputs, size_t n_outputs, const json_t *result,
                              genair_status *st) {
-    if (w->lock < 0) return fail(st, GENAIR_INTERNAL, "workspace %s is open for reading only", w->path);
+    if (w->lock < 0)
+        return fail(st, GENAIR_INTERNAL, "workspace %s is open for reading only", w->path);
     json_t *described = json_object();
     genair_code code = described ? GENAIR_OK : fail_memory(st);
     for (size_t i = 0; code == GENAIR_OK && i < n_outputs; i++)
@@ -245,9 +258,10 @@ genair_code workspace_record(struct workspace *w, const char *stage, const json_
     if (code == GENAIR_OK && !hash_json(described, digits)) code = fail_memory(st);
     if (code == GENAIR_OK) {
         /* Deep copies: what the caller changes later is not what was recorded. */
-        json_t *record = json_pack("{s:s, s:o, s:O, s:o, s:s}", "hash", digits, "inputs", json_deep_copy(inputs),
-                                   "outputs", described, "result",
-                                   result ? json_deep_copy(result) : json_null(), "version", GENAIR_VERSION);
+        json_t *record =
+            json_pack("{s:s, s:o, s:O, s:o, s:s}", "hash", digits, "inputs", json_deep_copy(inputs),
+                      "outputs", described, "result", result ? json_deep_copy(result) : json_null(),
+                      "version", GENAIR_VERSION);
         if (json_object_set_new(w->stages, stage, record) != 0) code = fail_memory(st);
     }
     if (code == GENAIR_OK) code = save_manifest(w, st);
@@ -264,5 +278,6 @@ genair_code workspace_verify(struct workspace *w, const char *stage, genair_stat
     if (record) return check_outputs(w, stage, record, st);
     char command[1024];
     command_of(w, stage, command, sizeof command);
-    return fail_line(st, GENAIR_IO, w->path, 0, "nothing made by '%s' is here; run it first", command);
+    return fail_line(st, GENAIR_IO, w->path, 0, "nothing made by '%s' is here; run it first",
+                     command);
 }

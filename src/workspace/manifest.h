@@ -12,31 +12,35 @@
 
 struct workspace;
 
-/* For stages that write. Creates the directory if create; takes the exclusive lock, so one writing process
- * at a time (a second one is told the holder's pid and command); removes temporary files that a killed run
- * left. Fails when the workspace may not be written. command: what a message names, borrowed. */
+/* For stages that write. Creates the directory if create; takes the exclusive lock, so one writing
+ * process at a time (a second one is told the holder's pid and command); removes temporary files
+ * that a killed run left. Fails when the workspace may not be written. command: what a message
+ * names, borrowed. */
 CHECKED genair_code workspace_open(const char *path, const char *command, bool create,
                                    struct workspace **out, genair_status *st);
-/* For stages that only read (evaluate, recommend, similar, inspect): no lock, nothing is written, so a
- * read-only directory will do. Files are replaced whole and verified when opened: a stage that runs
- * meanwhile gives the old file, the new one, or a message. workspace_record fails. */
-CHECKED genair_code workspace_open_read(const char *path, struct workspace **out, genair_status *st);
+/* For stages that only read (evaluate, recommend, similar, inspect): no lock, nothing is written,
+ * so a read-only directory will do. Files are replaced whole and verified when opened: a stage that
+ * runs meanwhile gives the old file, the new one, or a message. workspace_record fails. */
+CHECKED genair_code workspace_open_read(const char *path, struct workspace **out,
+                                        genair_status *st);
 void workspace_close(struct workspace *w); /* gives the lock back; NULL is fine */
 const char *workspace_path(const struct workspace *w);
 
-/* "stage" is a command or "train/RUN". inputs: what the stage's bytes are a function of (options, seed,
- * content hashes), any JSON. True when the manifest holds an equal record of this program version and every
- * output it lists still has the recorded size and hash; *result then borrows the recorded result. */
-bool workspace_is_current(struct workspace *w, const char *stage, const json_t *inputs, json_t **result);
+/* "stage" is a command or "train/RUN". inputs: what the stage's bytes are a function of (options,
+ * seed, content hashes), any JSON. True when the manifest holds an equal record of this program
+ * version and every output it lists still has the recorded size and hash; *result then borrows the
+ * recorded result. */
+bool workspace_is_current(struct workspace *w, const char *stage, const json_t *inputs,
+                          json_t **result);
 /* Hashes the outputs (paths relative to the workspace) and replaces manifest.json atomically.
  * Borrows inputs and result. */
 CHECKED genair_code workspace_record(struct workspace *w, const char *stage, const json_t *inputs,
-                                     const char *const *outputs, size_t n_outputs, const json_t *result,
-                                     genair_status *st);
+                                     const char *const *outputs, size_t n_outputs,
+                                     const json_t *result, genair_status *st);
 /* The hash over a recorded stage's outputs, or NULL when the stage was not run. Borrowed. */
 const char *workspace_stage_hash(const struct workspace *w, const char *stage);
-/* Fails unless `stage` was recorded and its outputs still have their recorded hashes; the message names
- * the file and the command to run again. */
+/* Fails unless `stage` was recorded and its outputs still have their recorded hashes; the message
+ * names the file and the command to run again. */
 CHECKED genair_code workspace_verify(struct workspace *w, const char *stage, genair_status *st);
 
 #endif

@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays are used where they lie in the file");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "arrays are used where they lie in the file");
 
 enum { VERSION = 1, HEAD = 16, ENTRY = 64, TAIL = 96, ALIGN = 64, DIGITS = 32 };
 static const char magic[8] = {'G', 'E', 'N', 'A', 'I', 'R', 'W', 'S'};
@@ -81,7 +82,8 @@ static genair_code end_array(struct store_writer *w, genair_status *st) {
     return writer_put(w->file, zeros, (size_t)(-writer_bytes(w->file) % ALIGN), st);
 }
 
-genair_code store_begin(struct store_writer *w, const char *name, size_t element_bytes, genair_status *st) {
+genair_code store_begin(struct store_writer *w, const char *name, size_t element_bytes,
+                        genair_status *st) {
     assert(w->n_arrays < STORE_MAX_ARRAYS && strlen(name) <= STORE_MAX_NAME);
     const genair_code code = end_array(w, st);
     if (code != GENAIR_OK) return code;
@@ -101,8 +103,8 @@ genair_code store_put(struct store_writer *w, const void *elements, size_t n, ge
     return writer_put(w->file, elements, bytes, st);
 }
 
-genair_code store_array(struct store_writer *w, const char *name, size_t element_bytes, const void *elements,
-                        size_t n, genair_status *st) {
+genair_code store_array(struct store_writer *w, const char *name, size_t element_bytes,
+                        const void *elements, size_t n, genair_status *st) {
     const genair_code code = store_begin(w, name, element_bytes, st);
     return code == GENAIR_OK ? store_put(w, elements, n, st) : code;
 }
@@ -120,7 +122,8 @@ static genair_code put_table(struct store_writer *w, genair_status *st) {
     if (code != GENAIR_OK) return code;
     unsigned char table[STORE_MAX_ARRAYS * ENTRY], tail[TAIL] = {0};
     const uint64_t at = writer_bytes(w->file);
-    for (size_t i = 0; i < w->n_arrays; i++) put_entry(table + i * ENTRY, &w->arrays[i]);
+    for (size_t i = 0; i < w->n_arrays; i++)
+        put_entry(table + i * ENTRY, &w->arrays[i]);
     bytes_put_u64(tail, w->n_arrays);
     bytes_put_u64(tail + 8, at);
     bytes_put_u64(tail + 16, at + w->n_arrays * ENTRY + TAIL);
@@ -174,11 +177,13 @@ static genair_code check_frame(struct store *s, const char *kind, genair_status 
     if (size < HEAD + TAIL || memcmp(p, magic, sizeof magic) != 0)
         return store_damaged(s, st, "not a workspace file, or cut short");
     const unsigned char *tail = p + size - TAIL;
-    if (memcmp(tail + TAIL - sizeof magic, magic, sizeof magic) != 0 || bytes_u64(tail + 16) != size)
+    if (memcmp(tail + TAIL - sizeof magic, magic, sizeof magic) != 0 ||
+        bytes_u64(tail + 16) != size)
         return store_damaged(s, st, "the file is cut short or its end is damaged");
     if (bytes_u32(p + 8) != VERSION)
         return store_damaged(s, st, "written in another version of the layout, or damaged");
-    if (memcmp(p + 12, kind, 4) != 0) return store_damaged(s, st, "holds another kind of data, or is damaged");
+    if (memcmp(p + 12, kind, 4) != 0)
+        return store_damaged(s, st, "holds another kind of data, or is damaged");
     const uint64_t n = bytes_u64(tail), at = bytes_u64(tail + 8);
     if (n > STORE_MAX_ARRAYS || at < HEAD || at != size - TAIL - n * ENTRY)
         return store_damaged(s, st, "its table of arrays is damaged");
@@ -190,7 +195,8 @@ static genair_code check_frame(struct store *s, const char *kind, genair_status 
         return store_damaged(s, st, "its table of arrays does not match its checksum");
     memcpy(s->made_from, tail + 24, DIGITS);
     s->n_arrays = (size_t)n;
-    for (size_t i = 0; i < s->n_arrays; i++) get_entry(p + at + i * ENTRY, &s->arrays[i]);
+    for (size_t i = 0; i < s->n_arrays; i++)
+        get_entry(p + at + i * ENTRY, &s->arrays[i]);
     return GENAIR_OK;
 }
 
@@ -212,7 +218,8 @@ static genair_code check_arrays(const struct store *s, genair_status *st) {
             !all_zero(p + end, (size_t)(from - end)))
             return store_damaged(s, st, "its table of arrays is damaged");
         if (i == s->n_arrays) break;
-        if (a->n_bytes > table - from || a->element_bytes == 0 || a->n_bytes % a->element_bytes != 0)
+        if (a->n_bytes > table - from || a->element_bytes == 0 ||
+            a->n_bytes % a->element_bytes != 0)
             return store_damaged(s, st, "its table of arrays is damaged");
         char digits[DIGITS + 1];
         hash_bytes(p + from, (size_t)a->n_bytes, digits);
@@ -226,7 +233,8 @@ static genair_code check_arrays(const struct store *s, genair_status *st) {
 genair_code store_open(const char *path, const char *kind, const char *command, struct store **out,
                        genair_status *st) {
     if (!file_exists(path))
-        return fail_line(st, GENAIR_IO, path, 0, "the file is missing; run 'genair %s' first", command);
+        return fail_line(st, GENAIR_IO, path, 0, "the file is missing; run 'genair %s' first",
+                         command);
     struct store *s = mem_zeros(1, sizeof *s);
     if (!s) return fail_memory(st);
     s->command = command;
@@ -249,13 +257,14 @@ void store_close(struct store *s) {
     mem_free(s);
 }
 
-genair_code store_find(const struct store *s, const char *name, size_t element_bytes, const void **elements,
-                       size_t *n, genair_status *st) {
+genair_code store_find(const struct store *s, const char *name, size_t element_bytes,
+                       const void **elements, size_t *n, genair_status *st) {
     char padded[STORE_MAX_NAME] = {0};
     memcpy(padded, name, min_size(strlen(name), sizeof padded));
     for (size_t i = 0; i < s->n_arrays; i++) {
         const struct array *a = &s->arrays[i];
-        if (memcmp(a->name, padded, sizeof padded) != 0 || a->element_bytes != element_bytes) continue;
+        if (memcmp(a->name, padded, sizeof padded) != 0 || a->element_bytes != element_bytes)
+            continue;
         *elements = s->file.data + a->offset;
         *n = (size_t)(a->n_bytes / element_bytes);
         return GENAIR_OK;

@@ -39,7 +39,8 @@ static int n_entries(void) {
     int n = 0;
     DIR *d = opendir(place);
     assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.';
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
     closedir(d);
     return n;
 }
@@ -88,7 +89,8 @@ static void test_large_pieces(void **state) {
     (void)state;
     enum { N = 3 * 1000 * 1000 };
     unsigned char *data = mem_array(N, 1);
-    for (size_t i = 0; i < N; i++) data[i] = (unsigned char)(i * 2654435761u >> 13);
+    for (size_t i = 0; i < N; i++)
+        data[i] = (unsigned char)(i * 2654435761u >> 13);
     char *path = path_join(place, "large");
     struct writer *w;
     assert_int_equal(writer_open(path, &w, NULL), GENAIR_OK);
@@ -106,7 +108,8 @@ static void test_large_pieces(void **state) {
     hash_bytes(data, N, a);
     assert_int_equal(hash_file(path, b, NULL), GENAIR_OK);
     struct hasher *h = hasher_create();
-    for (size_t i = 0; i < N; i += 1000) hasher_add(h, data + i, 1000);
+    for (size_t i = 0; i < N; i += 1000)
+        hasher_add(h, data + i, 1000);
     hasher_finish(h, c);
     assert_string_equal(a, b);
     assert_string_equal(a, c);
@@ -165,7 +168,8 @@ static void test_failures_name_the_file(void **state) {
     assert_int_equal(file_read(missing, 10, &data, &size, &st[2]), GENAIR_IO);
     assert_int_equal(hash_file(missing, digits, &st[3]), GENAIR_IO);
     assert_int_equal(file_replace(missing, "", 0, &st[4]), GENAIR_IO);
-    for (int i = 0; i < 5; i++) assert_string_equal(st[i].file, missing);
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(st[i].file, missing);
     assert_string_equal(st[0].message, "cannot open: No such file or directory");
     assert_string_equal(st[1].message, "cannot create: No such file or directory");
     assert_int_equal(mapping_open(place, &m, &st[5]), GENAIR_IO);
@@ -206,7 +210,8 @@ static void test_failed_write_sticks(void **state) {
     assert_int_equal(writer_put(w, piece, 1, &st[1]), GENAIR_IO);
     assert_int_equal(writer_commit(w, &st[2]), GENAIR_IO);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    for (int i = 0; i < 3; i++) assert_string_equal(st[i].message, "cannot write: File too large");
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(st[i].message, "cannot write: File too large");
     check_content(path, "old");
     assert_int_equal(n_entries(), 1);
     mem_free(path);
@@ -214,7 +219,8 @@ static void test_failed_write_sticks(void **state) {
 
 static void test_directories(void **state) {
     (void)state;
-    char *path = path_join(place, "x/y//z/"), *file = path_join(place, "f"), *below = path_join(file, "g");
+    char *path = path_join(place, "x/y//z/"), *file = path_join(place, "f"),
+         *below = path_join(file, "g");
     assert_int_equal(directory_make(path, NULL), GENAIR_OK);
     assert_int_equal(directory_make(path, NULL), GENAIR_OK);
     assert_true(file_exists(path));
