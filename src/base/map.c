@@ -6,7 +6,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { FIRST_SLOTS = 1024, MAX_NAMES = UINT32_MAX - 16 };
+enum { FIRST_SLOTS = 1024 };
+static const uint32_t MAX_NAMES = UINT32_MAX - 16; /* an enumerator is an int */
 
 struct map {
     uint32_t n;

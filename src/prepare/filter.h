@@ -13,7 +13,7 @@ struct filter_options {
                         * fewer than 3 */
 };
 
-enum { FILTER_DROPPED = UINT32_MAX };
+static const uint32_t FILTER_DROPPED = UINT32_MAX; /* an enumerator is an int */
 
 /* Ids by first appearance in what stays: users from 0, items from 1. Memory: 8 bytes a name, 8
  * bytes an id. */

@@ -22,7 +22,7 @@ struct tensor *op_add(struct tape *t, struct tensor *a, struct tensor *b);
 /* a + dropout(x) */
 struct tensor *op_dropout_add(struct tape *t, struct tensor *x, double probability, struct tensor *a);
 
-enum { MASK_ROW = UINT32_MAX };
+static const uint32_t MASK_ROW = UINT32_MAX; /* an enumerator is an int */
 
 /* Rows of a table: y[i] = table[index[i]], n rows; index MASK_ROW takes mask ([1, d], else NULL). */
 struct tensor *op_gather(struct tape *t, struct tensor *table, struct tensor *mask, const uint32_t *index,

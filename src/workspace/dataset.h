@@ -14,7 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DATASET_CANDIDATES = 100, DATASET_NONE = UINT32_MAX };
+enum { DATASET_CANDIDATES = 100 };
+static const uint32_t DATASET_NONE = UINT32_MAX; /* an enumerator is an int */
 
 struct dataset {
     uint32_t n_users, n_items;
