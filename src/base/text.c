@@ -32,6 +32,12 @@ bool text_i64(struct text t, int64_t *out) {
     if (i < t.n && (t.p[i] == '-' || t.p[i] == '+')) negative = t.p[i++] == '-';
     if (i == t.n) return false;
     int64_t value = 0; /* kept negative: the range reaches one further there */
+    const size_t sure = t.n - i > 18 ? i : t.n; /* 18 digits cannot overflow */
+    for (; i < sure; i++) {
+        const unsigned digit = (unsigned char)t.p[i] - (unsigned)'0';
+        if (digit > 9) return false;
+        value = value * 10 - (int64_t)digit;
+    }
     for (; i < t.n; i++) {
         const char c = t.p[i];
         if (c < '0' || c > '9') return false;
@@ -157,7 +163,7 @@ size_t text_utf8_prefix(struct text t) {
                 continue;
             }
         }
-        const size_t step = utf8_step(p + i, t.n - i);
+        const size_t step = p[i] < 0x80 ? 1 : utf8_step(p + i, t.n - i);
         if (step == 0) break;
         i += step;
     }

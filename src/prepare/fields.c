@@ -11,6 +11,13 @@ bool text_check_utf8(struct text t, const char *what, genair_status *bad) {
     return false;
 }
 
+/* Nearly all ids are; this is asked of every line. */
+static bool printable_ascii(struct text t) {
+    size_t i = 0;
+    while (i < t.n && (unsigned char)(t.p[i] - 0x20) < 0x7F - 0x20) i++;
+    return i == t.n;
+}
+
 bool id_check(struct text id, const char *noun, genair_status *bad) {
     if (!id.n) {
         fail(bad, GENAIR_FORMAT, "the %s id is empty", noun);
@@ -21,6 +28,7 @@ bool id_check(struct text id, const char *noun, genair_status *bad) {
              ID_MAX_BYTES);
         return false;
     }
+    if (printable_ascii(id)) return true;
     for (size_t i = 0; i < id.n; i++) {
         const unsigned char c = (unsigned char)id.p[i];
         if (c >= 0x20 && c != 0x7F) continue;
