@@ -73,9 +73,12 @@ static void add_text(struct builder *b, const char *p, size_t n) {
     if (before) add(b, b->joint, strlen(b->joint));
     const size_t start = b->n;
     add(b, p, n);
-    if (b->failed) return;
-    char *text = b->p + start; /* b->p is NULL while nothing was added */
-    const size_t kept = n ? tidy(text, entities_resolve(text, n, text)) : 0;
+    if (b->failed || !n) {
+        b->n = before;
+        return;
+    }
+    char *text = b->p + start;
+    const size_t kept = tidy(text, entities_resolve(text, n, text));
     b->n = kept ? start + kept : before;
     if (!kept || !b->seen) return;
     if (json_object_getn(b->seen, text, kept))
