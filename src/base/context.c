@@ -87,18 +87,37 @@ void context_warn(const genair_context *ctx, const char *format, ...) {
     va_end(args);
 }
 
+/* "74.3M/s" */
+static void rate_text(double rate, char out[32]) {
+    static const char units[] = {' ', 'k', 'M', 'G', 'T'};
+    size_t unit = 0;
+    for (; rate >= 1000 && unit + 1 < sizeof units; unit++) rate /= 1000;
+    if (unit == 0)
+        snprintf(out, 32, "%.3g/s", rate);
+    else
+        snprintf(out, 32, "%.3g%c/s", rate, units[unit]);
+}
+
+static void left_text(double seconds, char out[32]) {
+    const int left = (int)fmin(seconds, 359999); /* 99 hours and more are all the same */
+    if (left >= 3600)
+        snprintf(out, 32, "%d:%02d:%02d left", left / 3600, left / 60 % 60, left % 60);
+    else
+        snprintf(out, 32, "%d:%02d left", left / 60, left % 60);
+}
+
 static void log_progress(genair_context *ctx, const char *what, double done, double total, double rate) {
-    char line[256];
-    char speed[32];
-    snprintf(speed, sizeof speed, rate < 100 ? "%.3g/s" : "%.0f/s", rate);
-    const int left = rate > 0 ? (int)fmin((total - done) / rate, 359999) : 0;
+    char line[256], speed[32], left[32];
+    rate_text(rate, speed);
+    left_text(rate > 0 ? (total - done) / rate : 0, left);
     if (total > 0 && rate > 0)
-        snprintf(line, sizeof line, "%5.1f %% %s, %s, %d:%02d:%02d left", 100 * done / total, what, speed,
-                 left / 3600, left / 60 % 60, left % 60);
+        snprintf(line, sizeof line, "%5.1f %% %s, %s, %s", 100 * done / total, what, speed, left);
     else if (total > 0)
         snprintf(line, sizeof line, "%5.1f %% %s", 100 * done / total, what);
-    else
+    else if (rate > 0)
         snprintf(line, sizeof line, "%s %.0f, %s", what, done, speed);
+    else
+        snprintf(line, sizeof line, "%s", what);
     ctx->log(ctx->user, GENAIR_LOG_PROGRESS, line);
 }
 
