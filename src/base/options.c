@@ -23,7 +23,7 @@ struct genair_options {
     struct value values[]; /* [rows of the table]; rows of other commands stay empty */
 };
 
-enum { SHOWN = 80 /* bytes of a bad value that a message repeats */, NAME_LIMIT = 64 };
+enum { NAME_LIMIT = 64 };
 
 /* ---- what is allowed ---- */
 
@@ -60,10 +60,10 @@ void option_allowed(const struct option_spec *spec, char *out, size_t size) {
 }
 
 static genair_code refuse(const struct option_spec *spec, const char *value, genair_status *st) {
-    char allowed[256];
+    char allowed[256], shown[TEXT_EXCERPT];
     option_allowed(spec, allowed, sizeof allowed);
-    return fail(st, GENAIR_USAGE, "--%s is '%.*s': allowed is %s", spec->name, SHOWN, value,
-                allowed);
+    text_excerpt(text_of(value), shown);
+    return fail(st, GENAIR_USAGE, "--%s is '%s': allowed is %s", spec->name, shown, allowed);
 }
 
 static bool is_name(const char *s) {
@@ -174,6 +174,8 @@ static bool is_near(size_t d, const char *name) {
 
 genair_code option_unknown(const char *command, const char *name, genair_status *st) {
     size_t n, best = SIZE_MAX;
+    char shown[TEXT_EXCERPT];
+    text_excerpt(text_of(name), shown);
     const struct option_spec *table = options_table(&n), *nearest = NULL;
     for (size_t i = 0; i < n; i++) {
         if (strcmp(table[i].name, name) == 0)
@@ -188,14 +190,16 @@ genair_code option_unknown(const char *command, const char *name, genair_status 
         }
     }
     if (nearest && is_near(best, name))
-        return fail(st, GENAIR_USAGE, "'%s' has no option --%.*s; did you mean --%s?", command,
-                    SHOWN, name, nearest->name);
-    return fail(st, GENAIR_USAGE, "'%s' has no option --%.*s; 'genair help %s' lists its options",
-                command, SHOWN, name, command);
+        return fail(st, GENAIR_USAGE, "'%s' has no option --%s; did you mean --%s?", command, shown,
+                    nearest->name);
+    return fail(st, GENAIR_USAGE, "'%s' has no option --%s; 'genair help %s' lists its options",
+                command, shown, command);
 }
 
 static genair_code unknown_command(const char *command, genair_status *st) {
     size_t n, best = SIZE_MAX;
+    char shown[TEXT_EXCERPT];
+    text_excerpt(text_of(command), shown);
     const struct command_spec *table = commands_table(&n), *nearest = NULL;
     for (size_t i = 0; i < n; i++) {
         const size_t d = distance(command, table[i].name);
@@ -205,9 +209,8 @@ static genair_code unknown_command(const char *command, genair_status *st) {
         }
     }
     if (nearest && is_near(best, command))
-        return fail(st, GENAIR_USAGE, "no command '%.*s'; did you mean '%s'?", SHOWN, command,
-                    nearest->name);
-    return fail(st, GENAIR_USAGE, "no command '%.*s'; 'genair help' lists them", SHOWN, command);
+        return fail(st, GENAIR_USAGE, "no command '%s'; did you mean '%s'?", shown, nearest->name);
+    return fail(st, GENAIR_USAGE, "no command '%s'; 'genair help' lists them", shown);
 }
 
 /* ---- the handle ---- */
