@@ -353,27 +353,6 @@ void npy_row_f32(const struct npy *a, size_t r, float *out) {
         out[c] = (float)value_f64(a, begin + c * step);
 }
 
-genair_code npy_check_finite(const struct npy *a, genair_status *st) {
-    assert(a->n_dims == 2);
-    if (a->n_values == 0)
-        return GENAIR_OK; /* a row count of 2^62 with 0 columns is a valid header */
-    float *row = mem_array(a->shape[1], sizeof *row);
-    if (!row) return fail_memory(st);
-    genair_code code = GENAIR_OK;
-    for (size_t r = 0; r < a->shape[0] && code == GENAIR_OK; r++) {
-        npy_row_f32(a, r, row);
-        for (size_t c = 0; c < a->shape[1] && code == GENAIR_OK; c++)
-            if (!isfinite(row[c]))
-                code = fail_line(
-                    st, GENAIR_FORMAT, a->path, 0,
-                    "row %zu, column %zu (from 0) is %s as float32; every value must be a finite "
-                    "number: make that row again",
-                    r, c, isnan(row[c]) ? "NaN" : "infinite");
-    }
-    mem_free(row);
-    return code;
-}
-
 /* ---- writing ---- */
 
 genair_code npy_put_header(struct writer *w, size_t rows, size_t cols, genair_status *st) {

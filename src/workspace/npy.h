@@ -34,9 +34,6 @@ void npy_row_f64(const struct npy *a, size_t r, double *out);
 double npy_f64(const struct npy *a, size_t i);
 int64_t npy_i64(const struct npy *a, size_t i);
 const char *npy_type_name(enum npy_type type); /* "f4" */
-/* Fails, naming the first row and column, unless every value of a two-dimensional array is a finite
- * float32. GENAIR_FORMAT. */
-CHECKED genair_code npy_check_finite(const struct npy *a, genair_status *st);
 /* The header of rows × cols float32 in C order, 128 bytes (format 1.0); the caller puts the rows
  * after it. */
 struct writer;

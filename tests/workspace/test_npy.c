@@ -132,7 +132,6 @@ static void scalars_and_empty_arrays(void **state) {
               NULL, 0);
     a = open_ok(path);
     assert_int_equal(a->n_values, 0);
-    assert_int_equal(npy_check_finite(a, NULL), GENAIR_OK); /* at once, not after 2^62 rows */
     npy_close(a);
     mem_free(path);
 }
@@ -153,39 +152,6 @@ static void written_files_read_back(void **state) {
     assert_int_equal(a->shape[1], 7);
     npy_close(a);
     assert_int_equal(npy_write_f32("/nowhere/at/all.npy", 3, 2, values, &st), GENAIR_IO);
-    mem_free(path);
-}
-
-static void non_finite_values_are_located(void **state) {
-    (void)state;
-    double values[] = {1, 2, 3, 4, 5, 6};
-    static const struct {
-        size_t place;
-        double value;
-        const char *message;
-    } cases[] = {{3, (double)NAN,
-                  "row 1, column 1 (from 0) is NaN as float32; every value must be a finite "
-                  "number: make that row again"},
-                 {4, 1e300,
-                  "row 2, column 0 (from 0) is infinite as float32; every value must be a finite "
-                  "number: make that row again"},
-                 {0, -(double)INFINITY,
-                  "row 0, column 0 (from 0) is infinite as float32; every value must be a finite "
-                  "number: make that row again"}};
-    char *path = scratch_path("n.npy");
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        const double was = values[cases[i].place];
-        values[cases[i].place] = cases[i].value;
-        write_npy(path, 3, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2)}", values,
-                  sizeof values);
-        values[cases[i].place] = was;
-        struct npy *a = open_ok(path);
-        genair_status st = {0};
-        assert_int_equal(npy_check_finite(a, &st), GENAIR_FORMAT);
-        assert_string_equal(st.message, cases[i].message);
-        assert_string_equal(st.file, path);
-        npy_close(a);
-    }
     mem_free(path);
 }
 
@@ -339,7 +305,6 @@ int main(void) {
         cmocka_unit_test(fortran_order_in_three_dimensions),
         cmocka_unit_test(scalars_and_empty_arrays),
         cmocka_unit_test(written_files_read_back),
-        cmocka_unit_test(non_finite_values_are_located),
         cmocka_unit_test(bad_headers_are_refused),
         cmocka_unit_test(bad_beginnings_are_refused),
         cmocka_unit_test(cuts_and_flips_stay_in_bounds),

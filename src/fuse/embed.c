@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* genair embed: takes item matrices that were made elsewhere into the workspace, a row an item in
+ * id order, float32. */
+#include "base/alloc.h"
+#include "base/context.h"
+#include "base/files.h"
+#include "base/options.h"
+#include "base/size.h"
+#include "fuse/item_rows.h"
+#include "fuse/parts.h"
+#include "workspace/manifest.h"
+#include "workspace/npy.h"
+#include "workspace/stage_result.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What one run works on. */
+struct embed {
+    genair_context *ctx;
+    const genair_options *options;
+    struct workspace *workspace;
+    struct dataset *data;
+    struct npy *matrix[N_PARTS]; /* NULL: not given */
+    struct item_rows rows;
+};
+
+static void embed_deinit(struct embed *e) {
+    for (size_t i = 0; i < N_PARTS; i++)
+        npy_close(e->matrix[i]);
+    item_rows_deinit(&e->rows);
+    dataset_close(e->data);
+    workspace_close(e->workspace);
+}
+
+/* ---- reading and checking ---- */
+
+static genair_code check_matrix(const struct npy *a, genair_status *st) {
+    if (a->n_dims != 2)
+        return fail_line(st, GENAIR_FORMAT, a->path, 0,
+                         "an array of %zu dimensions, expected 2: a row an item", a->n_dims);
+    if (a->type != NPY_F2 && a->type != NPY_F4 && a->type != NPY_F8)
+        return fail_line(st, GENAIR_FORMAT, a->path, 0, "values of type %s, expected f2, f4 or f8",
+                         npy_type_name(a->type));
+    if (a->shape[1] == 0)
+        return fail_line(st, GENAIR_FORMAT, a->path, 0, "rows of 0 columns, expected at least one");
+    return GENAIR_OK;
+}
+
+static genair_code open_matrices(struct embed *e, genair_status *st) {
+    const struct npy *first = NULL;
+    for (size_t i = 0; i < N_PARTS; i++) {
+        const char *path = option_text(e->options, part_names[i]);
+        if (!path) continue;
+        genair_code code = npy_open(path, &e->matrix[i], st);
+        if (code == GENAIR_OK) code = check_matrix(e->matrix[i], st);
+        if (code != GENAIR_OK) return code;
+        if (first && e->matrix[i]->shape[0] != first->shape[0])
+            return fail_line(st, GENAIR_FORMAT, path, 0,
+                             "%zu rows, but %s has %zu; row r of both must be the same item",
+                             e->matrix[i]->shape[0], first->path, first->shape[0]);
+        first = e->matrix[i];
+    }
+    if (!first)
+        return fail(st, GENAIR_USAGE,
+                    "nothing to take in: give --prefill FILE.npy, --decoding FILE.npy or both");
+    return item_rows_find(workspace_path(e->workspace), e->data, option_text(e->options, "ids"),
+                          first->path, first->shape[0], &e->rows, st);
+}
+
+static genair_code check_row(const struct embed *e, const struct npy *a, uint32_t item,
+                             const float *row, genair_status *st) {
+    for (size_t c = 0; c < a->shape[1]; c++) {
+        if (isfinite(row[c])) continue;
+        const struct text name = dataset_item_name(e->data, item);
+        return fail_line(st, GENAIR_FORMAT, a->path, 0,
+                         "row %zu, column %zu (from 0), item '%.*s': the value is %s as float32, "
+                         "expected a finite number; "
+                         "make that vector again",
+                         e->rows.row[item], c, (int)min_size(name.n, 80), name.p,
+                         isnan(row[c]) ? "NaN" : "infinite");
+    }
+    return GENAIR_OK;
+}
+
+/* ---- writing ---- */
+
+static genair_code put_rows(const struct embed *e, const struct npy *a, struct writer *w,
+                            genair_status *st) {
+    const size_t width = a->shape[1];
+    float *row = mem_array(width, sizeof *row);
+    if (!row) return fail_memory(st);
+    genair_code code = npy_put_header(w, e->data->n_items, width, st);
+    for (uint32_t i = 1; i <= e->data->n_items && code == GENAIR_OK; i++) {
+        npy_row_f32(a, e->rows.row[i], row);
+        code = check_row(e, a, i, row, st);
+        if (code == GENAIR_OK) code = writer_put(w, row, width * sizeof *row, st);
+        if (code == GENAIR_OK && context_stopped(e->ctx)) code = context_interrupted(st);
+        context_progress(e->ctx, "item vectors", (double)i, (double)e->data->n_items);
+    }
+    mem_free(row);
+    return code;
+}
+
+/* Both files are complete before either takes its name, so that a failure leaves the earlier pair.
+ */
+static genair_code write_parts(const struct embed *e, genair_status *st) {
+    struct writer *writers[N_PARTS] = {0};
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
+        if (!e->matrix[i]) continue;
+        char *path = path_join(workspace_path(e->workspace), part_files[i]);
+        code = path ? writer_open(path, &writers[i], st) : fail_memory(st);
+        mem_free(path);
+        if (code == GENAIR_OK) code = put_rows(e, e->matrix[i], writers[i], st);
+    }
+    for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
+        if (!writers[i]) continue;
+        code = writer_commit(writers[i], st);
+        writers[i] = NULL;
+    }
+    for (size_t i = 0; i < N_PARTS; i++)
+        writer_abandon(writers[i]);
+    return code;
+}
+
+/* A part of an earlier import is not one of this. */
+static genair_code remove_other_parts(const struct embed *e, genair_status *st) {
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
+        if (e->matrix[i]) continue;
+        char *path = path_join(workspace_path(e->workspace), part_files[i]);
+        if (!path)
+            code = fail_memory(st);
+        else if (file_exists(path) && unlink(path) != 0)
+            code = fail_errno(st, path, "remove");
+        mem_free(path);
+    }
+    return code;
+}
+
+/* ---- what it is a function of, and its result ---- */
+
+static genair_code add_hash(json_t *inputs, const char *name, const char *path, genair_status *st) {
+    char digits[33] = "";
+    const genair_code code = path ? hash_file(path, digits, st) : GENAIR_OK;
+    if (code != GENAIR_OK) return code;
+    return json_object_set_new(inputs, name, path ? json_string(digits) : json_null()) == 0
+               ? GENAIR_OK
+               : fail_memory(st);
+}
+
+static genair_code describe_inputs(const struct embed *e, json_t *inputs, genair_status *st) {
+    const char *prepared = workspace_stage_hash(e->workspace, "prepare");
+    if (json_object_set_new(inputs, "prepare", json_string(prepared)) != 0) return fail_memory(st);
+    genair_code code = add_hash(inputs, "ids", option_text(e->options, "ids"), st);
+    for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++)
+        code = add_hash(inputs, part_names[i], option_text(e->options, part_names[i]), st);
+    return code;
+}
+
+static json_t *describe_result(const struct embed *e) {
+    json_t *result =
+        json_pack("{s:I, s:s, s:I}", "items", (json_int_t)e->data->n_items, "row_order",
+                  e->rows.order, "unused_rows", (json_int_t)e->rows.n_unused);
+    for (size_t i = 0; i < N_PARTS; i++)
+        if (e->matrix[i])
+            json_object_set_new(result, part_names[i],
+                                json_pack("{s:I, s:s}", "columns",
+                                          (json_int_t)e->matrix[i]->shape[1], "type",
+                                          npy_type_name(e->matrix[i]->type)));
+    return result;
+}
+
+static void tell(const struct embed *e) {
+    static const struct {
+        const char *order, *text;
+    } orders[] = {{"ids", "the names in --ids"},
+                  {"metadata", "the records of the item metadata given to prepare"},
+                  {"items", "the workspace's item order"}};
+    for (size_t i = 0; i < COUNT(orders); i++)
+        if (strcmp(orders[i].order, e->rows.order) == 0)
+            context_info(e->ctx, "vectors for %" PRIu32 " items, rows matched by %s",
+                         e->data->n_items, orders[i].text);
+    if (e->rows.n_unused)
+        context_info(e->ctx, "%zu rows belong to items that prepare did not keep and were left out",
+                     e->rows.n_unused);
+}
+
+static genair_code import(struct embed *e, const json_t *inputs, json_t **result,
+                          genair_status *st) {
+    genair_code code = dataset_open(workspace_path(e->workspace), &e->data, st);
+    if (code == GENAIR_OK) code = open_matrices(e, st);
+    if (code == GENAIR_OK) code = write_parts(e, st);
+    if (code == GENAIR_OK) code = remove_other_parts(e, st);
+    if (code != GENAIR_OK) return code;
+    tell(e);
+    const char *outputs[N_PARTS];
+    size_t n = 0;
+    for (size_t i = 0; i < N_PARTS; i++)
+        if (e->matrix[i]) outputs[n++] = part_files[i];
+    *result = describe_result(e);
+    return *result ? workspace_record(e->workspace, "embed", inputs, outputs, n, *result, st)
+                   : fail_memory(st);
+}
+
+static genair_code run(struct embed *e, json_t **result, genair_status *st) {
+    genair_code code = workspace_verify(e->workspace, "prepare", st);
+    json_t *inputs = json_object(), *recorded = NULL;
+    if (code == GENAIR_OK) code = inputs ? describe_inputs(e, inputs, st) : fail_memory(st);
+    if (code == GENAIR_OK && workspace_is_current(e->workspace, "embed", inputs, &recorded)) {
+        context_info(e->ctx,
+                     "nothing to do: the vectors are here already, taken from the same files");
+        *result = json_incref(recorded);
+    } else if (code == GENAIR_OK) {
+        code = import(e, inputs, result, st);
+    }
+    json_decref(inputs);
+    return code;
+}
+
+GENAIR_API genair_code genair_embed(genair_context *ctx, const genair_options *options, char **json,
+                                    genair_status *st) {
+    const double start = context_seconds();
+    struct embed e = {.ctx = ctx, .options = options};
+    json_t *result = NULL;
+    genair_code code = option_require(options, "workspace", st);
+    if (code == GENAIR_OK)
+        code = workspace_open(option_text(options, "workspace"), "embed", false, &e.workspace, st);
+    if (code == GENAIR_OK) code = run(&e, &result, st);
+    embed_deinit(&e);
+    if (code == GENAIR_OK) code = stage_result(result, context_seconds() - start, json, st);
+    json_decref(result);
+    return code;
+}
