@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/files.h"
 #include "base/spill.h"
+#include "workspace/metadata_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@ struct item_records {
     struct spill *text; /* of bytes */
     uint64_t *at;       /* [n_items + 1] where the item's record stands in text */
     uint32_t *n_bytes;  /* [n_items + 1] 0: none yet */
+    uint64_t *row;      /* [n_items + 1] number of the item's record among all, from 0 */
+    uint64_t n_records; /* seen so far */
     struct item_record_counts counts;
 };
 
@@ -27,7 +30,9 @@ genair_code item_records_create(const char *directory, const struct map *names,
     const size_t n = (size_t)numbering->n_items + 1;
     r->at = mem_zeros(n, sizeof *r->at);
     r->n_bytes = mem_zeros(n, sizeof *r->n_bytes);
-    genair_code code = r->at && r->n_bytes ? GENAIR_OK : fail_memory(st);
+    r->row = mem_array(n, sizeof *r->row);
+    for (size_t i = 0; r->row && i < n; i++) r->row[i] = METADATA_ROW_NONE;
+    genair_code code = r->at && r->n_bytes && r->row ? GENAIR_OK : fail_memory(st);
     if (code == GENAIR_OK) code = spill_create(directory, 1, memory_bytes, &r->text, st);
     if (code == GENAIR_OK)
         *out = r;
@@ -41,6 +46,7 @@ void item_records_free(struct item_records *r) {
     spill_free(r->text);
     mem_free(r->at);
     mem_free(r->n_bytes);
+    mem_free(r->row);
     mem_free(r);
 }
 
@@ -57,6 +63,7 @@ static uint32_t item_of(const struct item_records *r, const json_t *record) {
 
 genair_code item_records_add(struct item_records *r, const json_t *record, genair_status *st) {
     const uint32_t item = item_of(r, record);
+    const uint64_t number = r->n_records++;
     if (item == 0) {
         r->counts.n_unknown++;
         return GENAIR_OK;
@@ -74,6 +81,7 @@ genair_code item_records_add(struct item_records *r, const json_t *record, genai
     if (code == GENAIR_OK) {
         r->at[item] = spill_count(r->text);
         r->n_bytes[item] = (uint32_t)n;
+        r->row[item] = number;
         r->counts.n_with_metadata++;
         code = spill_add(r->text, text, n, st);
     }
@@ -114,7 +122,7 @@ static genair_code put_lines(genair_context *ctx, struct item_records *r, struct
     return code;
 }
 
-genair_code item_records_write(genair_context *ctx, struct item_records *r,
+genair_code item_records_write(genair_context *ctx, struct item_records *r, const char *made_from,
                                struct item_record_counts *counts, genair_status *st) {
     char *path = path_join(r->directory, ITEM_RECORDS);
     if (!path) return fail_memory(st);
@@ -124,6 +132,9 @@ genair_code item_records_write(genair_context *ctx, struct item_records *r,
     if (code != GENAIR_OK) return code;
     code = put_lines(ctx, r, w, st);
     *counts = r->counts;
+    if (code == GENAIR_OK)
+        code = metadata_rows_write(r->directory, made_from, r->n_records, r->row,
+                                   r->numbering->n_items, st);
     if (code == GENAIR_OK) return writer_commit(w, st);
     writer_abandon(w);
     return code;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This module writes items.jsonl: line i is item i's metadata in normal form, {"item_id": …} where
- * none is known. Memory: 12 bytes an item, and the texts up to the limit given; more goes through a
+ * none is known; beside it metadata.bin, which record that was. Memory: 20 bytes an item, and the texts up to the limit given; more goes through a
  * temporary file. */
 #ifndef GENAIR_PREPARE_ITEM_RECORDS_H
 #define GENAIR_PREPARE_ITEM_RECORDS_H
@@ -27,6 +27,7 @@ void item_records_free(struct item_records *r);
 CHECKED genair_code item_records_add(struct item_records *r, const json_t *record,
                                      genair_status *st);
 CHECKED genair_code item_records_write(genair_context *ctx, struct item_records *r,
-                                       struct item_record_counts *counts, genair_status *st);
+                                       const char *made_from, struct item_record_counts *counts,
+                                       genair_status *st);
 
 #endif

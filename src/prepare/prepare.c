@@ -8,6 +8,7 @@
 #include "prepare/pipeline.h"
 #include "prepare/read.h"
 #include "workspace/manifest.h"
+#include "workspace/metadata_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -226,14 +227,15 @@ static struct pipeline_options pipeline_of(const genair_options *o, const char *
 }
 
 static genair_code write_items(genair_context *ctx, const genair_options *o, const char *workspace,
-                               const struct click_log *log, const struct numbering *numbering,
-                               struct outcome *out, genair_status *st) {
+                               const char *made_from, const struct click_log *log,
+                               const struct numbering *numbering, struct outcome *out,
+                               genair_status *st) {
     struct item_records *records;
     genair_code code =
         item_records_create(workspace, log->items, numbering, memory_of(o) / 2, &records, st);
     if (code != GENAIR_OK) return code;
     code = read_records(ctx, o, records, &out->n_items_skipped, st);
-    if (code == GENAIR_OK) code = item_records_write(ctx, records, &out->items, st);
+    if (code == GENAIR_OK) code = item_records_write(ctx, records, made_from, &out->items, st);
     item_records_free(records);
     return code;
 }
@@ -251,7 +253,7 @@ static genair_code make(genair_context *ctx, const genair_options *o, const char
                      (unsigned long long)out->n_skipped);
     if (code == GENAIR_OK)
         code = pipeline_run(ctx, workspace, &log, &options, &out->s, &numbering, st);
-    if (code == GENAIR_OK) code = write_items(ctx, o, workspace, &log, &numbering, out, st);
+    if (code == GENAIR_OK) code = write_items(ctx, o, workspace, made_from, &log, &numbering, out, st);
     numbering_deinit(&numbering);
     click_log_deinit(&log);
     return code;
@@ -261,7 +263,8 @@ static genair_code make_and_record(genair_context *ctx, const genair_options *o,
                                    struct workspace *w, const json_t *inputs, json_t **result,
                                    genair_status *st) {
     static const char *const outputs[] = {DATASET_SEQUENCES, DATASET_IDS, DATASET_COOCCURRENCE,
-                                          DATASET_CANDIDATES_FILE, ITEM_RECORDS};
+                                          DATASET_CANDIDATES_FILE, ITEM_RECORDS,
+                                          METADATA_ROWS_FILE};
     char made_from[33];
     struct outcome outcome = {0};
     genair_code code = hash_inputs(inputs, made_from, st);
