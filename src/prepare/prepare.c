@@ -9,6 +9,7 @@
 #include "prepare/read.h"
 #include "workspace/manifest.h"
 #include "workspace/metadata_rows.h"
+#include "workspace/stage_result.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -298,20 +299,6 @@ static genair_code run(genair_context *ctx, const genair_options *o, struct work
     return code;
 }
 
-static genair_code hand_out(json_t *result, double seconds, char **json, genair_status *st) {
-    /* Not part of the record: these differ from run to run. */
-    if (json_object_set_new(result, "seconds", json_real(seconds)) != 0 ||
-        json_object_set_new(result, "peak_rss_mb", json_real(context_peak_rss_mb())) != 0)
-        return fail_memory(st);
-    if (!json) return GENAIR_OK;
-    char *text = json_dumps(result, JSON_COMPACT),
-         *copy = text ? mem_text(text, strlen(text)) : NULL;
-    free(text);
-    if (!copy) return fail_memory(st);
-    *json = copy;
-    return GENAIR_OK;
-}
-
 GENAIR_API genair_code genair_prepare(genair_context *ctx, const genair_options *o, char **json,
                                       genair_status *st) {
     const double start = context_seconds();
@@ -324,7 +311,7 @@ GENAIR_API genair_code genair_prepare(genair_context *ctx, const genair_options 
     json_t *result = NULL;
     code = run(ctx, o, w, &result, st);
     workspace_close(w);
-    if (code == GENAIR_OK) code = hand_out(result, context_seconds() - start, json, st);
+    if (code == GENAIR_OK) code = stage_result(result, context_seconds() - start, json, st);
     json_decref(result);
     return code;
 }

@@ -269,6 +269,10 @@ genair_code workspace_record(struct workspace *w, const char *stage, const json_
     return code;
 }
 
+const json_t *workspace_stage_inputs(const struct workspace *w, const char *stage) {
+    return json_object_get(json_object_get(w->stages, stage), "inputs");
+}
+
 const char *workspace_stage_hash(const struct workspace *w, const char *stage) {
     return json_string_value(json_object_get(json_object_get(w->stages, stage), "hash"));
 }

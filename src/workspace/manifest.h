@@ -37,6 +37,8 @@ bool workspace_is_current(struct workspace *w, const char *stage, const json_t *
 CHECKED genair_code workspace_record(struct workspace *w, const char *stage, const json_t *inputs,
                                      const char *const *outputs, size_t n_outputs,
                                      const json_t *result, genair_status *st);
+/* The inputs that a stage was recorded with, or NULL when it was not run. Borrowed until the next record. */
+const json_t *workspace_stage_inputs(const struct workspace *w, const char *stage);
 /* The hash over a recorded stage's outputs, or NULL when the stage was not run. Borrowed. */
 const char *workspace_stage_hash(const struct workspace *w, const char *stage);
 /* Fails unless `stage` was recorded and its outputs still have their recorded hashes; the message
