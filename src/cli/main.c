@@ -90,8 +90,8 @@ static void release_signals(void) {
 
 /* ---- commands ---- */
 
-static int print_result(const char *text, bool as_json) {
-    if (as_json) {
+static int print_result(const char *text, const genair_options *o) {
+    if (option_flag(o, "json")) {
         puts(text);
         return EXIT_DONE;
     }
@@ -100,7 +100,7 @@ static int print_result(const char *text, bool as_json) {
         fprintf(stderr, "genair: the result is not JSON: %s\n", text);
         return EXIT_FAILED;
     }
-    render(stdout, result);
+    render(stdout, options_command(o), result);
     json_decref(result);
     return EXIT_DONE;
 }
@@ -122,7 +122,7 @@ static int run_stage(stage *run, const genair_options *o) {
     code = run(ctx, o, &json, &st);
     release_signals();
     progress_clear(&progress);
-    const int status = code == GENAIR_OK ? print_result(json, option_flag(o, "json")) : report(&st);
+    const int status = code == GENAIR_OK ? print_result(json, o) : report(&st);
     genair_string_free(json);
     genair_context_free(ctx);
     return status;

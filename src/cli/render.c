@@ -238,6 +238,36 @@ static void render_value(FILE *out, const char *key, json_t *value, int indent, 
         render_object(out, value, indent + INDENT, depth + 1);
 }
 
-void render(FILE *out, json_t *result) {
+/* What stands in the first row: for prepare the statistics of the paper's Table 6. */
+static const struct headline {
+    const char *command, *keys[9];
+} headlines[] = {
+    {"prepare", {"users", "items", "interactions", "mean_length", "sparsity"}},
+    {"train",
+     {"run", "method", "backbone", "epochs", "best_epoch", "train_seconds",
+      "trainable_parameters"}},
+};
+
+/* Moves the headline's values out of result. */
+static void render_headline(FILE *out, const struct headline *h, json_t *result) {
+    json_t *row = json_object(), *rows = json_array();
+    for (size_t i = 0; i < sizeof h->keys / sizeof h->keys[0] && h->keys[i]; i++) {
+        json_t *value = json_object_get(result, h->keys[i]);
+        if (!value || !is_scalar(value)) continue;
+        json_object_set(row, h->keys[i], value);
+        json_object_del(result, h->keys[i]);
+    }
+    if (json_object_size(row)) {
+        json_array_append(rows, row);
+        render_rows(out, rows, 0);
+        if (json_object_size(result)) fputc('\n', out);
+    }
+    json_decref(rows);
+    json_decref(row);
+}
+
+void render(FILE *out, const char *command, json_t *result) {
+    for (size_t i = 0; i < sizeof headlines / sizeof headlines[0]; i++)
+        if (strcmp(headlines[i].command, command) == 0) render_headline(out, &headlines[i], result);
     render_object(out, result, 0, 0);
 }

@@ -6,9 +6,9 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* Single values as "name  value", an array of objects as a table with a row each, an object of flat
+/* First a row of the values that matter most to the command, if they are there; then single values as "name  value", an array of objects as a table with a row each, an object of flat
  * objects as a table with a column each (metrics by protocol), anything else under a heading of its
  * own. */
-void render(FILE *out, json_t *result);
+void render(FILE *out, const char *command, json_t *result);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-static void expect(const char *json, const char *expected) {
+static void expect_of(const char *command, const char *json, const char *expected) {
     json_error_t error;
     json_t *result = json_loads(json, 0, &error);
     if (!result) fail_msg("the test's JSON: %s", error.text);
@@ -17,16 +17,33 @@ static void expect(const char *json, const char *expected) {
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
-    render(out, result);
+    render(out, command, result);
     fclose(out);
     assert_string_equal(text, expected);
     free(text);
     json_decref(result);
 }
 
+static void expect(const char *json, const char *expected) {
+    expect_of("inspect", json, expected);
+}
+
+static void statistics_come_first(void **state) {
+    (void)state;
+    expect_of("prepare",
+              "{\"seconds\": 1.5, \"users\": 8317, \"items\": 4344, \"sparsity\": 0.99838}",
+              "users  items  sparsity\n"
+              " 8317   4344    0.9984\n"
+              "\n"
+              "seconds  1.5000\n");
+    expect_of("prepare", "{\"items\": 1}", "items\n    1\n");
+    expect_of("prepare", "{\"split\": \"last\"}", "split  last\n");
+}
+
 static void single_values(void **state) {
     (void)state;
-    expect("{\"users\": 8317, \"mean_length\": 7.0328, \"sparsity\": 0.99838, \"done\": true, \"x\": null, "
+    expect("{\"users\": 8317, \"mean_length\": 7.0328, \"sparsity\": 0.99838, \"done\": true, "
+           "\"x\": null, "
            "\"small\": 0.0000123, \"large\": 123456.78}",
            "users        8317\n"
            "mean_length  7.0328\n"
@@ -53,7 +70,8 @@ static void metrics_have_a_column_for_each_protocol(void **state) {
 
 static void objects_in_an_array_are_rows(void **state) {
     (void)state;
-    expect("{\"items\": [{\"rank\": 1, \"item\": \"i5\", \"score\": 2.5}, {\"rank\": 10, \"item\": \"trail-tent-3\"}]}",
+    expect("{\"items\": [{\"rank\": 1, \"item\": \"i5\", \"score\": 2.5}, {\"rank\": 10, \"item\": "
+           "\"trail-tent-3\"}]}",
            "\n"
            "items\n"
            "  rank  item           score\n"
@@ -63,14 +81,17 @@ static void objects_in_an_array_are_rows(void **state) {
 
 static void names_cannot_command_the_terminal(void **state) {
     (void)state;
-    expect("{\"title\": \"a\\u001b[2Jb\\u0007c\\u009b31md\\n\\u007f\"}", "title  a [2Jb c 31md  \n");
+    expect("{\"title\": \"a\\u001b[2Jb\\u0007c\\u009b31md\\n\\u007f\"}",
+           "title  a [2Jb c 31md  \n");
 }
 
 static void long_names_are_cut_between_characters(void **state) {
     (void)state;
     char json[1024] = "{\"t\": \"", expected[1024] = "t  ";
-    for (int i = 0; i < 70; i++) strcat(json, "\xC3\xA4");
-    for (int i = 0; i < 64; i++) strcat(expected, "\xC3\xA4");
+    for (int i = 0; i < 70; i++)
+        strcat(json, "\xC3\xA4");
+    for (int i = 0; i < 64; i++)
+        strcat(expected, "\xC3\xA4");
     strcat(json, "\"}");
     strcat(expected, "...\n");
     expect(json, expected);
@@ -87,18 +108,17 @@ static void columns_align_by_characters(void **state) {
 
 static void anything_else_is_nested(void **state) {
     (void)state;
-    expect("{\"a\": {\"b\": 1, \"c\": {\"d\": [1, \"x\"]}}, \"e\": []}",
-           "\n"
-           "a\n"
-           "  b  1\n"
-           "\n"
-           "  c\n"
-           "\n"
-           "    d\n"
-           "      1\n"
-           "      x\n"
-           "\n"
-           "e\n");
+    expect("{\"a\": {\"b\": 1, \"c\": {\"d\": [1, \"x\"]}}, \"e\": []}", "\n"
+                                                                         "a\n"
+                                                                         "  b  1\n"
+                                                                         "\n"
+                                                                         "  c\n"
+                                                                         "\n"
+                                                                         "    d\n"
+                                                                         "      1\n"
+                                                                         "      x\n"
+                                                                         "\n"
+                                                                         "e\n");
 }
 
 /* Many columns and much nesting end somewhere, in no crash. */
@@ -116,13 +136,14 @@ static void extremes_end(void **state) {
     }
     json_t *result = json_pack("{s[o] so}", "rows", row, "deep", deep);
     FILE *out = fopen("/dev/null", "w");
-    render(out, result);
+    render(out, "inspect", result);
     fclose(out);
     json_decref(result);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(statistics_come_first),
         cmocka_unit_test(single_values),
         cmocka_unit_test(metrics_have_a_column_for_each_protocol),
         cmocka_unit_test(objects_in_an_array_are_rows),
