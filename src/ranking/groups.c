@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct placed {
@@ -62,11 +63,13 @@ genair_code groups_equal_popularity(const uint32_t *popularity, size_t n, size_t
     return equal_parts(popularity, n, n_groups, group, descending, st);
 }
 
-genair_code groups_head_tail(const uint32_t *popularity, size_t n, unsigned head_of_100,
+genair_code groups_head_tail(const uint32_t *popularity, size_t n, double head_share,
                              uint8_t *group, genair_status *st) {
     struct placed *all = order(popularity, n, descending);
     if (!all) return fail_memory(st);
-    const size_t n_head = (n * head_of_100 + 99) / 100;
+    /* 0.2 * 35 is a little more than 7 in binary: what is within rounding of a whole number is one.
+     */
+    const size_t n_head = (size_t)ceil(head_share * (double)n * (1 - 1e-12));
     for (size_t r = 0; r < n; r++)
         group[all[r].index] = r < n_head ? 0 : 1;
     mem_free(all);

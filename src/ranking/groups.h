@@ -18,9 +18,9 @@ void groups_by_length(const uint32_t *length, size_t n, const uint32_t *threshol
 /* Users by length ascending (ties: smaller index first); group = floor(n_groups * place / n). */
 CHECKED genair_code groups_equal_length(const uint32_t *length, size_t n, size_t n_groups,
                                         uint8_t *group, genair_status *st);
-/* Items by popularity descending (ties: smaller index first); head = the first ceil(share * n):
- * group 0, the rest: group 1. share is given as head_of_100, 20 in the paper. */
-CHECKED genair_code groups_head_tail(const uint32_t *popularity, size_t n, unsigned head_of_100,
+/* Items by popularity descending (ties: smaller index first); head = the first ceil(head_share *
+ * n): group 0, the rest: group 1. head_share: 0.2 in the paper. */
+CHECKED genair_code groups_head_tail(const uint32_t *popularity, size_t n, double head_share,
                                      uint8_t *group, genair_status *st);
 /* The same order in n_groups parts: group = floor(n_groups * place / n); 0 is the most popular. */
 CHECKED genair_code groups_equal_popularity(const uint32_t *popularity, size_t n, size_t n_groups,

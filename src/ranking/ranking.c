@@ -295,17 +295,26 @@ static void free_work(struct work *w, int n_threads) {
     item_tiles_deinit(&w->tiles);
 }
 
-static void summarise(struct work *w) {
+static genair_code summarise(struct work *w, genair_status *st) {
     struct ranking_result *r = w->out;
-    for (size_t i = 0; i < r->n; i++)
+    struct metrics by_group[2];
+    uint8_t *is_cold = mem_array(r->n, 1);
+    if (!is_cold) return fail_memory(st);
+    for (size_t i = 0; i < r->n; i++) {
+        is_cold[i] = w->data->cold[r->target[i]] != 0;
         r->n_tied += r->ties[i] > 0;
-    metrics_from_ranks(r->rank, r->n, &metrics_cutoffs, &r->metrics);
-    if (r->protocol != PROTOCOL_FULL || w->n_listed == 0) return;
+    }
+    metrics_by_group(r->rank, is_cold, r->n, 2, &metrics_cutoffs, by_group);
+    mem_free(is_cold);
+    r->metrics = by_group[0];
+    r->cold = by_group[1];
+    if (r->protocol != PROTOCOL_FULL || w->n_listed == 0) return GENAIR_OK;
     size_t distinct = 0;
     for (size_t i = 1; i <= w->scorer->n_items; i++)
         distinct += w->listed[i];
     r->coverage = (double)distinct / w->scorer->n_items;
     r->popularity = w->popularity_sum / (double)w->n_listed;
+    return GENAIR_OK;
 }
 
 genair_code ranking_evaluate(struct parallel *parallel, const struct scorer *scorer,
@@ -330,12 +339,11 @@ genair_code ranking_evaluate(struct parallel *parallel, const struct scorer *sco
         w.n = min_size(CHUNK_USERS, result.n - w.first);
         code = rank_chunk(&w, parallel, largest_item, st);
     }
-    if (code == GENAIR_OK) {
-        summarise(&w);
+    if (code == GENAIR_OK) code = summarise(&w, st);
+    if (code == GENAIR_OK)
         *out = result;
-    } else {
+    else
         ranking_result_free(&result);
-    }
     free_work(&w, n_threads);
     return code;
 }

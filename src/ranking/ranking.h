@@ -32,9 +32,11 @@ struct ranking_result {
     uint32_t *user;
     uint32_t *target;
     uint32_t *rank;
-    uint32_t *ties;         /* other candidates with exactly the target's score */
-    size_t n_tied;          /* users with ties */
-    struct metrics metrics; /* all users, metrics_cutoffs */
+    uint32_t *ties; /* other candidates with exactly the target's score */
+    size_t n_tied;  /* users with ties */
+    /* At metrics_cutoffs. Targets that --cold-items held out of training stand apart: no model has
+     * seen them, so they would say more about their share than about the model. */
+    struct metrics metrics, cold;
     /* full only, over each user's RANKING_LIST best items: */
     double coverage;   /* share of the catalogue that is in some list */
     double popularity; /* mean training popularity of what is in the lists */

@@ -64,8 +64,15 @@ static void groups_by_hand(void **state) {
     assert_int_equal(groups_equal_length(values, 7, 5, g, NULL), GENAIR_OK);
     assert_memory_equal(g, ((const uint8_t[]){2, 3, 0, 1, 4, 2, 0}), 7);
     /* descending: 4 1 0 5 3 2 6; the first ceil(7 / 5) = 2 are the head */
-    assert_int_equal(groups_head_tail(values, 7, 20, g, NULL), GENAIR_OK);
+    assert_int_equal(groups_head_tail(values, 7, 0.2, g, NULL), GENAIR_OK);
     assert_memory_equal(g, ((const uint8_t[]){1, 0, 1, 1, 0, 1, 1}), 7);
+    const uint32_t equal[35] = {0};
+    uint8_t heads[35];
+    size_t n_tail = 0;
+    assert_int_equal(groups_head_tail(equal, 35, 0.2, heads, NULL), GENAIR_OK);
+    for (size_t i = 0; i < 35; i++)
+        n_tail += heads[i];
+    assert_int_equal(n_tail, 28); /* 7 heads, not ceil(7.000000000000001) */
     assert_int_equal(groups_equal_popularity(values, 7, 5, g, NULL), GENAIR_OK);
     assert_memory_equal(g, ((const uint8_t[]){1, 0, 3, 2, 0, 2, 4}), 7);
     assert_int_equal(groups_equal_popularity(values, 0, 5, g, NULL), GENAIR_OK);

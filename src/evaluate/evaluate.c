@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* genair evaluate: metrics of one run, or mean and standard deviation over several (seeds). Reads
+ * the workspace without its lock; all it writes are the ranks, each file replaced as a whole. */
+#include "genair.h"
+
+#include "base/alloc.h"
+#include "evaluate/group_tables.h"
+#include "evaluate/ranked_run.h"
+#include "evaluate/ranks_file.h"
+#include "ranking/statistics.h"
+#include "workspace/stage_result.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool set(json_t *object, const char *key, json_t *value) {
+    return value && json_object_set_new(object, key, value) == 0;
+}
+
+/* ---- one run ---- */
+
+static json_t *protocol_json(const struct ranking_result *r) {
+    json_t *o = metrics_json(&r->metrics);
+    if (!o || r->protocol != PROTOCOL_FULL) return o;
+    if (set(o, "coverage@10", json_real(r->coverage)) &&
+        set(o, "mean_popularity@10", json_real(r->popularity)))
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+/* {"sampled": make(result), "full": …} */
+static json_t *by_protocol(const struct ranked_run *r,
+                           json_t *(*make)(const struct ranking_result *)) {
+    json_t *o = json_object();
+    bool done = o != NULL;
+    for (int p = 0; p < N_PROTOCOLS && done; p++)
+        if (r->has[p]) done = set(o, protocol_name((enum protocol)p), make(&r->result[p]));
+    if (done) return o;
+    json_decref(o);
+    return NULL;
+}
+
+static json_t *ties_json(const struct ranking_result *r) {
+    return json_integer((json_int_t)r->n_tied);
+}
+
+static json_t *cold_json(const struct ranking_result *r) {
+    json_t *o = metrics_json(&r->cold);
+    if (o && set(o, "users", json_integer((json_int_t)r->cold.n_users))) return o;
+    json_decref(o);
+    return NULL;
+}
+
+static const struct ranking_result *any_result(const struct ranked_run *r) {
+    return r->has[PROTOCOL_SAMPLED] ? &r->result[PROTOCOL_SAMPLED] : &r->result[PROTOCOL_FULL];
+}
+
+/* Share of the users whose target is the last by the order in the file alone. */
+static double tied_time_share(const struct dataset *data, const struct ranking_result *r) {
+    const unsigned bit = r->part == PART_VALID ? 1 : 2;
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++)
+        n += (data->tied_time[r->user[i]] & bit) != 0;
+    return r->n ? (double)n / (double)r->n : 0;
+}
+
+static genair_code add_groups(const genair_options *o, const struct dataset *data,
+                              const struct ranked_run *r, json_t *out, genair_status *st) {
+    json_t *groups = json_object();
+    if (!set(out, "groups", groups)) return fail_memory(st);
+    for (int p = 0; p < N_PROTOCOLS; p++) {
+        if (!r->has[p]) continue;
+        json_t *tables;
+        const genair_code code = group_tables(o, data, &r->result[p], &tables, st);
+        if (code != GENAIR_OK) return code;
+        if (!set(groups, protocol_name((enum protocol)p), tables)) return fail_memory(st);
+    }
+    return GENAIR_OK;
+}
+
+static genair_code describe_run(const genair_options *o, const struct dataset *data,
+                                const struct ranked_run *r, json_t *out, genair_status *st) {
+    const struct ranking_result *any = any_result(r);
+    bool done = set(out, "run", json_string(r->name)) && set(out, "method", json_string(r->method));
+    if (r->backbone) done = done && set(out, "backbone", json_string(r->backbone));
+    done = done && set(out, "users", json_integer((json_int_t)any->n)) &&
+           set(out, part_name(any->part), by_protocol(r, protocol_json)) &&
+           set(out, "ties", by_protocol(r, ties_json)) &&
+           set(out, "tied_time_share", json_real(tied_time_share(data, any)));
+    if (any->cold.n_users) done = done && set(out, "cold", by_protocol(r, cold_json));
+    done = done && set(out, "eval_seconds", json_real(r->eval_seconds));
+    if (!done) return fail_memory(st);
+    return option_flag(o, "groups") ? add_groups(o, data, r, out, st) : GENAIR_OK;
+}
+
+/* ---- several runs ---- */
+
+/* Mean and standard deviation over runs of every number under one protocol. */
+static bool summarise_protocol(const json_t *runs, const char *part, const char *protocol,
+                               double *scratch, json_t *mean, json_t *sd) {
+    const size_t n = json_array_size(runs);
+    json_t *first = json_object_get(json_object_get(json_array_get(runs, 0), part), protocol);
+    if (!first) return true;
+    json_t *means = json_object(), *sds = json_object();
+    bool done = set(mean, protocol, means) && set(sd, protocol, sds);
+    const char *key;
+    json_t *value;
+    json_object_foreach(first, key, value) {
+        for (size_t i = 0; i < n; i++)
+            scratch[i] = json_real_value(json_object_get(
+                json_object_get(json_object_get(json_array_get(runs, i), part), protocol), key));
+        double m, s;
+        mean_and_sd(scratch, n, &m, &s);
+        done = done && set(means, key, json_real(m)) && set(sds, key, json_real(s));
+    }
+    return done;
+}
+
+/* {"run": [names], PART: means, "sd": standard deviations, "runs": [one run's object each]} */
+static genair_code describe_runs(json_t *runs, enum part part, json_t *out, genair_status *st) {
+    json_t *mean = json_object(), *sd = json_object(), *names = json_array();
+    double *scratch = mem_array(json_array_size(runs), sizeof *scratch);
+    bool done = scratch && set(out, "run", names);
+    for (size_t i = 0; i < json_array_size(runs) && done; i++)
+        done = json_array_append(names, json_object_get(json_array_get(runs, i), "run")) == 0;
+    done = set(out, part_name(part), mean) && done;
+    done = set(out, "sd", sd) && done;
+    for (int p = 0; p < N_PROTOCOLS && done; p++)
+        done = summarise_protocol(runs, part_name(part), protocol_name((enum protocol)p), scratch,
+                                  mean, sd);
+    mem_free(scratch);
+    return done && json_object_set(out, "runs", runs) == 0 ? GENAIR_OK : fail_memory(st);
+}
+
+/* ---- the stage ---- */
+
+static genair_code store_ranks(genair_context *ctx, const genair_options *o,
+                               const struct dataset *data, const struct ranked_run *r,
+                               genair_status *st) {
+    bool written = true;
+    for (int p = 0; p < N_PROTOCOLS; p++) {
+        if (!r->has[p]) continue;
+        const genair_code code = ranks_file_write(option_text(o, "workspace"), r->name, data,
+                                                  &r->result[p], &written, st);
+        if (code != GENAIR_OK) return code;
+    }
+    if (!written)
+        context_info(ctx, "the workspace is read-only: the ranks of run %s are not stored",
+                     r->name);
+    return GENAIR_OK;
+}
+
+static genair_code evaluate_runs(genair_context *ctx, const genair_options *o,
+                                 const struct dataset *data, json_t *runs, genair_status *st) {
+    const char *const *names;
+    const size_t n = option_list(o, "run", &names);
+    for (size_t i = 0; i < n; i++) {
+        struct ranked_run *r;
+        genair_code code = ranked_runs_make(ctx, o, data, 1, names + i, &r, st);
+        if (code != GENAIR_OK) return code;
+        json_t *one = json_object();
+        if (!one || json_array_append_new(runs, one) != 0) code = fail_memory(st);
+        if (code == GENAIR_OK) code = describe_run(o, data, r, one, st);
+        if (code == GENAIR_OK) code = store_ranks(ctx, o, data, r, st);
+        ranked_runs_free(r, 1);
+        if (code != GENAIR_OK) return code;
+    }
+    return GENAIR_OK;
+}
+
+static genair_code evaluate(genair_context *ctx, const genair_options *o, json_t **out,
+                            genair_status *st) {
+    struct dataset *data;
+    genair_code code = dataset_open(option_text(o, "workspace"), &data, st);
+    if (code != GENAIR_OK) return code;
+    json_t *runs = json_array(), *result = NULL;
+    code = runs ? evaluate_runs(ctx, o, data, runs, st) : fail_memory(st);
+    if (code == GENAIR_OK && json_array_size(runs) == 1) {
+        result = json_incref(json_array_get(runs, 0));
+    } else if (code == GENAIR_OK) {
+        result = json_object();
+        code = result ? describe_runs(runs, part_of_options(o), result, st) : fail_memory(st);
+    }
+    json_decref(runs);
+    dataset_close(data);
+    if (code == GENAIR_OK)
+        *out = result;
+    else
+        json_decref(result);
+    return code;
+}
+
+GENAIR_API genair_code genair_evaluate(genair_context *ctx, const genair_options *o, char **json,
+                                       genair_status *st) {
+    const double begin = context_seconds();
+    json_t *result = NULL;
+    genair_code code = option_require(o, "workspace", st);
+    if (code == GENAIR_OK) code = option_require(o, "run", st);
+    if (code == GENAIR_OK) code = evaluate(ctx, o, &result, st);
+    if (code != GENAIR_OK) return code;
+    code = stage_result(result, context_seconds() - begin, json, st);
+    json_decref(result);
+    return code;
+}

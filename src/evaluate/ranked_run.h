@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module ranks the targets of one run under the protocols that were asked for. */
+#ifndef GENAIR_EVALUATE_RANKED_RUN_H
+#define GENAIR_EVALUATE_RANKED_RUN_H
+
+#include "base/context.h"
+#include "base/options.h"
+#include "ranking/ranking.h"
+
+enum { N_PROTOCOLS = 2 };
+
+struct ranked_run {
+    char *name, *method, *backbone; /* backbone is NULL for methods without one */
+    bool has[N_PROTOCOLS];          /* by enum protocol */
+    struct ranking_result result[N_PROTOCOLS];
+    double eval_seconds; /* ranking alone, without opening files */
+};
+
+/* The options --part and --protocol. */
+enum part part_of_options(const genair_options *o);
+bool protocol_wanted(const genair_options *o, enum protocol protocol);
+
+/* Errors of run_open and ranking_evaluate, with the run's name. */
+CHECKED genair_code ranked_run_make(genair_context *ctx, const genair_options *o,
+                                    const struct dataset *data, const char *name,
+                                    struct ranked_run *out, genair_status *st);
+/* All names of --run in turn; *out: [n], the caller's, released with ranked_runs_free. */
+CHECKED genair_code ranked_runs_make(genair_context *ctx, const genair_options *o,
+                                     const struct dataset *data, size_t n, const char *const *names,
+                                     struct ranked_run **out, genair_status *st);
+void ranked_runs_free(struct ranked_run *runs, size_t n);
+
+#endif

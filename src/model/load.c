@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/load.h"
+
+#include "base/alloc.h"
+#include "base/files.h"
+#include "base/size.h"
+#include "model/closed_form.h"
+#include "workspace/manifest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_CONFIG_BYTES = 1 << 20 };
+
+/* How the runs of a method are opened: fills r->scorer from the files in r->directory and
+ * r->config. */
+struct opener {
+    const char *method;
+    genair_code (*open)(genair_context *ctx, struct run *r, genair_status *st);
+    void (*close)(struct run *r);
+};
+
+static const char *text_of_key(const struct run *r, const char *key) {
+    const char *value = json_string_value(json_object_get(r->config, key));
+    return value ? value : "";
+}
+
+static genair_code open_closed_form(genair_context *ctx, struct run *r, genair_status *st) {
+    (void)ctx;
+    return closed_form_open(text_of_key(r, "method"), r->directory, r->data, &r->scorer, st);
+}
+
+static void close_closed_form(struct run *r) {
+    closed_form_close(&r->scorer);
+}
+
+static const struct opener openers[] = {
+    {"pop", open_closed_form, close_closed_form},
+    {"itemknn", open_closed_form, close_closed_form},
+    {"ease", open_closed_form, close_closed_form},
+};
+
+static const struct opener *opener_of(const struct run *r) {
+    for (size_t i = 0; i < COUNT(openers); i++)
+        if (strcmp(openers[i].method, text_of_key(r, "method")) == 0) return &openers[i];
+    return NULL;
+}
+
+/* A run is what its record in the manifest says: none is written before training ends. */
+static genair_code verify_record(struct workspace *w, const char *name, genair_status *st) {
+    char stage[256];
+    const char *path = workspace_path(w);
+    snprintf(stage, sizeof stage, "train/%s", name);
+    const char *now = workspace_stage_hash(w, "prepare");
+    if (!workspace_stage_hash(w, stage))
+        return fail_line(st, GENAIR_USAGE, path, 0,
+                         "there is no finished run '%s'; 'genair train -w %s --run %s' makes one",
+                         name, path, name);
+    const char *then =
+        json_string_value(json_object_get(workspace_stage_inputs(w, stage), "prepare"));
+    if (!now || !then || strcmp(now, then) != 0)
+        return fail_line(st, GENAIR_USAGE, path, 0,
+                         "run '%s' was trained on other data than the workspace holds now; 'genair "
+                         "train -w %s --run %s' trains it again",
+                         name, path, name);
+    return workspace_verify(w, stage, st);
+}
+
+static genair_code verify_files(const char *workspace, const char *name, genair_status *st) {
+    struct workspace *w;
+    genair_code code = workspace_open_read(workspace, &w, st);
+    if (code != GENAIR_OK) return code;
+    code = verify_record(w, name, st);
+    workspace_close(w);
+    return code;
+}
+
+static genair_code read_config(struct run *r, genair_status *st) {
+    char *path = path_join(r->directory, "config.json"), *text;
+    size_t size;
+    json_error_t error;
+    if (!path) return fail_memory(st);
+    genair_code code = file_read(path, MAX_CONFIG_BYTES, &text, &size, st);
+    if (code == GENAIR_OK) {
+        r->config = json_loadb(text, size, 0, &error);
+        if (!r->config)
+            code = fail_line(st, GENAIR_FORMAT, path, error.line,
+                             "not JSON: %s; train the run again", error.text);
+        mem_free(text);
+    }
+    mem_free(path);
+    return code;
+}
+
+static genair_code open_scorer(genair_context *ctx, const char *workspace, struct run *r,
+                               genair_status *st) {
+    genair_code code = verify_files(workspace, r->name, st);
+    if (code == GENAIR_OK) code = read_config(r, st);
+    if (code != GENAIR_OK) return code;
+    const struct opener *opener = opener_of(r);
+    if (!opener)
+        return fail(st, GENAIR_FORMAT, "run '%s' is of method '%s', which this program cannot open",
+                    r->name, text_of_key(r, "method"));
+    return opener->open(ctx, r, st);
+}
+
+genair_code run_open(genair_context *ctx, const char *workspace, const char *name,
+                     const struct dataset *data, struct run **out, genair_status *st) {
+    struct run *r = mem_zeros(1, sizeof *r);
+    if (!r) return fail_memory(st);
+    r->data = data;
+    r->name = mem_text(name, strlen(name));
+    char *runs = path_join(workspace, "runs");
+    if (r->name && runs) r->directory = path_join(runs, name);
+    mem_free(runs);
+    const genair_code code = r->directory ? open_scorer(ctx, workspace, r, st) : fail_memory(st);
+    if (code == GENAIR_OK)
+        *out = r;
+    else
+        run_close(r);
+    return code;
+}
+
+void run_close(struct run *r) {
+    if (!r) return;
+    const struct opener *opener = r->config ? opener_of(r) : NULL;
+    if (opener && (r->scorer.encode || r->scorer.scores)) opener->close(r);
+    json_decref(r->config);
+    mem_free(r->name);
+    mem_free(r->directory);
+    mem_free(r);
+}
