@@ -71,7 +71,7 @@ static genair_code check_workspace(struct fuse *f, genair_status *st) {
         "the items were prepared anew after their vectors were taken in; run 'genair embed' again");
 }
 
-static genair_code open_part(struct fuse *f, enum part part, genair_status *st) {
+static genair_code open_part(struct fuse *f, enum item_part part, genair_status *st) {
     char *path = path_join(workspace_path(f->workspace), part_files[part]);
     if (!path) return fail_memory(st);
     genair_code code;
@@ -96,13 +96,13 @@ static genair_code open_part(struct fuse *f, enum part part, genair_status *st) 
 static genair_code open_parts(struct fuse *f, genair_status *st) {
     genair_code code = GENAIR_OK;
     for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++)
-        if (f->wanted[i]) code = open_part(f, (enum part)i, st);
+        if (f->wanted[i]) code = open_part(f, (enum item_part)i, st);
     return code;
 }
 
 /* ---- components ---- */
 
-static void tell(const struct fuse *f, enum part part, struct pca_choice choice) {
+static void tell(const struct fuse *f, enum item_part part, struct pca_choice choice) {
     const struct pca *p = &f->pca[part];
     context_info(f->ctx, "%s: %zu columns as %zu components, %.2f %% of the variance",
                  part_names[part], p->width, p->n_components, 100 * pca_explained(p));
@@ -118,7 +118,7 @@ static genair_code fit_parts(struct fuse *f, genair_status *st) {
         if (!f->wanted[i]) continue;
         const genair_code code = pca_fit(f->ctx, &f->rows[i], choice, &f->pca[i], st);
         if (code != GENAIR_OK) return code;
-        tell(f, (enum part)i, choice);
+        tell(f, (enum item_part)i, choice);
         f->width += f->pca[i].n_components;
     }
     if (f->width) return GENAIR_OK;

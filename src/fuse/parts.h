@@ -3,7 +3,7 @@
 #ifndef GENAIR_FUSE_PARTS_H
 #define GENAIR_FUSE_PARTS_H
 
-enum part { PREFILL, DECODING, N_PARTS };
+enum item_part { PREFILL, DECODING, N_PARTS };
 
 /* Also the names of the options. */
 static const char *const part_names[N_PARTS] = {[PREFILL] = "prefill", [DECODING] = "decoding"};
