@@ -133,7 +133,7 @@ static void check_popularity_groups(const struct evaluation *e, uint8_t *group) 
     if (n != e->n_items)
         golden_fail(e->g, "in.item_pop has %zu entries for %zu items", n, e->n_items);
     if (golden_failed(e->g)) return;
-    if (!golden_ok(e->g, groups_head_tail(popularity, n, 20, item_group, golden_status(e->g))))
+    if (!golden_ok(e->g, groups_head_tail(popularity, n, 0.2, item_group, golden_status(e->g))))
         return;
     expect_bytes(e->g, "out.item_head", item_group, n, true);
     of_target(e, item_group, group);

@@ -77,7 +77,7 @@ static bool number_items(struct counts *c) {
     }
     return golden_ok(c->g,
                      groups_equal_popularity(popularity, n, 5, c->fifth, golden_status(c->g))) &&
-           golden_ok(c->g, groups_head_tail(popularity, n, 20, c->tail, golden_status(c->g)));
+           golden_ok(c->g, groups_head_tail(popularity, n, 0.2, c->tail, golden_status(c->g)));
 }
 
 static const json_t *scalar(const struct counts *c, const char *name) {
