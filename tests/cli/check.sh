@@ -43,6 +43,32 @@ holds() {
     fi
 }
 
+# what reads JSON here
+needs_jq() {
+    command -v jq >/dev/null && return
+    echo 'SKIP: this test reads JSON with jq'
+    exit 77
+}
+
+
+# json_holds WHAT FILTER: the last output is one JSON object of which the filter is true
+json_holds() {
+    holds "$1: $2" jq -es "length == 1 and (.[0] | $2)" "$scratch/out"
+}
+# run STATUS ARGUMENTS...: output in out and err
+run() {
+    local status=$1 found
+    shift
+    "$genair" "$@" >"$scratch/out" 2>"$scratch/err"
+    found=$?
+    if [ "$found" -eq "$status" ]; then
+        passed=$((passed + 1))
+    else
+        fail_case "genair $*" "exit status $found, expected $status; $(head -c 2000 "$scratch/err")"
+    fi
+}
+same() { holds "$1" cmp "$2" "$3"; }
+
 finish() {
     printf '%d checks passed, %d failed\n' "$passed" "$failed"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,71 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The whole way through the program, on a small made-up shop: results, their JSON, repeated and interrupted
-# runs, and what can go wrong on the way.
-# usage: shop.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM
+# From an item matrix to recommendations, through the program, on a small made-up shop: results, their JSON,
+# repeated and interrupted runs, and what can go wrong on the way.
+# usage: models.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM
 . "$2/tests/cli/check.sh"
-command -v jq >/dev/null || {
-    echo 'SKIP: this test reads JSON with jq'
-    exit 77
-}
-shop_program=$third
-
-# json_holds WHAT FILTER: the last output is one JSON object of which the filter is true
-json_holds() {
-    holds "$1: $2" jq -es "length == 1 and (.[0] | $2)" "$scratch/out"
-}
-# run STATUS ARGUMENTS...: output in out and err
-run() {
-    local status=$1 found
-    shift
-    "$genair" "$@" >"$scratch/out" 2>"$scratch/err"
-    found=$?
-    if [ "$found" -eq "$status" ]; then
-        passed=$((passed + 1))
-    else
-        fail_case "genair $*" "exit status $found, expected $status; $(head -c 2000 "$scratch/err")"
-    fi
-}
-same() { holds "$1" cmp "$2" "$3"; }
-
-# ---- the generator ----
-"$shop_program" shop 400 7 && "$shop_program" again 400 7 && "$shop_program" other 400 8
-holds 'the same seed gives the same shop' diff -r shop again
-holds 'another seed gives another' test "$(md5sum <shop/interactions.tsv)" != "$(md5sum <other/interactions.tsv)"
-rm -r again other
-
-# ---- prepare ----
-run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --json
-# the same counts by another way: users and items with at least 5 lines each, then users with fewer than 3 left out
-awk -F'\t' 'NR == FNR { if (FNR > 1) { u[$1]++; i[$2]++ } next }
-    FNR > 1 && u[$1] >= 5 && i[$2] >= 5 { k[$1]++; line[++n] = $1 "\t" $2 }
-    END { for (x = 1; x <= n; x++) { split(line[x], f, "\t"); if (k[f[1]] >= 3) { uu[f[1]]; ii[f[2]]; m++ } }
-          print length(uu), length(ii), m }' shop/interactions.tsv shop/interactions.tsv >counts
-read -r users items interactions <counts
-json_holds 'prepare counts' ".users == $users and .items == $items and .interactions == $interactions"
-json_holds 'prepare statistics' "(.mean_length - $interactions / $users | fabs) < 1e-9 and .sparsity > 0.9 and .pairs > 0 and .max_cooccurrence >= 1"
-find ws -type f | sort | xargs md5sum >before
+needs_jq
+"$third" shop 400 7
 run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl
-find ws -type f | sort | xargs md5sum >after
-same 'a second prepare changes nothing' before after
-gzip -k shop/interactions.tsv
-run 0 prepare -w packed --interactions shop/interactions.tsv.gz --items shop/items.jsonl
-run 0 prepare -w bounded --interactions shop/interactions.tsv --items shop/items.jsonl --memory 1 --threads 1
-
-# ---- embed, fuse ----
-run 2 fuse -w ws
-run 0 embed -w ws --prefill shop/prefill.npy --decoding shop/decoding.npy --ids shop/vectors.ids --json
-json_holds 'embed' 'type == "object"'
-run 0 fuse -w ws --components 32 --json
-json_holds 'fuse' 'type == "object"'
-holds 'the fused matrix is where NumPy finds it' test -s ws/fused.npy
-cp ws/fused.npy fused_before.npy
-run 0 fuse -w ws --components 32 --threads 1
-same 'a second fuse changes nothing' ws/fused.npy fused_before.npy
-run 0 inspect ws/fused.npy --json
-json_holds 'inspect a file' 'type == "object"'
-run 0 inspect ws
-run 1 inspect missing.npy
+run 0 embed -w ws --prefill shop/prefill.npy --decoding shop/decoding.npy --ids shop/vectors.ids
+run 0 fuse -w ws --components 32
 
 # ---- train ----
 small='--hidden 16 --max-len 20 --epochs 2 --batch 64 --dropout 0.2'

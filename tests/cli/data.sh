@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# From files to an item matrix, through the program, on a small made-up shop.
+# usage: data.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM
+. "$2/tests/cli/check.sh"
+needs_jq
+shop_program=$third
+
+# ---- the generator ----
+"$shop_program" shop 400 7 && "$shop_program" again 400 7 && "$shop_program" other 400 8
+holds 'the same seed gives the same shop' diff -r shop again
+holds 'another seed gives another' test "$(md5sum <shop/interactions.tsv)" != "$(md5sum <other/interactions.tsv)"
+rm -r again other
+
+# ---- prepare ----
+run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --json
+# the same counts by another way: users and items with at least 5 lines each, then users with fewer than 3 left out
+awk -F'\t' 'NR == FNR { if (FNR > 1) { u[$1]++; i[$2]++ } next }
+    FNR > 1 && u[$1] >= 5 && i[$2] >= 5 { k[$1]++; line[++n] = $1 "\t" $2 }
+    END { for (x = 1; x <= n; x++) { split(line[x], f, "\t"); if (k[f[1]] >= 3) { uu[f[1]]; ii[f[2]]; m++ } }
+          print length(uu), length(ii), m }' shop/interactions.tsv shop/interactions.tsv >counts
+read -r users items interactions <counts
+json_holds 'prepare counts' ".users == $users and .items == $items and .interactions == $interactions"
+json_holds 'prepare statistics' "(.mean_length - $interactions / $users | fabs) < 1e-9 and .sparsity > 0.9 and .pairs > 0 and .max_cooccurrence >= 1"
+find ws -type f | sort | xargs md5sum >before
+run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl
+find ws -type f | sort | xargs md5sum >after
+same 'a second prepare changes nothing' before after
+gzip -k shop/interactions.tsv
+run 0 prepare -w packed --interactions shop/interactions.tsv.gz --items shop/items.jsonl
+run 0 prepare -w bounded --interactions shop/interactions.tsv --items shop/items.jsonl --memory 1 --threads 1
+for file in sequences.bin ids.bin cooccurrence.bin candidates.bin; do
+    same "packed input gives the same $file" ws/$file packed/$file
+    same "little memory and one thread give the same $file" ws/$file bounded/$file
+done
+
+# ---- embed, fuse ----
+run 1 fuse -w ws
+holds "the missing step is named" grep -q "genair embed -w ws" err
+run 0 embed -w ws --prefill shop/prefill.npy --decoding shop/decoding.npy --ids shop/vectors.ids --json
+json_holds 'embed' ".items == $items and .row_order == \"ids\""
+run 0 fuse -w ws --components 32 --json
+json_holds 'fuse' ".items == $items and .columns == 64 and .parts.prefill.components == 32"
+holds 'the fused matrix is where NumPy finds it' test -s ws/fused.npy
+cp ws/fused.npy fused_before.npy
+run 0 fuse -w ws --components 32 --threads 1
+same 'a second fuse changes nothing' ws/fused.npy fused_before.npy
+finish
