@@ -101,8 +101,9 @@ static void pairs_task(void *context, size_t task, int worker) {
     const size_t m = w->m, d = w->d, first = task * ROWS_PER_TASK;
     const size_t n = min_size(m, first + ROWS_PER_TASK) - first;
     float *block = w->slopes + (size_t)worker * ROWS_PER_TASK * m;
-    gemm_single(&(struct gemm){.m = n, .n = m, .k = d, .a = w->unit + first * d, .lda = d, .b = w->unit,
-                               .ldb = d, .b_transposed = true, .c = block, .ldc = m, .alpha = 1});
+    gemm_single(&(struct gemm){.kernels = w->tape->kernels, .m = n, .n = m, .k = d, .a = w->unit + first * d,
+                               .lda = d, .b = w->unit, .ldb = d, .b_transposed = true, .c = block, .ldc = m,
+                               .alpha = 1});
     const double slope = w->c->form == CALIBRATION_LINEAR ? 2 : 2 * w->c->t; /* f' = slope f, or slope */
     double value = 0;
     for (size_t i = 0; i < n; i++) {
@@ -113,8 +114,8 @@ static void pairs_task(void *context, size_t task, int worker) {
         w->tape->kernels->scale((float)(2 * slope * c / w->pairs), block + i * m, m);
     }
     w->value[task] = value / w->pairs;
-    gemm_single(&(struct gemm){.m = n, .n = d, .k = m, .a = block, .lda = m, .b = w->unit, .ldb = d,
-                               .c = w->gradient + first * d, .ldc = d, .alpha = 1});
+    gemm_single(&(struct gemm){.kernels = w->tape->kernels, .m = n, .n = d, .k = m, .a = block, .lda = m,
+                               .b = w->unit, .ldb = d, .c = w->gradient + first * d, .ldc = d, .alpha = 1});
 }
 
 /* dx = (de - e (e . de)) / |x|, into the table's rows. */

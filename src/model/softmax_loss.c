@@ -30,9 +30,9 @@ static void logits_task(void *context, size_t task, int worker) {
     const struct work *w = context;
     const size_t d = w->u->cols, n = w->table->rows;
     const size_t first = gemm_split(n, w->n_parts, task), end = gemm_split(n, w->n_parts, task + 1);
-    gemm_single(&(struct gemm){.m = w->n_block, .n = end - first, .k = d, .a = w->u->value + w->first * d,
-                               .lda = d, .b = w->table->value + first * d, .ldb = d, .b_transposed = true,
-                               .c = w->logits + first, .ldc = n, .alpha = 1});
+    gemm_single(&(struct gemm){.kernels = w->tape->kernels, .m = w->n_block, .n = end - first, .k = d,
+                               .a = w->u->value + w->first * d, .lda = d, .b = w->table->value + first * d,
+                               .ldb = d, .b_transposed = true, .c = w->logits + first, .ldc = n, .alpha = 1});
 }
 
 static void softmax_task(void *context, size_t task, int worker) {
@@ -56,10 +56,10 @@ static void table_task(void *context, size_t task, int worker) {
     const struct work *w = context;
     const size_t d = w->u->cols, n = w->table->rows;
     const size_t first = gemm_split(n, w->n_parts, task), end = gemm_split(n, w->n_parts, task + 1);
-    gemm_single(&(struct gemm){.m = end - first, .n = d, .k = w->n_block, .a = w->logits + first, .lda = n,
-                               .a_transposed = true, .b = w->u->value + w->first * d, .ldb = d,
-                               .c = w->table->gradient + first * d, .ldc = d, .alpha = 1,
-                               .beta = w->accumulate_table ? 1 : 0});
+    gemm_single(&(struct gemm){.kernels = w->tape->kernels, .m = end - first, .n = d, .k = w->n_block,
+                               .a = w->logits + first, .lda = n, .a_transposed = true,
+                               .b = w->u->value + w->first * d, .ldb = d, .c = w->table->gradient + first * d,
+                               .ldc = d, .alpha = 1, .beta = w->accumulate_table ? 1 : 0});
 }
 
 static double block_loss(struct work *w) {
@@ -67,9 +67,9 @@ static double block_loss(struct work *w) {
     struct parallel *p = w->tape->parallel;
     parallel_run(p, w->n_parts, logits_task, w);
     parallel_run(p, (w->n_block + ROWS_PER_TASK - 1) / ROWS_PER_TASK, softmax_task, w);
-    gemm(p, &(struct gemm){.m = w->n_block, .n = d, .k = n, .a = w->logits, .lda = n, .b = w->table->value,
-                           .ldb = d, .c = w->u->gradient + w->first * d, .ldc = d, .alpha = 1,
-                           .beta = w->accumulate_u ? 1 : 0});
+    gemm(p, &(struct gemm){.kernels = w->tape->kernels, .m = w->n_block, .n = d, .k = n, .a = w->logits,
+                           .lda = n, .b = w->table->value, .ldb = d, .c = w->u->gradient + w->first * d,
+                           .ldc = d, .alpha = 1, .beta = w->accumulate_u ? 1 : 0});
     parallel_run(p, w->n_parts, table_task, w);
     w->accumulate_table = true;
     double sum = 0;

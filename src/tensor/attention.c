@@ -61,8 +61,8 @@ static struct head head_of(const struct node *a, size_t b, size_t h) {
 static void product_nt(const struct kernels *k, size_t n, size_t width, bool causal, float alpha, const float *a,
                        size_t lda, const float *b, size_t ldb, float *c) {
     if (n >= LONG) {
-        gemm_single(&(struct gemm){.m = n, .n = n, .k = width, .a = a, .lda = lda, .b = b, .ldb = ldb,
-                                   .b_transposed = true, .c = c, .ldc = n, .alpha = alpha});
+        gemm_single(&(struct gemm){.kernels = k, .m = n, .n = n, .k = width, .a = a, .lda = lda, .b = b,
+                                   .ldb = ldb, .b_transposed = true, .c = c, .ldc = n, .alpha = alpha});
         return;
     }
     for (size_t i = 0; i < n; i++)
@@ -75,9 +75,9 @@ static void product_square(const struct kernels *k, size_t n, size_t width, bool
                            float alpha, const float *a, const float *b, size_t ldb, float *c, size_t ldc,
                            bool accumulate) {
     if (n >= LONG) {
-        gemm_single(&(struct gemm){.m = n, .n = width, .k = n, .a = a, .lda = n, .a_transposed = transposed,
-                                   .b = b, .ldb = ldb, .c = c, .ldc = ldc, .alpha = alpha,
-                                   .beta = accumulate ? 1 : 0});
+        gemm_single(&(struct gemm){.kernels = k, .m = n, .n = width, .k = n, .a = a, .lda = n,
+                                   .a_transposed = transposed, .b = b, .ldb = ldb, .c = c, .ldc = ldc,
+                                   .alpha = alpha, .beta = accumulate ? 1 : 0});
         return;
     }
     for (size_t i = 0; i < n && !accumulate; i++) memset(c + i * ldc, 0, width * sizeof *c);

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module multiplies matrices: BLAS on blocks whose shapes depend on the matrices alone.
+/* This module multiplies matrices with the panel kernel of kernels.h.
+ *
+ * An element's bits depend on its row of A, its column of B and k alone: not on where it stands, on the other
+ * rows and columns, or on threads. No BLAS does that, and Debian's serial OpenBLAS (0.3.21) gives wrong
+ * numbers when several threads call it at once, even on matrices of their own.
  *
  * All row-major, leading dimension = the row's length unless given. beta 0 does not read C. */
 #ifndef GENAIR_TENSOR_GEMM_H
 #define GENAIR_TENSOR_GEMM_H
 
 #include "base/parallel.h"
+#include "kernels/kernels.h"
 
 #include <stddef.h>
 
 struct gemm {
+    const struct kernels *kernels;
     size_t m, n, k;       /* C is m × n, the sum over k */
     const float *a;       /* [m, k], or [k, m] when a_transposed */
     const float *b;       /* [k, n], or [n, k] when b_transposed */

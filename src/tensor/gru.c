@@ -66,8 +66,9 @@ static void forward_group(void *context, size_t index, int worker) {
             else
                 memcpy(h + b * d, s->y->value + (g->first[b] + time - 1) * d, d * sizeof *h);
         }
-        gemm_single(&(struct gemm){.m = alive, .n = 3 * d, .k = d, .a = h, .lda = d, .b = s->w->value,
-                                   .ldb = d, .b_transposed = true, .c = g->u, .ldc = 3 * d, .alpha = 1});
+        gemm_single(&(struct gemm){.kernels = s->tape->kernels, .m = alive, .n = 3 * d, .k = d, .a = h,
+                                   .lda = d, .b = s->w->value, .ldb = d, .b_transposed = true, .c = g->u,
+                                   .ldc = 3 * d, .alpha = 1});
         for (size_t b = 0; b < alive; b++) {
             const size_t token = g->first[b] + time;
             step_forward(s->tape->kernels, d, s->x->value + token * 3 * d, g->u + b * 3 * d, h + b * d,
@@ -115,13 +116,13 @@ static void backward_group(void *context, size_t index, int worker) {
                           s->x->gradient + token * 3 * d, s->accumulate);
         }
         if (time > 0)
-            gemm_single(&(struct gemm){.m = alive, .n = d, .k = 3 * d, .a = s->gates + row * 4 * d,
-                                       .lda = 4 * d, .b = s->w->value, .ldb = d, .c = dh, .ldc = d,
-                                       .alpha = 1, .beta = 1});
+            gemm_single(&(struct gemm){.kernels = s->tape->kernels, .m = alive, .n = d, .k = 3 * d,
+                                       .a = s->gates + row * 4 * d, .lda = 4 * d, .b = s->w->value, .ldb = d,
+                                       .c = dh, .ldc = d, .alpha = 1, .beta = 1});
     }
-    gemm_single(&(struct gemm){.m = 3 * d, .n = d, .k = g->n_tokens, .a = s->gates + g->row * 4 * d,
-                               .lda = 4 * d, .a_transposed = true, .b = s->before + g->row * d, .ldb = d,
-                               .c = dw, .ldc = d, .alpha = 1});
+    gemm_single(&(struct gemm){.kernels = s->tape->kernels, .m = 3 * d, .n = d, .k = g->n_tokens,
+                               .a = s->gates + g->row * 4 * d, .lda = 4 * d, .a_transposed = true,
+                               .b = s->before + g->row * d, .ldb = d, .c = dw, .ldc = d, .alpha = 1});
 }
 
 static double flops_of(const struct gru *s) {

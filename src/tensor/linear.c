@@ -29,8 +29,9 @@ static void linear_backward(void *node) {
     const size_t n = l->x->rows, in = l->x->cols, out = l->w->rows;
     if (!l->y->written) return;
     if (l->w->gradient) {
-        const struct gemm g = {.m = out, .n = in, .k = n, .a = l->y->gradient, .lda = out, .a_transposed = true,
-                               .b = l->x->value, .ldb = in, .c = l->w->gradient, .ldc = in, .alpha = 1,
+        const struct gemm g = {.kernels = l->tape->kernels, .m = out, .n = in, .k = n, .a = l->y->gradient,
+                               .lda = out, .a_transposed = true, .b = l->x->value, .ldb = in,
+                               .c = l->w->gradient, .ldc = in, .alpha = 1,
                                .beta = tensor_accumulates(l->w) ? 1 : 0};
         gemm(l->tape->parallel, &g);
         l->tape->flops += 2.0 * (double)n * (double)in * (double)out;
@@ -40,9 +41,9 @@ static void linear_backward(void *node) {
         parallel_run(l->tape->parallel, (out + COLUMNS_PER_TASK - 1) / COLUMNS_PER_TASK, sum_columns, l);
     }
     if (l->x->gradient) {
-        const struct gemm g = {.m = n, .n = in, .k = out, .a = l->y->gradient, .lda = out, .b = l->w->value,
-                               .ldb = in, .c = l->x->gradient, .ldc = in, .alpha = 1,
-                               .beta = tensor_accumulates(l->x) ? 1 : 0};
+        const struct gemm g = {.kernels = l->tape->kernels, .m = n, .n = in, .k = out, .a = l->y->gradient,
+                               .lda = out, .b = l->w->value, .ldb = in, .c = l->x->gradient, .ldc = in,
+                               .alpha = 1, .beta = tensor_accumulates(l->x) ? 1 : 0};
         gemm(l->tape->parallel, &g);
         l->tape->flops += 2.0 * (double)n * (double)in * (double)out;
     }
@@ -53,8 +54,8 @@ struct tensor *op_linear(struct tape *t, struct tensor *x, struct tensor *w, str
     struct tensor *y = tape_tensor(t, x->rows, w->rows, true);
     struct linear *node = tape_array(t, 1, sizeof *node);
     if (!y || !node) return NULL;
-    const struct gemm g = {.m = x->rows, .n = w->rows, .k = x->cols, .a = x->value, .lda = x->cols,
-                           .b = w->value, .ldb = w->cols, .b_transposed = true, .c = y->value,
+    const struct gemm g = {.kernels = t->kernels, .m = x->rows, .n = w->rows, .k = x->cols, .a = x->value,
+                           .lda = x->cols, .b = w->value, .ldb = w->cols, .b_transposed = true, .c = y->value,
                            .ldc = w->rows, .alpha = 1, .bias = b ? b->value : NULL};
     gemm(t->parallel, &g);
     t->flops += 2.0 * (double)x->rows * (double)x->cols * (double)w->rows;
