@@ -28,6 +28,7 @@ struct golden {
     void **blocks; /* everything given out */
     size_t n_blocks, blocks_capacity;
     genair_context *ctx;
+    const struct kernels *kernels;
     genair_status status;
     size_t n_failures;
     char message[1600]; /* of the first failure */
@@ -59,6 +60,10 @@ genair_status *golden_status(struct golden *g) {
 
 genair_context *golden_context(struct golden *g) {
     return g->ctx;
+}
+
+const struct kernels *golden_kernels(struct golden *g) {
+    return g->kernels;
 }
 
 void *golden_zeros(struct golden *g, size_t n, size_t size) {
@@ -356,8 +361,8 @@ static void release(struct golden *g) {
 }
 
 bool golden_case(const char *directory, golden_run *(*run)(const char *kind), genair_context *ctx,
-                 char *out, size_t size) {
-    struct golden g = {.directory = directory, .ctx = ctx};
+                 const struct kernels *kernels, char *out, size_t size) {
+    struct golden g = {.directory = directory, .ctx = ctx, .kernels = kernels};
     load(&g);
     const char *kind = json_string_value(json_object_get(g.json, "kind"));
     golden_run *function = kind ? run(kind) : NULL;

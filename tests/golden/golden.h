@@ -22,6 +22,7 @@
 #define GENAIR_TESTS_GOLDEN_H
 
 #include "base/context.h"
+#include "kernels/kernels.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -64,6 +65,7 @@ void golden_expect_number(struct golden *g, const char *label, double expected, 
 void *golden_zeros(struct golden *g, size_t n,
                    size_t size);                  /* aligned to 64 bytes; NULL fails the case */
 genair_context *golden_context(struct golden *g); /* two threads, no messages */
+const struct kernels *golden_kernels(struct golden *g); /* what --kernels names */
 genair_status *golden_status(struct golden *g);
 bool golden_ok(struct golden *g,
                genair_code code); /* false, and the case failed with the status's text */
@@ -74,6 +76,6 @@ void golden_fail(struct golden *g, const char *format, ...) PRINTF(2, 3);
 /* Runs a case directory; out receives "" or what was wrong, one line. run gets the function for a
  * kind or NULL. */
 bool golden_case(const char *directory, golden_run *(*run)(const char *kind), genair_context *ctx,
-                 char *out, size_t size);
+                 const struct kernels *kernels, char *out, size_t size);
 
 #endif

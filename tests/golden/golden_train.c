@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* golden_train [--optional] DIR…: recomputes every golden case below the directories and compares.
+/* golden_train [--optional] [--kernels NAME] DIR…: recomputes every golden case below the directories and compares.
  *
  * A case is a directory with a case.json; a set is any directory above cases, and an index.json
  * there that names a case which is missing counts as a failed case. Prints a line for each failing
  * case, then "N passed, N failed"; exits with 1 if any failed or there was none, with 77 (skipped)
- * if --optional is given and a directory is not there. */
+ * if --optional is given and a directory is not there. --kernels asks for one table of kernels
+ * ("scalar", "avx2", …) instead of the machine's best; 77 where it cannot run. */
 #include "base/alloc.h"
 #include "base/files.h"
 #include "base/size.h"
@@ -27,6 +28,7 @@ static golden_run *run_of(const char *kind) {
 
 struct totals {
     genair_context *ctx;
+    const struct kernels *kernels;
     size_t passed, failed;
 };
 
@@ -44,7 +46,7 @@ static bool has_file(const char *directory, const char *name) {
 
 static void run_case(const char *directory, struct totals *t) {
     char message[2048];
-    if (golden_case(directory, run_of, t->ctx, message, sizeof message)) {
+    if (golden_case(directory, run_of, t->ctx, t->kernels, message, sizeof message)) {
         t->passed++;
         return;
     }
@@ -98,27 +100,45 @@ static void walk(const char *directory, int depth, struct totals *t) {
     free(entries);
 }
 
-int main(int argc, char **argv) {
-    const bool optional = argc > 1 && strcmp(argv[1], "--optional") == 0;
-    const int first = optional ? 2 : 1;
-    if (first >= argc) {
-        fprintf(stderr, "usage: golden_train [--optional] DIR...\n");
-        return 2;
-    }
-    for (int i = first; i < argc && optional; i++) {
-        if (is_directory(argv[i])) continue;
-        printf("skipped: no golden data at %s\n", argv[i]);
+static int run(char **directories, bool optional, struct totals *t) {
+    for (size_t i = 0; optional && directories[i]; i++) {
+        if (is_directory(directories[i])) continue;
+        printf("skipped: no golden data at %s\n", directories[i]);
         return 77;
     }
-    struct totals t = {0};
+    for (size_t i = 0; directories[i]; i++)
+        walk(directories[i], 0, t);
+    printf("%zu passed, %zu failed (kernels: %s)\n", t->passed, t->failed, t->kernels->name);
+    return t->failed > 0 || t->passed == 0;
+}
+
+int main(int argc, char **argv) {
+    bool optional = false;
+    const char *kernels = NULL;
+    int first = 1;
+    for (; first < argc && strncmp(argv[first], "--", 2) == 0; first++) {
+        if (strcmp(argv[first], "--optional") == 0)
+            optional = true;
+        else if (strcmp(argv[first], "--kernels") == 0 && first + 1 < argc)
+            kernels = argv[++first];
+        else
+            break;
+    }
+    if (first >= argc || argv[first][0] == '-') {
+        fprintf(stderr, "usage: golden_train [--optional] [--kernels NAME] DIR...\n");
+        return 2;
+    }
+    struct totals t = {.kernels = kernels_select(kernels)};
     genair_status st = {0};
+    if (!t.kernels) {
+        printf("skipped: no kernels \"%s\" for this machine\n", kernels ? kernels : "");
+        return 77;
+    }
     if (genair_context_create(2, NULL, NULL, &t.ctx, &st) != GENAIR_OK) {
         fprintf(stderr, "%s\n", st.message);
         return 1;
     }
-    for (int i = first; i < argc; i++)
-        walk(argv[i], 0, &t);
-    printf("%zu passed, %zu failed\n", t.passed, t.failed);
+    const int code = run(argv + first, optional, &t);
     genair_context_free(t.ctx);
-    return t.failed > 0 || t.passed == 0;
+    return code;
 }
