@@ -148,30 +148,6 @@ static genair_code store(const struct option_spec *spec, const char *value, stru
 
 /* ---- names that do not exist ---- */
 
-/* Edit distance, for names of at most 63 bytes: longer ones are far from everything. */
-static size_t distance(const char *a, const char *b) {
-    enum { LIMIT = 64 };
-    const size_t n = strlen(a), m = strlen(b);
-    if (n >= LIMIT || m >= LIMIT) return LIMIT;
-    size_t row[LIMIT];
-    for (size_t j = 0; j <= m; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            const size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = min_size(replaced, min_size(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[m];
-}
-
-static bool is_near(size_t d, const char *name) {
-    return d <= max_size(2, strlen(name) / 3);
-}
-
 genair_code option_unknown(const char *command, const char *name, genair_status *st) {
     size_t n, best = SIZE_MAX;
     char shown[TEXT_EXCERPT];
@@ -183,13 +159,13 @@ genair_code option_unknown(const char *command, const char *name, genair_status 
                 st, GENAIR_USAGE,
                 "'%s' has no option --%s; it belongs to:%s('genair help %s' lists its options)",
                 command, name, table[i].commands, command);
-        const size_t d = distance(name, table[i].name);
+        const size_t d = text_distance(text_of(name), text_of(table[i].name));
         if (option_applies(&table[i], command) && d < best) {
             best = d;
             nearest = &table[i];
         }
     }
-    if (nearest && is_near(best, name))
+    if (nearest && text_is_near(best, text_of(name)))
         return fail(st, GENAIR_USAGE, "'%s' has no option --%s; did you mean --%s?", command, shown,
                     nearest->name);
     return fail(st, GENAIR_USAGE, "'%s' has no option --%s; 'genair help %s' lists its options",
@@ -202,13 +178,13 @@ static genair_code unknown_command(const char *command, genair_status *st) {
     text_excerpt(text_of(command), shown);
     const struct command_spec *table = commands_table(&n), *nearest = NULL;
     for (size_t i = 0; i < n; i++) {
-        const size_t d = distance(command, table[i].name);
+        const size_t d = text_distance(text_of(command), text_of(table[i].name));
         if (d < best) {
             best = d;
             nearest = &table[i];
         }
     }
-    if (nearest && is_near(best, command))
+    if (nearest && text_is_near(best, text_of(command)))
         return fail(st, GENAIR_USAGE, "no command '%s'; did you mean '%s'?", shown, nearest->name);
     return fail(st, GENAIR_USAGE, "no command '%s'; 'genair help' lists them", shown);
 }

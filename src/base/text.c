@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
 
+#include "base/size.h"
+
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +125,27 @@ bool text_f64(struct text t, double *out) {
     value = d.exponent < 0 ? value / powers[-d.exponent] : value * powers[d.exponent];
     *out = d.negative ? -value : value;
     return true;
+}
+
+size_t text_distance(struct text a, struct text b) {
+    enum { LIMIT = 64 };
+    if (a.n >= LIMIT || b.n >= LIMIT) return LIMIT;
+    size_t row[LIMIT];
+    for (size_t j = 0; j <= b.n; j++) row[j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.n; j++) {
+            const size_t replaced = diagonal + (a.p[i - 1] != b.p[j - 1]);
+            diagonal = row[j];
+            row[j] = min_size(replaced, min_size(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[b.n];
+}
+
+bool text_is_near(size_t distance, struct text name) {
+    return distance <= max_size(2, name.n / 3);
 }
 
 /* Length of the sequence at p (n bytes left), 0 when it is not valid UTF-8. */

@@ -24,6 +24,10 @@ size_t text_put_utf8(uint32_t code, char out[4]);
  * cut with "…" where it is long. */
 enum { TEXT_EXCERPT = 80 };
 void text_excerpt(struct text t, char out[TEXT_EXCERPT]);
+/* Edit distance (Levenshtein, in bytes); texts of 64 bytes and more are 64 from everything. */
+size_t text_distance(struct text a, struct text b);
+/* Whether a name at that distance is worth suggesting for it. */
+bool text_is_near(size_t distance, struct text name);
 /* Length of the valid UTF-8 prefix: t.n when all of it is valid (RFC 3629). */
 size_t text_utf8_prefix(struct text t);
 

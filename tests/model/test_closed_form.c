@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pop, itemknn and ease against their formulas on dense matrices in float64. */
-#include "ranking/fake.h"
+#include "ranking/fake_dataset.h"
 
 #include "base/alloc.h"
 #include "base/files.h"

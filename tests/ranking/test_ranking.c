@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ranks by tiles and by rows against a float64 loop over all items, for several numbers of threads.
  */
-#include "fake.h"
+#include "fake_dataset.h"
+#include "fake_model.h"
 
 #include "base/alloc.h"
 #include "base/size.h"

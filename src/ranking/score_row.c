@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ranking/score_row.h"
+
+#include "base/alloc.h"
+#include "kernels/kernels.h"
+#include "ranking/rank.h"
+
+#include <math.h>
+
+static genair_code score_by_vectors(const struct scorer *s, const struct histories *h, float *row,
+                                    genair_status *st) {
+    const struct kernels *k = kernels_select(NULL);
+    float *user = mem_array(s->width, sizeof *user);
+    if (!user) return fail_memory(st);
+    const genair_code code = s->encode(s->model, h, user, st);
+    for (size_t i = 1; i <= s->n_items && code == GENAIR_OK; i++)
+        row[i] = k->dot(user, s->item_vectors + i * s->width, s->width);
+    mem_free(user);
+    return code;
+}
+
+genair_code score_row(const struct scorer *s, const uint32_t *history, size_t n, float *row,
+                      genair_status *st) {
+    const uint64_t offsets[] = {0, n};
+    const struct histories h = {1, offsets, history};
+    const genair_code code =
+        s->encode ? score_by_vectors(s, &h, row, st) : s->scores(s->model, &h, row, st);
+    if (code != GENAIR_OK) return code;
+    row[0] = 0;
+    const size_t columns = (size_t)s->n_items + 1, bad = first_not_finite(row, columns);
+    if (bad < columns)
+        return fail(st, GENAIR_FORMAT,
+                    "the score of item number %zu is not a finite number: train the run again",
+                    bad);
+    row[0] = -INFINITY;
+    return GENAIR_OK;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module scores the whole catalogue for one history. */
+#ifndef GENAIR_RANKING_SCORE_ROW_H
+#define GENAIR_RANKING_SCORE_ROW_H
+
+#include "ranking/scorer.h"
+
+/* history: [n] item ids, oldest first, n may be 0. row: [n_items + 1], row[0] is -INFINITY, the
+ * others finite. GENAIR_FORMAT when a score is not a finite number. One caller at a time. */
+CHECKED genair_code score_row(const struct scorer *s, const uint32_t *history, size_t n, float *row,
+                              genair_status *st);
+
+#endif

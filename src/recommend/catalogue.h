@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module finds items and users by the names that people use, and shows items by theirs. */
+#ifndef GENAIR_RECOMMEND_CATALOGUE_H
+#define GENAIR_RECOMMEND_CATALOGUE_H
+
+#include "base/files.h"
+#include "workspace/dataset.h"
+
+#include <jansson.h>
+
+struct catalogue {
+    struct dataset *data;
+    struct mapping records; /* items.jsonl: line i is item i; empty when there is none */
+    uint64_t *line; /* [n_items + 1] where item i's line begins, records.size past the last */
+};
+
+/* Opens the dataset too. */
+CHECKED genair_code catalogue_open(const char *workspace, struct catalogue *out, genair_status *st);
+void catalogue_close(struct catalogue *c);
+
+/* GENAIR_USAGE with a near name, if there is one, when nobody is called that. */
+CHECKED genair_code catalogue_item(const struct catalogue *c, const char *name, uint32_t *item,
+                                   genair_status *st);
+CHECKED genair_code catalogue_user(const struct catalogue *c, const char *name, uint32_t *user,
+                                   genair_status *st);
+
+/* Sets key to the item's id in the log and, where the metadata has one, name_key to its name. false
+ * when memory is out. */
+CHECKED bool catalogue_describe(const struct catalogue *c, uint32_t item, const char *key,
+                                const char *name_key, json_t *out);
+
+#endif
