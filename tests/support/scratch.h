@@ -4,13 +4,13 @@
 #ifndef GENAIR_TESTS_SUPPORT_SCRATCH_H
 #define GENAIR_TESTS_SUPPORT_SCRATCH_H
 
+#include "base/files.h" /* before cmocka, which makes a macro of fail */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-
-#include "base/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
