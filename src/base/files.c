@@ -9,6 +9,7 @@
 #define XXH_STATIC_LINKING_ONLY /* the size of a hash state, so that it comes from base/alloc */
 #include <xxhash.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -177,21 +178,26 @@ static genair_code sync_directory_of(const char *path, genair_status *st) {
     return code;
 }
 
-genair_code writer_commit(struct writer *w, genair_status *st) {
+genair_code writer_sync(struct writer *w, genair_status *st) {
     flush(w);
     if (w->failure.code == GENAIR_OK && fsync(w->fd) != 0 && errno != EINVAL)
         fail_errno(&w->failure, w->path, "sync");
+    return sticky(w, st);
+}
+
+genair_code writer_commit(struct writer *w, genair_status *st) {
+    genair_code code = writer_sync(w, st);
     const int fd = w->fd;
     w->fd = -1;
     if (close(fd) != 0 && w->failure.code == GENAIR_OK) fail_errno(&w->failure, w->path, "close");
     if (w->failure.code == GENAIR_OK && rename(w->partial, w->path) != 0)
         fail_errno(&w->failure, w->path, "replace");
     if (w->failure.code != GENAIR_OK) {
-        const genair_code code = sticky(w, st);
+        code = sticky(w, st);
         writer_abandon(w);
         return code;
     }
-    const genair_code code = sync_directory_of(w->path, st);
+    code = sync_directory_of(w->path, st);
     writer_free(w);
     return code;
 }
@@ -302,6 +308,37 @@ genair_code directory_make(const char *path, genair_status *st) {
     }
     mem_free(prefix);
     return code;
+}
+
+static genair_code remove_entry(const char *path, genair_status *st);
+
+static genair_code remove_entries(const char *path, genair_status *st) {
+    DIR *d = opendir(path);
+    if (!d) return fail_errno(st, path, "list the directory");
+    genair_code code = GENAIR_OK;
+    for (struct dirent *e; code == GENAIR_OK && (e = readdir(d));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        char *inner = path_join(path, e->d_name);
+        code = inner ? remove_entry(inner, st) : fail_memory(st);
+        mem_free(inner);
+    }
+    closedir(d);
+    return code;
+}
+
+static genair_code remove_entry(const char *path, genair_status *st) {
+    struct stat info;
+    if (lstat(path, &info) != 0)
+        return errno == ENOENT ? GENAIR_OK : fail_errno(st, path, "examine");
+    if (!S_ISDIR(info.st_mode))
+        return unlink(path) == 0 ? GENAIR_OK : fail_errno(st, path, "remove");
+    const genair_code code = remove_entries(path, st);
+    if (code != GENAIR_OK) return code;
+    return rmdir(path) == 0 ? GENAIR_OK : fail_errno(st, path, "remove");
+}
+
+genair_code directory_remove(const char *path, genair_status *st) {
+    return remove_entry(path, st);
 }
 
 char *path_join(const char *a, const char *b) {

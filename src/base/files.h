@@ -27,6 +27,8 @@ CHECKED genair_code writer_put(struct writer *w, const void *data, size_t size, 
 CHECKED genair_code writer_printf(struct writer *w, genair_status *st, const char *format, ...)
     PRINTF(3, 4);
 uint64_t writer_bytes(const struct writer *w); /* so far */
+/* All of it is on disk afterwards: a later writer_commit only renames. */
+CHECKED genair_code writer_sync(struct writer *w, genair_status *st);
 /* Flushes, syncs, renames, syncs the directory. Frees w in any case. */
 CHECKED genair_code writer_commit(struct writer *w, genair_status *st);
 void writer_abandon(struct writer *w); /* removes the temporary file; NULL is fine */
@@ -38,6 +40,8 @@ CHECKED genair_code file_read(const char *path, size_t limit, char **data, size_
                               genair_status *st);
 bool file_exists(const char *path);
 CHECKED genair_code directory_make(const char *path, genair_status *st); /* with parents */
+/* With everything in it; links are removed, not followed. One that is not there is fine. */
+CHECKED genair_code directory_remove(const char *path, genair_status *st);
 /* "a/b", caller frees with mem_free; NULL when memory is out. */
 char *path_join(const char *a, const char *b);
 

@@ -254,26 +254,27 @@ static genair_code make(genair_context *ctx, const genair_options *o, const char
                      (unsigned long long)out->n_skipped);
     if (code == GENAIR_OK)
         code = pipeline_run(ctx, workspace, &log, &options, &out->s, &numbering, st);
-    if (code == GENAIR_OK) code = write_items(ctx, o, workspace, made_from, &log, &numbering, out, st);
+    if (code == GENAIR_OK)
+        code = write_items(ctx, o, workspace, made_from, &log, &numbering, out, st);
     numbering_deinit(&numbering);
     click_log_deinit(&log);
     return code;
 }
 
-static genair_code make_and_record(genair_context *ctx, const genair_options *o,
-                                   struct workspace *w, const json_t *inputs, json_t **result,
-                                   genair_status *st) {
-    static const char *const outputs[] = {DATASET_SEQUENCES, DATASET_IDS, DATASET_COOCCURRENCE,
-                                          DATASET_CANDIDATES_FILE, ITEM_RECORDS,
-                                          METADATA_ROWS_FILE};
+static genair_code make_in(genair_context *ctx, const genair_options *o, struct workspace *w,
+                           const char *staging, const json_t *inputs, json_t **result,
+                           genair_status *st) {
+    static const char *const outputs[] = {DATASET_SEQUENCES,    DATASET_IDS,
+                                          DATASET_COOCCURRENCE, DATASET_CANDIDATES_FILE,
+                                          ITEM_RECORDS,         METADATA_ROWS_FILE};
     char made_from[33];
     struct outcome outcome = {0};
     genair_code code = hash_inputs(inputs, made_from, st);
-    if (code == GENAIR_OK) code = make(ctx, o, workspace_path(w), made_from, &outcome, st);
+    if (code == GENAIR_OK) code = make(ctx, o, staging, made_from, &outcome, st);
     if (code != GENAIR_OK) return code;
     json_t *described = describe_outcome(&outcome, o);
-    code = described ? workspace_record(w, "prepare", inputs, outputs,
-                                        sizeof outputs / sizeof outputs[0], described, st)
+    code = described ? workspace_publish(w, "prepare", inputs, staging, outputs,
+                                         sizeof outputs / sizeof outputs[0], described, st)
                      : fail_memory(st);
     if (code == GENAIR_OK)
         *result = described;
@@ -282,11 +283,25 @@ static genair_code make_and_record(genair_context *ctx, const genair_options *o,
     return code;
 }
 
-static genair_code run(genair_context *ctx, const genair_options *o, struct workspace *w,
+/* In a directory of its own, so that a failure leaves the earlier data set as it was. */
+static genair_code make_and_record(genair_context *ctx, const genair_options *o,
+                                   struct workspace *w, const json_t *inputs, json_t **result,
+                                   genair_status *st) {
+    char *staging = path_join(workspace_path(w), "prepare.partial");
+    if (!staging) return fail_memory(st);
+    genair_code code = directory_make(staging, st);
+    if (code == GENAIR_OK) code = make_in(ctx, o, w, staging, inputs, result, st);
+    const genair_code removed = directory_remove(staging, code == GENAIR_OK ? st : NULL);
+    mem_free(staging);
+    return code == GENAIR_OK ? removed : code;
+}
+
+static genair_code run(genair_context *ctx, const genair_options *o, const json_t *inputs,
                        json_t **result, genair_status *st) {
-    json_t *inputs = NULL, *recorded = NULL;
-    genair_code code = describe_inputs(o, &inputs, st);
+    struct workspace *w;
+    genair_code code = workspace_open(option_text(o, "workspace"), "prepare", true, &w, st);
     if (code != GENAIR_OK) return code;
+    json_t *recorded;
     if (workspace_is_current(w, "prepare", inputs, &recorded)) {
         context_info(ctx, "nothing to do: %s was made from the same files and options",
                      workspace_path(w));
@@ -295,23 +310,21 @@ static genair_code run(genair_context *ctx, const genair_options *o, struct work
     } else {
         code = make_and_record(ctx, o, w, inputs, result, st);
     }
-    json_decref(inputs);
+    workspace_close(w);
     return code;
 }
 
 GENAIR_API genair_code genair_prepare(genair_context *ctx, const genair_options *o, char **json,
                                       genair_status *st) {
     const double start = context_seconds();
+    json_t *inputs = NULL, *result = NULL;
     genair_code code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "interactions", st);
-    if (code != GENAIR_OK) return code;
-    struct workspace *w;
-    code = workspace_open(option_text(o, "workspace"), "prepare", true, &w, st);
-    if (code != GENAIR_OK) return code;
-    json_t *result = NULL;
-    code = run(ctx, o, w, &result, st);
-    workspace_close(w);
+    if (code == GENAIR_OK)
+        code = describe_inputs(o, &inputs, st); /* a wrong path makes no workspace */
+    if (code == GENAIR_OK) code = run(ctx, o, inputs, &result, st);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - start, json, st);
+    json_decref(inputs);
     json_decref(result);
     return code;
 }

@@ -67,6 +67,15 @@ static bool ends_with(const char *s, const char *end) {
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+static genair_code remove_below(const char *directory, int depth, genair_status *st);
+
+static genair_code remove_if_partial(const char *path, int depth, genair_status *st) {
+    struct stat info;
+    if (ends_with(path, ".partial")) return directory_remove(path, st);
+    const bool inside = lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && depth < MAX_DEPTH;
+    return inside ? remove_below(path, depth + 1, st) : GENAIR_OK;
+}
+
 static genair_code remove_below(const char *directory, int depth, genair_status *st) {
     DIR *d = opendir(directory);
     if (!d) return fail_errno(st, directory, "list the directory");
@@ -74,15 +83,7 @@ static genair_code remove_below(const char *directory, int depth, genair_status 
     for (struct dirent *e; code == GENAIR_OK && (e = readdir(d));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
         char *path = path_join(directory, e->d_name);
-        struct stat info;
-        if (!path)
-            code = fail_memory(st);
-        else if (lstat(path, &info) != 0)
-            code = errno == ENOENT ? GENAIR_OK : fail_errno(st, path, "examine");
-        else if (S_ISDIR(info.st_mode) && depth < MAX_DEPTH)
-            code = remove_below(path, depth + 1, st);
-        else if (S_ISREG(info.st_mode) && ends_with(e->d_name, ".partial") && unlink(path) != 0)
-            code = fail_errno(st, path, "remove the unfinished file");
+        code = path ? remove_if_partial(path, depth, st) : fail_memory(st);
         mem_free(path);
     }
     closedir(d);

@@ -53,15 +53,30 @@ static bool record_sound(const json_t *record) {
     return json_is_object(outputs);
 }
 
-static genair_code check_manifest(struct workspace *w, const json_t *root, genair_status *st) {
-    json_t *stages = json_object_get(root, "stages"), *record;
-    const char *sum = json_string_value(json_object_get(root, "checksum")), *name;
+/* NULL when memory is out; released with free. */
+static char *manifest_text(json_t *stages) {
     char digits[33];
-    if (json_integer_value(json_object_get(root, "format")) != FORMAT || !json_is_object(stages) ||
-        !sum)
+    if (!hash_json(stages, digits)) return NULL;
+    json_t *root =
+        json_pack("{s:s, s:i, s:O}", "checksum", digits, "format", FORMAT, "stages", stages);
+    char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
+    json_decref(root);
+    return text;
+}
+
+/* The text must be ours to the byte: a digit may change without changing the number it is read as.
+ */
+static genair_code check_manifest(struct workspace *w, const char *text, const json_t *root,
+                                  genair_status *st) {
+    json_t *stages = json_object_get(root, "stages"), *record;
+    const char *name;
+    if (json_integer_value(json_object_get(root, "format")) != FORMAT || !json_is_object(stages))
         return damaged(w, st, "not a manifest of this program's version, or damaged");
-    if (!hash_json(stages, digits)) return fail_memory(st);
-    if (strcmp(digits, sum) != 0) return damaged(w, st, "its content does not match its checksum");
+    char *expected = manifest_text(stages);
+    if (!expected) return fail_memory(st);
+    const bool same = strcmp(text, expected) == 0;
+    free(expected);
+    if (!same) return damaged(w, st, "its content does not match its checksum");
     json_object_foreach(stages, name, record) {
         if (!record_sound(record)) return damaged(w, st, "a stage's record in it is incomplete");
     }
@@ -80,21 +95,23 @@ static genair_code load_manifest(struct workspace *w, genair_status *st) {
     if (code != GENAIR_OK) return code;
     json_error_t error;
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-    code = root ? check_manifest(w, root, st) : damaged(w, st, "not JSON, so it is damaged");
+    code = root ? check_manifest(w, text, root, st) : damaged(w, st, "not JSON, so it is damaged");
     json_decref(root);
     mem_free(text);
     return code;
 }
 
-static genair_code save_manifest(const struct workspace *w, genair_status *st) {
-    char digits[33];
-    if (!hash_json(w->stages, digits)) return fail_memory(st);
-    json_t *root =
-        json_pack("{s:s, s:i, s:O}", "checksum", digits, "format", FORMAT, "stages", w->stages);
-    char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
-    json_decref(root);
+/* The new manifest, whole on disk beside the old one: writer_commit is all that is left. */
+static genair_code write_manifest(const struct workspace *w, struct writer **out,
+                                  genair_status *st) {
+    char *text = manifest_text(w->stages);
     if (!text) return fail_memory(st);
-    const genair_code code = file_replace(w->manifest, text, strlen(text), st);
+    genair_code code = writer_open(w->manifest, out, st);
+    if (code == GENAIR_OK) {
+        code = writer_put(*out, text, strlen(text), st);
+        if (code == GENAIR_OK) code = writer_sync(*out, st);
+        if (code != GENAIR_OK) writer_abandon(*out);
+    }
     free(text);
     return code;
 }
@@ -229,9 +246,9 @@ bool workspace_is_current(struct workspace *w, const char *stage, const json_t *
     return true;
 }
 
-static genair_code describe_output(const struct workspace *w, const char *name, json_t *outputs,
+static genair_code describe_output(const char *directory, const char *name, json_t *outputs,
                                    genair_status *st) {
-    char *path = path_join(w->path, name), digits[33];
+    char *path = path_join(directory, name), digits[33];
     if (!path) return fail_memory(st);
     struct stat info;
     genair_code code = hash_file(path, digits, st);
@@ -245,15 +262,13 @@ static genair_code describe_output(const struct workspace *w, const char *name, 
     return code;
 }
 
-genair_code workspace_record(struct workspace *w, const char *stage, const json_t *inputs,
-                             const char *const *outputs, size_t n_outputs, const json_t *result,
-                             genair_status *st) {
-    if (w->lock < 0)
-        return fail(st, GENAIR_INTERNAL, "workspace %s is open for reading only", w->path);
+static genair_code add_record(struct workspace *w, const char *stage, const json_t *inputs,
+                              const char *directory, const char *const *outputs, size_t n_outputs,
+                              const json_t *result, genair_status *st) {
     json_t *described = json_object();
     genair_code code = described ? GENAIR_OK : fail_memory(st);
     for (size_t i = 0; code == GENAIR_OK && i < n_outputs; i++)
-        code = describe_output(w, outputs[i], described, st);
+        code = describe_output(directory, outputs[i], described, st);
     char digits[33];
     if (code == GENAIR_OK && !hash_json(described, digits)) code = fail_memory(st);
     if (code == GENAIR_OK) {
@@ -264,9 +279,43 @@ genair_code workspace_record(struct workspace *w, const char *stage, const json_
                       "version", GENAIR_VERSION);
         if (json_object_set_new(w->stages, stage, record) != 0) code = fail_memory(st);
     }
-    if (code == GENAIR_OK) code = save_manifest(w, st);
     json_decref(described);
     return code;
+}
+
+static genair_code move_output(const struct workspace *w, const char *staging, const char *name,
+                               genair_status *st) {
+    char *from = path_join(staging, name), *to = path_join(w->path, name);
+    genair_code code = from && to ? GENAIR_OK : fail_memory(st);
+    if (code == GENAIR_OK && rename(from, to) != 0) code = fail_errno(st, to, "replace");
+    mem_free(from);
+    mem_free(to);
+    return code;
+}
+
+genair_code workspace_publish(struct workspace *w, const char *stage, const json_t *inputs,
+                              const char *staging, const char *const *outputs, size_t n_outputs,
+                              const json_t *result, genair_status *st) {
+    if (w->lock < 0)
+        return fail(st, GENAIR_INTERNAL, "workspace %s is open for reading only", w->path);
+    struct writer *manifest;
+    genair_code code =
+        add_record(w, stage, inputs, staging ? staging : w->path, outputs, n_outputs, result, st);
+    if (code == GENAIR_OK) code = write_manifest(w, &manifest, st);
+    if (code != GENAIR_OK) return code;
+    /* From here on nothing needs disk space. A kill between two renames leaves files of two
+     * makings; their hashes are not the old manifest's, so the next run makes them again. */
+    for (size_t i = 0; staging && code == GENAIR_OK && i < n_outputs; i++)
+        code = move_output(w, staging, outputs[i], st);
+    if (code == GENAIR_OK) return writer_commit(manifest, st);
+    writer_abandon(manifest);
+    return code;
+}
+
+genair_code workspace_record(struct workspace *w, const char *stage, const json_t *inputs,
+                             const char *const *outputs, size_t n_outputs, const json_t *result,
+                             genair_status *st) {
+    return workspace_publish(w, stage, inputs, NULL, outputs, n_outputs, result, st);
 }
 
 const json_t *workspace_stage_inputs(const struct workspace *w, const char *stage) {

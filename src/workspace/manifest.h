@@ -37,7 +37,14 @@ bool workspace_is_current(struct workspace *w, const char *stage, const json_t *
 CHECKED genair_code workspace_record(struct workspace *w, const char *stage, const json_t *inputs,
                                      const char *const *outputs, size_t n_outputs,
                                      const json_t *result, genair_status *st);
-/* The inputs that a stage was recorded with, or NULL when it was not run. Borrowed until the next record. */
+/* As workspace_record, for outputs that were made in the directory staging (in the workspace, named
+ * *.partial so that a killed run's is removed): moves them into place together with the manifest.
+ * Whatever fails before leaves the earlier outputs as they were. */
+CHECKED genair_code workspace_publish(struct workspace *w, const char *stage, const json_t *inputs,
+                                      const char *staging, const char *const *outputs,
+                                      size_t n_outputs, const json_t *result, genair_status *st);
+/* The inputs that a stage was recorded with, or NULL when it was not run. Borrowed until the next
+ * record. */
 const json_t *workspace_stage_inputs(const struct workspace *w, const char *stage);
 /* The hash over a recorded stage's outputs, or NULL when the stage was not run. Borrowed. */
 const char *workspace_stage_hash(const struct workspace *w, const char *stage);
