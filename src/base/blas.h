@@ -13,4 +13,11 @@
 void blas_use_one_thread(void);
 bool blas_is_serial(void); /* the one that was loaded */
 
+/* Around BLAS and LAPACK calls that several threads may make at once. Debian's serial OpenBLAS (0.3.21) has
+ * no locks: two dgemm at once, even on matrices of their own, share a work area now and then and return
+ * wrong numbers (test_blas.c). Where the serial variant is loaded these calls therefore take turns, in the
+ * whole process; the others lock for themselves. */
+void blas_begin(void);
+void blas_end(void);
+
 #endif
