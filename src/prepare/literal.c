@@ -350,7 +350,7 @@ static bool read_list(struct literal *l, int depth, json_t **tree) {
 
 /* The key as the tree keeps it; false when memory is out or the key is there already. */
 static bool add_member(struct literal *l, json_t *object, const struct literal_token *key,
-                       size_t key_at, json_t *value) {
+                       json_t *value) {
     char *plain = mem_array(key->raw.n, 1);
     if (!plain) {
         json_decref(value);
@@ -360,7 +360,7 @@ static bool add_member(struct literal *l, json_t *object, const struct literal_t
     const size_t n = literal_unescape(key, l->dialect, plain, &replaced);
     bool added = false;
     if (json_object_getn(object, plain, n))
-        wrong_at(l, key_at, "a key that occurs twice");
+        wrong_at(l, (size_t)(key->raw.p - l->text.p), "a key that occurs twice");
     else
         added = json_object_setn_nocheck(object, plain, n, value) == 0;
     json_decref(value);
@@ -375,15 +375,13 @@ static bool read_object(struct literal *l, int depth, json_t **tree) {
     for (;;) {
         struct literal_token key, token;
         json_t *value = NULL;
-        pass_space(l);
-        const size_t key_at = l->at;
         if (!literal_key(l, &first, &key, &more)) return false;
         if (!more) return true;
         if (!read_value(l, depth, &token, tree ? &value : NULL)) {
             json_decref(value);
             return false;
         }
-        if (tree && (!value || !add_member(l, *tree, &key, key_at, value))) {
+        if (tree && (!value || !add_member(l, *tree, &key, value))) {
             json_decref(*tree);
             *tree = NULL;
             return false;
