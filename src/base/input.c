@@ -140,7 +140,7 @@ static genair_code fill(struct input *in, genair_status *st) {
         in->end -= in->begin;
         in->begin = 0;
     }
-    if (in->end == in->capacity && !mem_grow(&in->data, &in->capacity, in->capacity + 1, 1))
+    if (in->end == in->capacity && !mem_grow(&in->data, &in->capacity, in->capacity * 2, 1))
         return fail_memory(st);
     return in->gzip ? fill_gzip(in, st) : fill_plain(in, st);
 }

@@ -143,14 +143,18 @@ static void add_value(struct builder *b, json_t *value) {
     }
 }
 
-/* The value as one text in *b, which the caller frees. False when memory is out. */
+/* The value as one text in *b, whose p the caller frees. False when memory is out: *b is empty
+ * then. */
 static bool flatten(json_t *value, const char *joint, bool category, struct builder *b) {
     *b = (struct builder){.joint = joint, .seen = category ? json_object() : NULL};
     if (category && !b->seen) return false;
     add_value(b, value);
     json_decref(b->seen);
     b->seen = NULL;
-    return !b->failed;
+    if (!b->failed) return true;
+    mem_free(b->p);
+    *b = (struct builder){0};
+    return false;
 }
 
 /* What is known while one record is brought into form. */
@@ -184,10 +188,11 @@ static genair_code put_best(struct forming *f, const struct attribute *a, json_t
         const int rank = format_rank(a->names, (struct text){key, key_n});
         if (rank < 0 || (best_key && rank >= best_rank)) continue;
         struct builder b;
-        if (!flatten(value, a->joint, a->category, &b)) code = fail_memory(f->st);
-        struct builder *worse = b.n ? &best : &b;
-        mem_free(worse->p);
-        if (code) return code;
+        if (!flatten(value, a->joint, a->category, &b)) {
+            mem_free(best.p);
+            return fail_memory(f->st);
+        }
+        mem_free(b.n ? best.p : b.p);
         if (!b.n) continue;
         best = b;
         best_key = key;
