@@ -17,7 +17,7 @@ genair() { # shows the command as a user would type it, then runs it
     "$build/genair" "$@"
 }
 
-say "A made-up shop: 480 items, 2,500 people"
+say "A made-up shop: 720 items, 2,000 people"
 mkdir -p "$ws"
 "$build/genair-shop" "$shop"
 head -n 2 "$shop/items.jsonl"
@@ -46,7 +46,7 @@ genair similar -w "$ws" --run genair --item bread-knife-2 -k 5
 
 if command -v gnuplot >/dev/null && command -v jq >/dev/null; then
     for run in base genair; do
-        jq -r '[.epoch, .loss, .valid["NDCG@10"]] | @tsv' "$ws/runs/$run/metrics.jsonl" >"$ws/$run.tsv"
+        jq -r '[.epoch, .loss, .valid.sampled["NDCG@10"]] | @tsv' "$ws/runs/$run/metrics.jsonl" >"$ws/$run.tsv"
     done
     gnuplot -e "directory='$ws'" "$here/curve.gp"
     say "The training curve: $ws/training-curve.png"

@@ -35,6 +35,7 @@ static void make_description(struct item *item, struct rng *r) {
     else if (rng_unit(r) < NOISE_SHARE)
         also = audiences[other_than(r, N_AUDIENCES, item->audience)].phrases[below(r, N_PHRASES)];
     const int first = below(r, N_PHRASES), second = other_than(r, N_PHRASES, first);
+    item->praised = 1u << first | 1u << second;
     snprintf(item->description, sizeof item->description, "For %s, and for %s.%s%s%s %s %s",
              a->phrases[first], a->phrases[second], also ? " Also liked by " : "", also ? also : "",
              also ? "." : "", features[below(r, N_FEATURES)], features[below(r, N_FEATURES)]);
@@ -49,7 +50,7 @@ static void make_item(uint64_t seed, int index, struct item *item) {
     const struct audience *a = &audiences[item->audience];
     item->brand = a->brands[below(&r, N_BRANDS)];
     make_id(item, variant);
-    /* three adjectives a variant, so that no two items of a kind share their title */
+    /* adjectives of its own for each variant, so that no two items of a kind share their title */
     snprintf(
         item->title, sizeof item->title, "%s %s %s", item->brand,
         adjectives[variant * (N_ADJECTIVES / N_VARIANTS) + below(&r, N_ADJECTIVES / N_VARIANTS)],
@@ -60,7 +61,7 @@ static void make_item(uint64_t seed, int index, struct item *item) {
              a->prices[item->kind] * (0.6 + 0.9 * rng_unit(&r)) - 0.01);
     /* Zipf's law by drawing the rank, so that popularity has nothing to do with the place in the
      * list */
-    item->popularity = pow(8 + N_ITEMS * rng_unit(&r), -0.9);
+    item->popularity = pow(40 + N_ITEMS * rng_unit(&r), -0.6);
 }
 
 void shop_items(uint64_t seed, struct item items[N_ITEMS]) {

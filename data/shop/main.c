@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes the bundled made-up shop: genair-shop DIRECTORY [USERS [SEED]]
  *
- *   interactions.tsv   user, item, time: people with a first and a second audience choose by taste,
- *                      by popularity, and by what goes with what they bought last
- *   items.jsonl        titles, brands, categories, prices, descriptions
- *   prefill.npy        vectors of the whole records   } stand-ins for a language model's,
- *   decoding.npy       vectors of the descriptions    } a row for each line of
- *   vectors.ids        item ids
+ *   interactions.tsv   user, item, time: people with a first and a second audience choose by what
+ * an item is praised for, by popularity, and by what goes with their last purchase items.jsonl
+ * titles, brands, categories, prices, descriptions prefill.npy        vectors of the whole records
+ * } stand-ins for a language model's, decoding.npy       vectors of the descriptions    } a row for
+ * each line of vectors.ids        item ids
  *
  * The same arguments give the same bytes. */
 #include "shop.h"
@@ -22,7 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEFAULT_USERS = 2500, DEFAULT_SEED = 44, MAX_HISTORY = 40, USER_STREAM = 1 << 20 };
+enum { DEFAULT_USERS = 2000, DEFAULT_SEED = 44, MAX_HISTORY = 40, USER_STREAM = 1 << 20 };
 
 /* How the next item is chosen. The rest goes by taste. */
 static const double P_FOLLOW = 0.35, P_POPULAR = 0.08, P_SECOND = 0.2;
@@ -33,29 +32,34 @@ struct event {
 };
 
 struct shopper {
-    int first, second; /* audiences */
+    int first, second;          /* audiences */
+    unsigned fond[N_AUDIENCES]; /* bit p: phrase p speaks to this person */
     int history[MAX_HISTORY];
     int n;
 };
 
-static double wish(const struct item *item, int audience) {
-    if (item->audience == audience) return item->popularity;
+/* Within an audience people differ, and descriptions say in what. */
+static double wish(const struct shopper *s, const struct item *item, int audience) {
+    const double fondness = s->fond[item->audience] & item->praised ? 8 : 1;
+    if (item->audience == audience) return fondness * item->popularity;
     return item->second == audience ? 0.7 * item->popularity : 0;
 }
 
-static double weight(const struct item *item, int audience, int follows) {
-    if (follows >= 0) /* the kind that goes with what was bought last, in its audience */
-        return item->audience == audience && item->kind == follows ? item->popularity : 0;
-    return audience < 0 ? item->popularity : wish(item, audience);
+/* audience -1: anything. follows: the kind that goes with what was bought last, or -1 */
+static double weight(const struct shopper *s, const struct item *item, int audience, int follows) {
+    if (audience < 0) return item->popularity;
+    if (follows >= 0 && (item->audience != audience || item->kind != follows)) return 0;
+    return wish(s, item, audience);
 }
 
-static int draw(struct rng *r, const struct item *items, int audience, int follows) {
+static int draw(struct rng *r, const struct item *items, const struct shopper *s, int audience,
+                int follows) {
     double total = 0;
     for (int i = 0; i < N_ITEMS; i++)
-        total += weight(&items[i], audience, follows);
+        total += weight(s, &items[i], audience, follows);
     double left = rng_unit(r) * total;
     for (int i = 0; i < N_ITEMS; i++) {
-        left -= weight(&items[i], audience, follows);
+        left -= weight(s, &items[i], audience, follows);
         if (left < 0) return i;
     }
     return N_ITEMS - 1;
@@ -65,10 +69,10 @@ static int choose(struct rng *r, const struct item *items, const struct shopper 
     const double u = rng_unit(r);
     if (s->n && u < P_FOLLOW) {
         const struct item *last = &items[s->history[s->n - 1]];
-        return draw(r, items, last->audience, (last->kind + 1) % N_KINDS);
+        return draw(r, items, s, last->audience, (last->kind + 1) % N_KINDS);
     }
-    if (u > 1 - P_POPULAR) return draw(r, items, -1, -1);
-    return draw(r, items, rng_unit(r) < P_SECOND ? s->second : s->first, -1);
+    if (u > 1 - P_POPULAR) return draw(r, items, s, -1, -1);
+    return draw(r, items, s, rng_unit(r) < P_SECOND ? s->second : s->first, -1);
 }
 
 static int has(const struct shopper *s, int item) {
@@ -84,8 +88,10 @@ static int shop(uint64_t seed, int user, const struct item *items, struct event 
     /* some audiences are larger than others */
     s.first = (int)(N_AUDIENCES * pow(rng_unit(&r), 1.3));
     s.second = (int)rng_below(&r, N_AUDIENCES);
+    for (int a = 0; a < N_AUDIENCES; a++)
+        s.fond[a] = 1u << rng_below(&r, N_PHRASES) | 1u << rng_below(&r, N_PHRASES);
     int64_t time = 1640995200 + (int64_t)rng_below(&r, 2 * 365 * 86400); /* in 2022 or 2023 */
-    const double mean_extra = 4.5;
+    const double mean_extra = 2.5;
     const int n = 5 + (int)fmin(-mean_extra * log(1 - rng_unit(&r)), MAX_HISTORY - 5);
     while (s.n < n) {
         int item = choose(&r, items, &s);

@@ -17,6 +17,7 @@ struct item {
     const char *brand;
     int audience, kind;
     int second;        /* a second audience that wants it too, or -1 */
+    unsigned praised;  /* bit p: the description names phrase p of the audience */
     double popularity; /* relative */
 };
 
