@@ -74,11 +74,12 @@ static int text_width(const char *s) {
     return n;
 }
 
-static void print_cell(FILE *out, const char *text, int width, bool right) {
+/* last: nothing follows on the line, so no spaces either. */
+static void print_cell(FILE *out, const char *text, int width, bool right, bool last) {
     const int pad = width - text_width(text);
     if (right) fprintf(out, "%*s", pad, "");
     fputs(text, out);
-    if (!right) fprintf(out, "%*s", pad, "");
+    if (!right && !last) fprintf(out, "%*s", pad, "");
 }
 
 static bool is_scalar(const json_t *v) {
@@ -140,12 +141,12 @@ static void print_row(const struct table *t, json_t *row) {
         char text[4 * CELL + 16];
         cell_text(row ? json_object_get(row, t->columns[i]) : NULL, text, sizeof text);
         if (i) fputs("  ", t->out);
-        print_cell(t->out, row ? text : t->columns[i], t->width[i], t->right[i]);
+        print_cell(t->out, row ? text : t->columns[i], t->width[i], t->right[i], i + 1 == t->n);
     }
     fputc('\n', t->out);
 }
 
-static void render_rows(FILE *out, json_t *array, int indent) {
+void render_rows(FILE *out, json_t *array, int indent) {
     struct table t = {.out = out, .indent = indent};
     for (size_t i = 0; i < json_array_size(array); i++) {
         const char *key;
@@ -198,7 +199,7 @@ static void render_scalars(FILE *out, json_t *object, int indent) {
         char text[4 * CELL + 16];
         cell_text(value, text, sizeof text);
         fprintf(out, "%*s", indent, "");
-        print_cell(out, key, width + 2, false);
+        print_cell(out, key, width + 2, false, false);
         fprintf(out, "%s\n", text);
     }
 }
@@ -238,24 +239,27 @@ static void render_value(FILE *out, const char *key, json_t *value, int indent, 
         render_object(out, value, indent + INDENT, depth + 1);
 }
 
-/* What stands in the first row: for prepare the statistics of the paper's Table 6. */
-static const struct headline {
-    const char *command, *keys[9];
-} headlines[] = {
-    {"prepare", {"users", "items", "interactions", "mean_length", "sparsity"}},
+/* For prepare the statistics of the paper's Table 6 come first. */
+static const struct view {
+    const char *command, *headline[9];
+    void (*render)(FILE *, json_t *); /* NULL: headline and the rest */
+} views[] = {
+    {"prepare", {"users", "items", "interactions", "mean_length", "sparsity"}, NULL},
     {"train",
-     {"run", "method", "backbone", "epochs", "best_epoch", "train_seconds",
-      "trainable_parameters"}},
+     {"run", "method", "backbone", "epochs", "best_epoch", "train_seconds", "trainable_parameters"},
+     NULL},
+    {"evaluate", {NULL}, render_evaluation},
+    {"compare", {NULL}, render_comparison},
 };
 
 /* Moves the headline's values out of result. */
-static void render_headline(FILE *out, const struct headline *h, json_t *result) {
+static void render_headline(FILE *out, const struct view *v, json_t *result) {
     json_t *row = json_object(), *rows = json_array();
-    for (size_t i = 0; i < sizeof h->keys / sizeof h->keys[0] && h->keys[i]; i++) {
-        json_t *value = json_object_get(result, h->keys[i]);
+    for (size_t i = 0; i < sizeof v->headline / sizeof v->headline[0] && v->headline[i]; i++) {
+        json_t *value = json_object_get(result, v->headline[i]);
         if (!value || !is_scalar(value)) continue;
-        json_object_set(row, h->keys[i], value);
-        json_object_del(result, h->keys[i]);
+        json_object_set(row, v->headline[i], value);
+        json_object_del(result, v->headline[i]);
     }
     if (json_object_size(row)) {
         json_array_append(rows, row);
@@ -267,7 +271,13 @@ static void render_headline(FILE *out, const struct headline *h, json_t *result)
 }
 
 void render(FILE *out, const char *command, json_t *result) {
-    for (size_t i = 0; i < sizeof headlines / sizeof headlines[0]; i++)
-        if (strcmp(headlines[i].command, command) == 0) render_headline(out, &headlines[i], result);
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        if (strcmp(views[i].command, command) != 0) continue;
+        if (views[i].render) {
+            views[i].render(out, result);
+            return;
+        }
+        render_headline(out, &views[i], result);
+    }
     render_object(out, result, 0, 0);
 }

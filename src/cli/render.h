@@ -6,9 +6,16 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* First a row of the values that matter most to the command, if they are there; then single values as "name  value", an array of objects as a table with a row each, an object of flat
- * objects as a table with a column each (metrics by protocol), anything else under a heading of its
- * own. */
+/* Some commands have a form of their own. Others: first a row of the values that matter most, if
+ * they are there; then single values as "name  value", an array of objects as a table with a row
+ * each, an object of flat objects as a table with a column each (metrics by protocol), anything
+ * else under a heading of its own. */
 void render(FILE *out, const char *command, json_t *result);
+
+/* An array of flat objects as a table; columns are their keys in order of first appearance. */
+void render_rows(FILE *out, json_t *rows, int indent);
+/* The results of evaluate and compare: runs side by side, the protocol in each heading. */
+void render_evaluation(FILE *out, json_t *result);
+void render_comparison(FILE *out, json_t *result);
 
 #endif

@@ -121,6 +121,83 @@ static void anything_else_is_nested(void **state) {
                                                                          "e\n");
 }
 
+static void runs_stand_side_by_side(void **state) {
+    (void)state;
+    expect_of(
+        "evaluate",
+        "{\"runs\": [{\"run\": \"a\", \"method\": \"pop\", \"test\": {\"sampled\": {\"HR@10\": "
+        "0.5}}, \"ties\": "
+        "{\"sampled\": 3}}, {\"run\": \"b\", \"method\": \"base\", \"test\": {\"sampled\": "
+        "{\"HR@10\": 0.75}}}], "
+        "\"test\": {\"sampled\": {\"HR@10\": 0.625}}, \"sd\": {\"sampled\": {\"HR@10\": 0.1}}}",
+        "run  method  ties sampled\n"
+        "a    pop                3\n"
+        "b    base               -\n"
+        "\n"
+        "test, sampled protocol: the target against 100 items its user never touched\n"
+        "  run   HR@10\n"
+        "  a    0.5000\n"
+        "  b    0.7500\n");
+}
+
+static void seeds_of_one_model_are_averaged(void **state) {
+    (void)state;
+    expect_of("evaluate",
+              "{\"runs\": [{\"run\": \"a\", \"test\": {\"full\": {\"MRR\": 0.5}}}, {\"run\": "
+              "\"b\", \"test\": {\"full\": "
+              "{\"MRR\": 0.75}}}], \"test\": {\"full\": {\"MRR\": 0.625}}, \"sd\": {\"full\": "
+              "{\"MRR\": 0.125}}}",
+              "run\n"
+              "a\n"
+              "b\n"
+              "\n"
+              "test, full protocol: the target against all items its user has not touched\n"
+              "  run           MRR\n"
+              "  a          0.5000\n"
+              "  b          0.7500\n"
+              "  mean       0.6250\n"
+              "  deviation  0.1250\n");
+}
+
+static void groups_name_run_and_protocol(void **state) {
+    (void)state;
+    expect_of("evaluate",
+              "{\"run\": \"a\", \"valid\": {\"full\": {\"MRR\": 0.5}}, \"groups\": {\"full\": "
+              "{\"length\": {\"short\": "
+              "{\"users\": 3, \"MRR\": 0.25}, \"long\": {\"users\": 5, \"MRR\": 1}}}}}",
+              "run\n"
+              "a\n"
+              "\n"
+              "valid, full protocol: the target against all items its user has not touched\n"
+              "  run     MRR\n"
+              "  a    0.5000\n"
+              "\n"
+              "valid, full protocol: the target against all items its user has not touched; run a, "
+              "groups length\n"
+              "  group  users     MRR\n"
+              "  short      3  0.2500\n"
+              "  long       5       1\n");
+}
+
+static void comparisons_name_sides_and_protocol(void **state) {
+    (void)state;
+    expect_of(
+        "compare",
+        "{\"A\": [\"g1\", \"g2\"], \"B\": [\"b1\"], \"part\": \"test\", \"over_users\": "
+        "{\"sampled\": {\"MRR\": {\"A\": "
+        "0.5, \"B\": 0.25, \"p\": 0.00001}}}}",
+        "A  g1 g2\n"
+        "B  b1\n"
+        "\n"
+        "test, sampled protocol: the target against 100 items its user never touched; difference A "
+        "- B, "
+        "paired over users\n"
+        "  metric       A       B      p\n"
+        "  MRR     0.5000  0.2500  1e-05\n"
+        "\n"
+        "low, high: 95 % confidence interval of the difference; p: two-sided paired t-test\n");
+}
+
 /* Many columns and much nesting end somewhere, in no crash. */
 static void extremes_end(void **state) {
     (void)state;
@@ -151,6 +228,10 @@ int main(void) {
         cmocka_unit_test(long_names_are_cut_between_characters),
         cmocka_unit_test(columns_align_by_characters),
         cmocka_unit_test(anything_else_is_nested),
+        cmocka_unit_test(runs_stand_side_by_side),
+        cmocka_unit_test(seeds_of_one_model_are_averaged),
+        cmocka_unit_test(groups_name_run_and_protocol),
+        cmocka_unit_test(comparisons_name_sides_and_protocol),
         cmocka_unit_test(extremes_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
