@@ -318,6 +318,10 @@ genair_code workspace_record(struct workspace *w, const char *stage, const json_
     return workspace_publish(w, stage, inputs, NULL, outputs, n_outputs, result, st);
 }
 
+json_t *workspace_stages(const struct workspace *w) {
+    return w->stages;
+}
+
 const json_t *workspace_stage_inputs(const struct workspace *w, const char *stage) {
     return json_object_get(json_object_get(w->stages, stage), "inputs");
 }

@@ -257,6 +257,17 @@ void store_close(struct store *s) {
     mem_free(s);
 }
 
+size_t store_count(const struct store *s) {
+    return s->n_arrays;
+}
+
+struct store_entry store_entry(const struct store *s, size_t i) {
+    const struct array *a = &s->arrays[i];
+    struct store_entry e = {.n = a->n_bytes / a->element_bytes, .element_bytes = a->element_bytes};
+    memcpy(e.name, a->name, STORE_MAX_NAME);
+    return e;
+}
+
 genair_code store_find(const struct store *s, const char *name, size_t element_bytes,
                        const void **elements, size_t *n, genair_status *st) {
     char padded[STORE_MAX_NAME] = {0};

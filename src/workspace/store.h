@@ -52,6 +52,13 @@ CHECKED genair_code store_find(const struct store *s, const char *name, size_t e
 /* As store_find, failing also unless there are exactly n elements. */
 CHECKED genair_code store_find_n(const struct store *s, const char *name, size_t element_bytes,
                                  size_t n, const void **elements, genair_status *st);
+/* What arrays there are. */
+struct store_entry {
+    char name[STORE_MAX_NAME + 1];
+    uint64_t n, element_bytes;
+};
+size_t store_count(const struct store *s);
+struct store_entry store_entry(const struct store *s, size_t i);
 const char *store_made_from(const struct store *s); /* 32 digits, borrowed */
 /* GENAIR_FORMAT about this file: "WHAT; run 'genair COMMAND' again". */
 genair_code store_damaged(const struct store *s, genair_status *st, const char *what);
