@@ -105,29 +105,25 @@ static genair_code put_rows(const struct embed *e, const struct npy *a, struct w
     return code;
 }
 
-/* Both files are complete before either takes its name, so that a failure leaves the earlier pair.
- */
-static genair_code write_parts(const struct embed *e, genair_status *st) {
-    struct writer *writers[N_PARTS] = {0};
+static genair_code write_parts(const struct embed *e, const char *directory, genair_status *st) {
     genair_code code = GENAIR_OK;
     for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
         if (!e->matrix[i]) continue;
-        char *path = path_join(workspace_path(e->workspace), part_files[i]);
-        code = path ? writer_open(path, &writers[i], st) : fail_memory(st);
+        struct writer *w = NULL;
+        char *path = path_join(directory, part_files[i]);
+        code = path ? writer_open(path, &w, st) : fail_memory(st);
         mem_free(path);
-        if (code == GENAIR_OK) code = put_rows(e, e->matrix[i], writers[i], st);
+        if (code == GENAIR_OK) code = put_rows(e, e->matrix[i], w, st);
+        if (code == GENAIR_OK)
+            code = writer_commit(w, st);
+        else
+            writer_abandon(w);
     }
-    for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
-        if (!writers[i]) continue;
-        code = writer_commit(writers[i], st);
-        writers[i] = NULL;
-    }
-    for (size_t i = 0; i < N_PARTS; i++)
-        writer_abandon(writers[i]);
     return code;
 }
 
-/* A part of an earlier import is not one of this. */
+/* A part of an earlier import is not one of this; the record does not list it, so fuse ignores it.
+ */
 static genair_code remove_other_parts(const struct embed *e, genair_status *st) {
     genair_code code = GENAIR_OK;
     for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
@@ -190,21 +186,33 @@ static void tell(const struct embed *e) {
                      e->rows.n_unused);
 }
 
-static genair_code import(struct embed *e, const json_t *inputs, json_t **result,
-                          genair_status *st) {
-    genair_code code = dataset_open(workspace_path(e->workspace), &e->data, st);
-    if (code == GENAIR_OK) code = open_matrices(e, st);
-    if (code == GENAIR_OK) code = write_parts(e, st);
-    if (code == GENAIR_OK) code = remove_other_parts(e, st);
-    if (code != GENAIR_OK) return code;
-    tell(e);
+/* Written apart and moved into place together with the record: a failure leaves the earlier pair.
+ */
+static genair_code write_and_record(struct embed *e, const char *staging, const json_t *inputs,
+                                    const json_t *result, genair_status *st) {
     const char *outputs[N_PARTS];
     size_t n = 0;
     for (size_t i = 0; i < N_PARTS; i++)
         if (e->matrix[i]) outputs[n++] = part_files[i];
+    genair_code code = directory_make(staging, st);
+    if (code == GENAIR_OK) code = write_parts(e, staging, st);
+    if (code == GENAIR_OK)
+        code = workspace_publish(e->workspace, "embed", inputs, staging, outputs, n, result, st);
+    const genair_code removed = directory_remove(staging, code == GENAIR_OK ? st : NULL);
+    return code == GENAIR_OK ? removed : code;
+}
+
+static genair_code import(struct embed *e, const json_t *inputs, json_t **result,
+                          genair_status *st) {
+    genair_code code = dataset_open(workspace_path(e->workspace), &e->data, st);
+    if (code == GENAIR_OK) code = open_matrices(e, st);
+    if (code != GENAIR_OK) return code;
+    tell(e);
+    char *staging = path_join(workspace_path(e->workspace), "embed.partial");
     *result = describe_result(e);
-    return *result ? workspace_record(e->workspace, "embed", inputs, outputs, n, *result, st)
-                   : fail_memory(st);
+    code = staging && *result ? write_and_record(e, staging, inputs, *result, st) : fail_memory(st);
+    mem_free(staging);
+    return code == GENAIR_OK ? remove_other_parts(e, st) : code;
 }
 
 static genair_code run(struct embed *e, json_t **result, genair_status *st) {

@@ -71,11 +71,16 @@ static genair_code check_workspace(struct fuse *f, genair_status *st) {
         "the items were prepared anew after their vectors were taken in; run 'genair embed' again");
 }
 
+static bool was_taken_in(const struct fuse *f, enum item_part part) {
+    const json_t *embed = json_object_get(workspace_stages(f->workspace), "embed");
+    return json_object_get(json_object_get(embed, "outputs"), part_files[part]) != NULL;
+}
+
 static genair_code open_part(struct fuse *f, enum item_part part, genair_status *st) {
     char *path = path_join(workspace_path(f->workspace), part_files[part]);
     if (!path) return fail_memory(st);
     genair_code code;
-    if (file_exists(path))
+    if (was_taken_in(f, part))
         code = npy_open(path, &f->matrix[part], st);
     else
         code = fail_line(
@@ -188,31 +193,27 @@ static genair_code put_json(const struct fuse *f, const json_t *result, struct w
     return code;
 }
 
-static genair_code open_output(const struct fuse *f, const char *name, struct writer **out,
+static genair_code open_output(const char *directory, const char *name, struct writer **out,
                                genair_status *st) {
-    char *path = path_join(workspace_path(f->workspace), name);
+    char *path = path_join(directory, name);
     const genair_code code = path ? writer_open(path, out, st) : fail_memory(st);
     mem_free(path);
     return code;
 }
 
-/* Both files are complete before either takes its name. */
-static genair_code write_outputs(struct fuse *f, const json_t *result, genair_status *st) {
-    struct writer *matrix = NULL, *description = NULL;
-    genair_code code = open_output(f, FUSED_FILE, &matrix, st);
-    if (code == GENAIR_OK) code = put_rows(f, matrix, st);
-    if (code == GENAIR_OK) code = open_output(f, FUSE_JSON_FILE, &description, st);
-    if (code == GENAIR_OK) code = put_json(f, result, description, st);
-    if (code == GENAIR_OK) {
-        code = writer_commit(matrix, st);
-        matrix = NULL;
-    }
-    if (code == GENAIR_OK) {
-        code = writer_commit(description, st);
-        description = NULL;
-    }
-    writer_abandon(matrix);
-    writer_abandon(description);
+static genair_code close_output(struct writer *w, genair_code code, genair_status *st) {
+    if (code == GENAIR_OK) return writer_commit(w, st);
+    writer_abandon(w);
+    return code;
+}
+
+static genair_code write_outputs(struct fuse *f, const char *directory, const json_t *result,
+                                 genair_status *st) {
+    struct writer *w = NULL;
+    genair_code code = open_output(directory, FUSED_FILE, &w, st);
+    if (code == GENAIR_OK) code = close_output(w, put_rows(f, w, st), st);
+    if (code == GENAIR_OK) code = open_output(directory, FUSE_JSON_FILE, &w, st);
+    if (code == GENAIR_OK) code = close_output(w, put_json(f, result, w, st), st);
     return code;
 }
 
@@ -224,15 +225,29 @@ static json_t *describe_inputs(const struct fuse *f) {
                      "variance", choice.variance, "whiten", (int)option_flag(f->options, "whiten"));
 }
 
-static genair_code make(struct fuse *f, const json_t *inputs, json_t **result, genair_status *st) {
+/* Written apart and moved into place together with the record: a failure leaves the earlier pair.
+ */
+static genair_code write_and_record(struct fuse *f, const char *staging, const json_t *inputs,
+                                    const json_t *result, genair_status *st) {
     static const char *const outputs[] = {FUSED_FILE, FUSE_JSON_FILE};
+    genair_code code = directory_make(staging, st);
+    if (code == GENAIR_OK) code = write_outputs(f, staging, result, st);
+    if (code == GENAIR_OK)
+        code = workspace_publish(f->workspace, "fuse", inputs, staging, outputs, COUNT(outputs),
+                                 result, st);
+    const genair_code removed = directory_remove(staging, code == GENAIR_OK ? st : NULL);
+    return code == GENAIR_OK ? removed : code;
+}
+
+static genair_code make(struct fuse *f, const json_t *inputs, json_t **result, genair_status *st) {
     genair_code code = open_parts(f, st);
     if (code == GENAIR_OK) code = fit_parts(f, st);
     if (code != GENAIR_OK) return code;
+    char *staging = path_join(workspace_path(f->workspace), "fuse.partial");
     *result = describe_result(f);
-    code = *result ? write_outputs(f, *result, st) : fail_memory(st);
-    if (code != GENAIR_OK) return code;
-    return workspace_record(f->workspace, "fuse", inputs, outputs, COUNT(outputs), *result, st);
+    code = staging && *result ? write_and_record(f, staging, inputs, *result, st) : fail_memory(st);
+    mem_free(staging);
+    return code;
 }
 
 static genair_code run(struct fuse *f, json_t **result, genair_status *st) {

@@ -43,7 +43,8 @@ CHECKED genair_code workspace_record(struct workspace *w, const char *stage, con
 CHECKED genair_code workspace_publish(struct workspace *w, const char *stage, const json_t *inputs,
                                       const char *staging, const char *const *outputs,
                                       size_t n_outputs, const json_t *result, genair_status *st);
-/* All records by stage: {"hash", "inputs", "outputs": {FILE: {"bytes", "hash"}}, "result", "version"}. Borrowed. */
+/* All records by stage: {"hash", "inputs", "outputs": {FILE: {"bytes", "hash"}}, "result",
+ * "version"}. Borrowed. */
 json_t *workspace_stages(const struct workspace *w);
 /* The inputs that a stage was recorded with, or NULL when it was not run. Borrowed until the next
  * record. */
