@@ -424,7 +424,9 @@ static void panel_product(const float *rows, size_t n_rows, const float *panel, 
     size_t r = 0;
     for (; r + ROWS <= n_rows; r += ROWS)
         product_of_rows(ROWS, rows + r * width, panel, width, out + r * stride, stride);
-    for (; r < n_rows; r++) product_of_rows(1, rows + r * width, panel, width, out + r * stride, stride);
+    for (; r + 4 <= n_rows; r += 4) product_of_rows(4, rows + r * width, panel, width, out + r * stride, stride);
+    for (; r + 2 <= n_rows; r += 2) product_of_rows(2, rows + r * width, panel, width, out + r * stride, stride);
+    if (r < n_rows) product_of_rows(1, rows + r * width, panel, width, out + r * stride, stride);
 }
 
 extern const struct kernels KERNELS_TABLE;
