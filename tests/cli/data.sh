@@ -49,4 +49,13 @@ holds 'the fused matrix is where NumPy finds it' test -s ws/fused.npy
 cp ws/fused.npy fused_before.npy
 run 0 fuse -w ws --components 32 --threads 1
 same 'a second fuse changes nothing' ws/fused.npy fused_before.npy
+
+# ---- inspect ----
+run 0 inspect ws/fused.npy --json
+json_holds 'inspect a file' "[.. | numbers] | any(. == $items) and any(. == 64)"
+run 0 inspect ws --json
+json_holds 'inspect a workspace' 'type == "object"'
+run 0 inspect ws
+run 1 inspect missing.npy
+holds 'the missing file is named' grep -q missing.npy err
 finish
