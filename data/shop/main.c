@@ -203,7 +203,7 @@ static genair_code write_shop(const char *directory, int n_users, uint64_t seed,
 
 int main(int argc, char **argv) {
     int64_t n_users = DEFAULT_USERS, seed = DEFAULT_SEED;
-    if (argc < 2 || argc > 4 ||
+    if (argc < 2 || argc > 4 || argv[1][0] == '-' ||
         (argc > 2 && (!text_i64(text_of(argv[2]), &n_users) || n_users < 1 || n_users > 1000000)) ||
         (argc > 3 && (!text_i64(text_of(argv[3]), &seed) || seed < 0))) {
         fprintf(stderr, "usage: genair-shop DIRECTORY [USERS up to 1000000 [SEED]]\n");
