@@ -15,7 +15,7 @@ struct fake_data {
     uint32_t *item, *n_train, *valid, *test, *popularity, *candidates;
     uint8_t *tied_time, *cold;
     int64_t *time;
-    char user_name[32], item_name[32];
+    char (*user_name)[16], (*item_name)[16]; /* any thread may ask for one */
 };
 
 static struct fake_data *fake_of(const struct dataset *d) {
@@ -33,13 +33,20 @@ const uint32_t *dataset_training(const struct dataset *d, uint32_t user, uint32_
 }
 
 struct text dataset_user_name(const struct dataset *d, uint32_t user) {
-    snprintf(fake_of(d)->user_name, 32, "u%u", user);
-    return text_of(fake_of(d)->user_name);
+    return text_of(fake_of(d)->user_name[user]);
 }
 
 struct text dataset_item_name(const struct dataset *d, uint32_t item) {
-    snprintf(fake_of(d)->item_name, 32, "i%u", item);
-    return text_of(fake_of(d)->item_name);
+    return text_of(fake_of(d)->item_name[item]);
+}
+
+static void name_all(struct fake_data *f) {
+    f->user_name = mem_array((size_t)f->d.n_users + 1, sizeof *f->user_name);
+    f->item_name = mem_array((size_t)f->d.n_items + 1, sizeof *f->item_name);
+    for (uint32_t u = 0; u < f->d.n_users; u++)
+        snprintf(f->user_name[u], sizeof *f->user_name, "u%u", u);
+    for (uint32_t i = 0; i <= f->d.n_items; i++)
+        snprintf(f->item_name[i], sizeof *f->item_name, "i%u", i);
 }
 
 static void draw_history(struct fake_data *f, uint32_t u, uint64_t seed) {
@@ -78,6 +85,7 @@ struct dataset *fake_dataset(uint32_t n_users, uint32_t n_items, uint64_t seed) 
     f->cold = mem_zeros(n_items + 1, 1);
     for (uint32_t u = 0; u < n_users; u++)
         draw_history(f, u, seed);
+    name_all(f);
     f->d.n_interactions = f->start[n_users];
     f->d.start = f->start, f->d.item = f->item, f->d.n_train = f->n_train;
     f->d.valid = f->valid, f->d.test = f->test, f->d.tied_time = f->tied_time;
@@ -88,6 +96,8 @@ struct dataset *fake_dataset(uint32_t n_users, uint32_t n_items, uint64_t seed) 
 
 void fake_dataset_free(struct dataset *d) {
     struct fake_data *f = fake_of(d);
+    mem_free(f->user_name);
+    mem_free(f->item_name);
     mem_free(f->start);
     mem_free(f->item);
     mem_free(f->n_train);
