@@ -71,17 +71,32 @@ static struct tensor *slice(struct model *m, const char *name, bool by_row, size
                      whole->gradient ? whole->gradient + at : NULL);
 }
 
-/* Both slices of a joint parameter are written by their backwards; the whole counts as written. */
+struct slices {
+    struct tensor *whole, *part;
+};
+
+/* Runs after the backward of what reads the part. Both parts of a joint parameter are written in the same
+ * step, or, without targets, neither. */
+static void slice_backward(void *node) {
+    const struct slices *s = node;
+    if (s->part->written) s->whole->written = true;
+}
+
+static struct tensor *linked_slice(struct model *m, const char *name, bool by_row, size_t first, size_t n) {
+    struct slices *s = tape_array(&m->tape, 1, sizeof *s);
+    struct tensor *part = slice(m, name, by_row, first, n);
+    if (!s || !part) return NULL;
+    *s = (struct slices){parameter_named(m, "%s", name), part};
+    tape_push(&m->tape, slice_backward, s);
+    return part;
+}
+
 static struct tensor *project(struct model *m, struct tensor *x, size_t layer, size_t first, size_t n) {
     char weight[64], bias[64];
     snprintf(weight, sizeof weight, "block%zu.attn.in_proj.weight", layer);
     snprintf(bias, sizeof bias, "block%zu.attn.in_proj.bias", layer);
-    struct tensor *y = op_linear(&m->tape, x, slice(m, weight, true, first, n), slice(m, bias, false, first, n));
-    if (y) {
-        parameter_named(m, "%s", weight)->written = true;
-        parameter_named(m, "%s", bias)->written = true;
-    }
-    return y;
+    struct tensor *w = linked_slice(m, weight, true, first, n), *b = linked_slice(m, bias, false, first, n);
+    return b ? op_linear(&m->tape, x, w, b) : NULL; /* without b, memory is out */
 }
 
 static struct tensor *block(struct model *m, struct tensor *x, size_t layer, const uint32_t *offsets,
