@@ -82,7 +82,8 @@ static const struct option_spec table[] = {
     {"decoding", 0, OPTION_TEXT, NULL, .argument = "FILE.npy", .commands = " embed ",
      .help = "Vectors of the model's answers, a row an item."},
     {"ids", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = " embed ",
-     .help = "Item id of each row, a line each; without it, rows are in the workspace's order."},
+     .help = "Item id of each row, a line each; without it, a row for each record of the metadata given to prepare, or for "
+             "each line of items.jsonl in the workspace."},
 
     /* fuse */
     {"components", 0, OPTION_INT, "384", 1, 65536, .argument = "N", .commands = " fuse ",
