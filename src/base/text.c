@@ -28,6 +28,13 @@ struct text text_trim(struct text t) {
     return t;
 }
 
+int text_hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
 bool text_i64(struct text t, int64_t *out) {
     size_t i = 0;
     bool negative = false;
@@ -131,7 +138,8 @@ size_t text_distance(struct text a, struct text b) {
     enum { LIMIT = 64 };
     if (a.n >= LIMIT || b.n >= LIMIT) return LIMIT;
     size_t row[LIMIT];
-    for (size_t j = 0; j <= b.n; j++) row[j] = j;
+    for (size_t j = 0; j <= b.n; j++)
+        row[j] = j;
     for (size_t i = 1; i <= a.n; i++) {
         size_t diagonal = row[0];
         row[0] = i;

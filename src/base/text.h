@@ -16,6 +16,7 @@ struct text {
 struct text text_of(const char *s);
 bool text_equal(struct text a, const char *b);
 struct text text_trim(struct text t); /* without ASCII white space at both ends */
+int text_hex_digit(char c);           /* 0-15; -1 when it is none */
 bool text_i64(struct text t, int64_t *out);
 bool text_f64(struct text t, double *out); /* finite or not: the caller checks */
 /* Bytes of the code point written to out: 1-4; 0 for a surrogate or what is above U+10FFFF. */

@@ -74,13 +74,6 @@ static uint32_t named(struct text name) {
     return found ? found->code : 0;
 }
 
-static int digit_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return 16;
-}
-
 /* digits: what stands between "&#" and ";". 0 when it is no character. */
 static uint32_t numbered(struct text digits) {
     static const uint16_t windows_1252[32] = {
@@ -95,9 +88,9 @@ static uint32_t numbered(struct text digits) {
     }
     if (!digits.n) return 0;
     for (size_t i = 0; i < digits.n; i++) {
-        const uint32_t digit = (uint32_t)digit_value(digits.p[i]);
-        if (digit >= base) return 0;
-        code = code * base + digit;
+        const int digit = text_hex_digit(digits.p[i]);
+        if (digit < 0 || (uint32_t)digit >= base) return 0;
+        code = code * base + (uint32_t)digit;
         if (code > 0x10FFFF) return 0;
     }
     return code >= 128 && code < 160 ? windows_1252[code - 128] : code;

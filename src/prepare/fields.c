@@ -14,7 +14,8 @@ bool text_check_utf8(struct text t, const char *what, genair_status *bad) {
 /* Nearly all ids are; this is asked of every line. */
 static bool printable_ascii(struct text t) {
     size_t i = 0;
-    while (i < t.n && (unsigned char)(t.p[i] - 0x20) < 0x7F - 0x20) i++;
+    while (i < t.n && (unsigned char)(t.p[i] - 0x20) < 0x7F - 0x20)
+        i++;
     return i == t.n;
 }
 

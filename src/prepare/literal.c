@@ -40,19 +40,12 @@ static bool take(struct literal *l, char c) {
 
 /* ---- strings ---- */
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* n hexadecimal digits at p, of which there are left bytes. */
 static bool read_hex(const char *p, size_t left, size_t n, uint32_t *out) {
     uint32_t value = 0;
     if (left < n) return false;
     for (size_t i = 0; i < n; i++) {
-        const int digit = hex_digit(p[i]);
+        const int digit = text_hex_digit(p[i]);
         if (digit < 0) return false;
         value = value << 4 | (uint32_t)digit;
     }

@@ -36,16 +36,15 @@ CHECKED genair_code interactions_open(const char *const *paths, size_t n_paths,
 CHECKED genair_code interactions_next(struct interaction_reader *r, struct interaction *out,
                                       bool *more, genair_status *st);
 uint64_t interactions_skipped(const struct interaction_reader *r);
-uint64_t
-interactions_bytes_read(const struct interaction_reader *r); /* of the files as stored: progress */
+/* Of the files as stored, for progress. */
+uint64_t interactions_bytes_read(const struct interaction_reader *r);
 uint64_t interactions_bytes_total(const struct interaction_reader *r);
 void interactions_close(struct interaction_reader *r); /* NULL is fine */
 
 /* Times: a number is seconds or milliseconds by magnitude, milliseconds from 10^11 on (year 5138 in
  * seconds, 1973 in milliseconds), or always milliseconds where the column's name says so
- * ("timestamp_ms"). Dates
- * ("2018-03-01 12:00:00", Yelp) are UTC unless they name a zone. All come as milliseconds, so that
- * files may be mixed. */
+ * ("timestamp_ms"). Dates ("2018-03-01 12:00:00", Yelp) are UTC unless they name a zone. All come
+ * as milliseconds, so that files may be mixed. */
 
 /* Item metadata: one record per item in normal form (spec §2): {"item_id", "name", "brand", "date",
  * "feature", "price", "rating", "description", "categories", …others under their own names}, text
