@@ -123,6 +123,14 @@ void batches_start(struct batches *b, uint64_t epoch) {
     }
 }
 
+/* Uniform over the items that training knows. */
+static uint32_t warm_item(const struct batches *b, struct rng *r) {
+    uint32_t item;
+    do item = 1 + (uint32_t)rng_below(r, b->data->n_items);
+    while (b->data->cold[item]);
+    return item;
+}
+
 /* ---- targets ---- */
 
 /* BERT4Rec's corruption (Devlin et al., 2019): 80 % mask, 10 % a random item, 10 % left. Returns the number
@@ -142,7 +150,7 @@ static size_t hide(const struct batches *b, const struct sample *s, uint32_t fir
             if (u < 0.8)
                 shown = MASK_ROW;
             else if (u < 0.9)
-                shown = 1 + (uint32_t)rng_below(&r, b->data->n_items);
+                shown = warm_item(b, &r);
             if (items) {
                 position[n] = first + i;
                 positive[n] = s->items[i];
@@ -190,17 +198,24 @@ static bool holds(const struct seen *seen, uint32_t item) {
     return false;
 }
 
+static size_t count_distinct(const struct seen *seen) {
+    size_t n = 0;
+    for (size_t i = 0; i < seen->n; i++) {
+        const struct seen before = {seen->items, i, false};
+        n += seen->sorted ? i == 0 || seen->items[i] != seen->items[i - 1] : !holds(&before, seen->items[i]);
+    }
+    return n;
+}
+
 static void draw_negatives(const struct batches *b, const struct sample *s, size_t n, const struct seen *seen,
                            uint32_t *negatives) {
-    const uint32_t n_items = b->data->n_items;
     struct rng r = rng_start(b->options.seed, RNG_NEGATIVE, s->stream);
-    /* A user who has everything still gets numbers, without the rule that cannot be kept. */
-    const bool possible = s->n_whole < b->n_warm;
+    /* A user who has everything still gets numbers, without the rule that cannot be kept. Training parts hold
+     * no cold item, so only where they are as long as the catalogue are repeats worth counting. */
+    const bool possible = s->n_whole < b->n_warm || count_distinct(seen) < b->n_warm;
     for (size_t i = 0; i < n; i++) {
-        uint32_t item;
-        do item = 1 + (uint32_t)rng_below(&r, n_items);
-        while (possible && (b->data->cold[item] || holds(seen, item)));
-        negatives[i] = item;
+        do negatives[i] = warm_item(b, &r);
+        while (possible && holds(seen, negatives[i]));
     }
 }
 
