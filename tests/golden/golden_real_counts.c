@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Group 11_real_counts: what `prepare` makes of a real log, counted. The log is looked for beside
- * the golden data: data/DATASET/interactions.tsv in any directory above the case. */
+ * the golden data: data/DATASET/interactions.tsv or shared/data/…, in a directory above the case or
+ * the working directory. */
 #include "golden/groups.h"
 
 #include "base/alloc.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct counts {
     struct golden *g;
@@ -26,17 +28,27 @@ struct counts {
     uint8_t *tail;    /* [n_items] 0: head */
 };
 
+/* In place and the directories above it; place is used up. */
+static bool find_above(char *place, const char *dataset, char *out, size_t size) {
+    static const char *const folders[] = {"data", "shared/data"};
+    for (char *slash; (slash = strrchr(place, '/')); *slash = '\0')
+        for (size_t i = 0; i < COUNT(folders); i++) {
+            snprintf(out, size, "%s/%s/%s/interactions.tsv", place, folders[i], dataset);
+            if (file_exists(out)) return true;
+        }
+    return false;
+}
+
 static bool find_log(struct golden *g, char *out, size_t size) {
     char dataset[64], place[PATH_MAX];
     snprintf(dataset, sizeof dataset, "%s", golden_text(g, "dataset"));
     for (char *c = dataset; *c; c++)
         *c = (char)tolower((unsigned char)*c);
-    if (golden_failed(g) || !realpath(golden_directory(g), place)) return false;
-    for (char *slash; (slash = strrchr(place, '/')); *slash = '\0') {
-        snprintf(out, size, "%s/data/%s/interactions.tsv", place, dataset);
-        if (file_exists(out)) return true;
-    }
-    golden_fail(g, "there is no data/%s/interactions.tsv in a directory above the case", dataset);
+    if (golden_failed(g)) return false;
+    if (realpath(golden_directory(g), place) && find_above(place, dataset, out, size)) return true;
+    if (getcwd(place, sizeof place) && find_above(place, dataset, out, size)) return true;
+    golden_fail(g, "there is no data/%s/interactions.tsv above the case or the working directory",
+                dataset);
     return false;
 }
 
