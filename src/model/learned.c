@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/learned.h"
+
+#include "base/alloc.h"
+#include "base/files.h"
+#include "base/size.h"
+#include "workspace/safetensors.h"
+
+#include <string.h>
+
+static const char *text_at(const json_t *config, const char *key) {
+    const char *s = json_string_value(json_object_get(config, key));
+    return s ? s : "";
+}
+
+static size_t count_at(const json_t *config, const char *key) {
+    const json_int_t n = json_integer_value(json_object_get(config, key));
+    return n > 0 ? (size_t)n : 0;
+}
+
+genair_code learned_config(const json_t *config, const struct dataset *data, size_t fused_width,
+                           struct model_config *out, genair_status *st) {
+    const bool base = strcmp(text_at(config, "method"), "base") == 0;
+    struct model_config c = {.backbone = N_BACKBONES,
+                             .n_items = data->n_items,
+                             .hidden = count_at(config, "hidden"),
+                             .fused_width = base ? 0 : fused_width,
+                             .trainable_fused = strcmp(text_at(config, "freeze"), "no") == 0,
+                             .n_layers = count_at(config, "layers"),
+                             .n_heads = count_at(config, "heads"),
+                             .n_positions = count_at(config, "max-len") + 1,
+                             .dropout = json_number_value(json_object_get(config, "dropout")),
+                             .cold = data->cold};
+    for (int b = 0; b < N_BACKBONES; b++)
+        if (strcmp(text_at(config, "backbone"), backbone_names[b]) == 0) c.backbone = (enum backbone)b;
+    c.causal = c.backbone == SASREC && strcmp(text_at(config, "attention"), "causal") == 0;
+    if (c.backbone == N_BACKBONES || c.hidden == 0 || c.n_positions < 2)
+        return fail(st, GENAIR_FORMAT, "the run's config.json does not describe a model; train it again");
+    *out = c;
+    return GENAIR_OK;
+}
+
+/* ---- saving ---- */
+
+static struct safetensor tensor_of(const char *name, size_t rows, size_t cols, const float *values) {
+    return (struct safetensor){.name = name, .type = "F32", .n_dims = 2, .shape = {rows, cols},
+                               .n_values = rows * cols, .data = (const unsigned char *)values};
+}
+
+genair_code learned_save(struct model *m, const char *path, genair_status *st) {
+    genair_code code = model_refresh_items(m, st);
+    if (code != GENAIR_OK) return code;
+    const size_t n = parameters_count(m->parameters);
+    struct safetensor *tensors = mem_array(n + 1, sizeof *tensors);
+    if (!tensors) return fail_memory(st);
+    for (size_t i = 0; i < n; i++) {
+        const struct parameter *p = parameters_at(m->parameters, i);
+        tensors[i] = tensor_of(p->name, p->rows, p->cols, p->value);
+    }
+    const bool projected = m->config.fused_width > 0;
+    if (projected)
+        tensors[n] = tensor_of("item_vectors", m->config.n_items, m->config.hidden,
+                               m->item_vectors + m->config.hidden);
+    code = safetensors_write(path, n + projected, tensors, 0, NULL, NULL, st);
+    mem_free(tensors);
+    return code;
+}
+
+/* ---- opening ---- */
+
+static genair_code read_tensor(const struct safetensors *f, const char *path, const char *name, size_t rows,
+                               size_t cols, float *to, genair_status *st) {
+    const struct safetensor *t = safetensors_find(f, name);
+    if (!t) return fail_line(st, GENAIR_FORMAT, path, 0, "there is no tensor \"%s\"; train the run again", name);
+    if (t->n_dims != 2 || t->shape[0] != rows || t->shape[1] != cols || strcmp(t->type, "F32") != 0)
+        return fail_line(st, GENAIR_FORMAT, path, 0,
+                         "tensor \"%s\" is not F32 of %zu x %zu, as config.json asks; train the run again", name,
+                         rows, cols);
+    memcpy(to, t->data, rows * cols * sizeof *to);
+    return GENAIR_OK;
+}
+
+static genair_code read_parameters(struct model *m, const char *path, bool projected, genair_status *st) {
+    struct safetensors *f;
+    genair_code code = safetensors_open(path, &f, st);
+    if (code != GENAIR_OK) return code;
+    for (size_t i = 0; code == GENAIR_OK && i < parameters_count(m->parameters); i++) {
+        struct parameter *p = parameters_at(m->parameters, i);
+        /* A projected run is served as a table of its projected items. */
+        if (p == m->table && projected)
+            code = read_tensor(f, path, "item_vectors", p->rows - 1, p->cols, p->value + p->cols, st);
+        else
+            code = read_tensor(f, path, p->name, p->rows, p->cols, p->value, st);
+    }
+    safetensors_close(f);
+    return code;
+}
+
+genair_code learned_open(genair_context *ctx, const char *directory, const json_t *config,
+                         const struct dataset *data, struct scorer *out, genair_status *st) {
+    struct model_config c;
+    genair_code code = learned_config(config, data, 0, &c, st);
+    if (code != GENAIR_OK) return code;
+    struct model *m = NULL;
+    char *path = path_join(directory, "model.safetensors");
+    code = path ? model_create(&c, NULL, context_parallel(ctx), kernels_select(NULL), &(struct adam_options){0},
+                               0, &m, st)
+                : fail_memory(st);
+    if (code == GENAIR_OK)
+        code = read_parameters(m, path, strcmp(text_at(config, "method"), "base") != 0, st);
+    if (code == GENAIR_OK) code = model_refresh_items(m, st);
+    if (code == GENAIR_OK)
+        *out = model_scorer(m);
+    else
+        model_free(m);
+    mem_free(path);
+    return code;
+}
+
+void learned_close(struct scorer *s) {
+    model_free(s->model);
+    *s = (struct scorer){0};
+}

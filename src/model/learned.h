@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module turns a run's configuration and files into a model, and back. */
+#ifndef GENAIR_MODEL_LEARNED_H
+#define GENAIR_MODEL_LEARNED_H
+
+#include "base/context.h"
+#include "model/model.h"
+#include "workspace/dataset.h"
+
+#include <jansson.h>
+
+/* The shape of the model that config.json (options by their long names) describes. fused_width: columns of
+ * the fused matrix for genair, ignored for base. */
+CHECKED genair_code learned_config(const json_t *config, const struct dataset *data, size_t fused_width,
+                                   struct model_config *out, genair_status *st);
+
+/* Writes every parameter and, with a projector, the projected items as "item_vectors" [n_items, d], so that
+ * a run is served without the fused matrix. Recomputes the model's item vectors. */
+CHECKED genair_code learned_save(struct model *m, const char *path, genair_status *st);
+
+/* Opens directory/model.safetensors for scoring. Errors name the file, tensor and shape. */
+CHECKED genair_code learned_open(genair_context *ctx, const char *directory, const json_t *config,
+                                 const struct dataset *data, struct scorer *out, genair_status *st);
+void learned_close(struct scorer *s);
+
+#endif

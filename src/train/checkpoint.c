@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/checkpoint.h"
+
+#include "base/alloc.h"
+#include "base/files.h"
+#include "base/size.h"
+#include "workspace/safetensors.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_NAME "checkpoint.safetensors"
+
+enum { N_PARTS = 4, NAME_BYTES = 80 };
+static const char *const before[N_PARTS] = {"", "", "", "best."}, *const behind[N_PARTS] = {"", ".m", ".v", ""};
+
+static void part_name_of(const struct parameter *p, size_t k, char name[NAME_BYTES]) {
+    snprintf(name, NAME_BYTES, "%s%s%s", before[k], p->name, behind[k]);
+}
+
+/* The array behind part k of parameter i. */
+static float *part_of(const struct session *s, const struct loop_state *state, size_t i, size_t k) {
+    const struct parameter *p = parameters_at(s->model->parameters, i);
+    float *const arrays[N_PARTS] = {p->value, p->m, p->v, state->best[i]};
+    return arrays[k];
+}
+
+static const char *const keys[] = {"step", "epoch", "next_batch", "best_epoch", "loss", "rank", "calibration",
+                                   "best_ndcg", "lines"};
+enum { N_KEYS = COUNT(keys), FIRST_REAL = 4, LINES = 8 };
+
+static genair_code write_file(const struct session *s, const struct loop_state *state, const char *path,
+                              struct safetensor *tensors, char (*names)[NAME_BYTES], const char *lines,
+                              genair_status *st) {
+    const size_t n = parameters_count(s->model->parameters);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < N_PARTS; k++) {
+            const struct parameter *p = parameters_at(s->model->parameters, i);
+            const size_t at = i * N_PARTS + k;
+            part_name_of(p, k, names[at]);
+            tensors[at] = (struct safetensor){.name = names[at], .type = "F32", .n_dims = 2,
+                                              .shape = {p->rows, p->cols}, .n_values = p->rows * p->cols,
+                                              .data = (const unsigned char *)part_of(s, state, i, k)};
+        }
+    char text[LINES][40];
+    const uint64_t counts[] = {parameters_step(s->model->parameters), state->epoch, state->next_batch,
+                               state->best_epoch};
+    const double reals[] = {state->loss, state->rank, state->calibration, state->best_ndcg};
+    for (int i = 0; i < FIRST_REAL; i++) snprintf(text[i], sizeof text[i], "%llu", (unsigned long long)counts[i]);
+    for (int i = FIRST_REAL; i < LINES; i++) snprintf(text[i], sizeof text[i], "%a", reals[i - FIRST_REAL]);
+    const char *values[N_KEYS];
+    for (int i = 0; i < LINES; i++) values[i] = text[i];
+    values[LINES] = lines;
+    return safetensors_write(path, n * N_PARTS, tensors, N_KEYS, keys, values, st);
+}
+
+genair_code checkpoint_save(const struct session *s, const struct loop_state *state, const char *directory,
+                            genair_status *st) {
+    const size_t n = parameters_count(s->model->parameters) * N_PARTS;
+    if (s->model->table) parameters_catch_up(s->model->parameters, s->model->table, NULL, 0);
+    char *path = path_join(directory, FILE_NAME), *lines = json_dumps(state->lines, JSON_COMPACT);
+    struct safetensor *tensors = mem_array(n, sizeof *tensors);
+    char (*names)[NAME_BYTES] = mem_array(n, sizeof *names);
+    const genair_code code = path && lines && tensors && names
+                                 ? write_file(s, state, path, tensors, names, lines, st)
+                                 : fail_memory(st);
+    mem_free(names);
+    mem_free(tensors);
+    free(lines);
+    mem_free(path);
+    return code;
+}
+
+static const char *metadata(const struct safetensors *f, const char *key) {
+    for (size_t i = 0; i < f->n_metadata; i++)
+        if (strcmp(f->metadata_keys[i], key) == 0) return f->metadata_values[i];
+    return "";
+}
+
+static bool read_count(const struct safetensors *f, const char *key, uint64_t *out) {
+    int64_t value;
+    if (!text_i64(text_of(metadata(f, key)), &value) || value < 0) return false;
+    *out = (uint64_t)value;
+    return true;
+}
+
+/* %a of a double, whatever the locale's decimal point: written and read by the same process or its heir. */
+static bool read_real(const struct safetensors *f, const char *key, double *out) {
+    const char *s = metadata(f, key);
+    char *end;
+    errno = 0;
+    *out = strtod(s, &end);
+    return *s && !*end && errno == 0;
+}
+
+static bool read_state(const struct safetensors *f, struct loop_state *state, uint64_t *step) {
+    json_t *lines = json_loads(metadata(f, "lines"), 0, NULL);
+    if (!json_is_array(lines)) {
+        json_decref(lines);
+        return false;
+    }
+    json_decref(state->lines);
+    state->lines = lines;
+    return read_count(f, "step", step) && read_count(f, "epoch", &state->epoch) &&
+           read_count(f, "next_batch", &state->next_batch) && read_count(f, "best_epoch", &state->best_epoch) &&
+           read_real(f, "loss", &state->loss) && read_real(f, "rank", &state->rank) &&
+           read_real(f, "calibration", &state->calibration) && read_real(f, "best_ndcg", &state->best_ndcg);
+}
+
+static bool read_part(const struct safetensors *f, const struct session *s, const struct loop_state *state, size_t i,
+                      size_t k) {
+    const struct parameter *p = parameters_at(s->model->parameters, i);
+    char name[NAME_BYTES];
+    part_name_of(p, k, name);
+    const struct safetensor *t = safetensors_find(f, name);
+    if (!t || t->n_dims != 2 || t->shape[0] != p->rows || t->shape[1] != p->cols || strcmp(t->type, "F32") != 0)
+        return false;
+    memcpy(part_of(s, state, i, k), t->data, t->n_values * sizeof(float));
+    return true;
+}
+
+genair_code checkpoint_load(struct session *s, struct loop_state *state, const char *directory, genair_status *st) {
+    char *path = path_join(directory, FILE_NAME);
+    if (!path) return fail_memory(st);
+    struct safetensors *f = NULL;
+    genair_code code = safetensors_open(path, &f, st);
+    uint64_t step = 0;
+    bool sound = code == GENAIR_OK && read_state(f, state, &step);
+    for (size_t i = 0; sound && i < parameters_count(s->model->parameters); i++)
+        for (size_t k = 0; sound && k < N_PARTS; k++) sound = read_part(f, s, state, i, k);
+    if (code == GENAIR_OK && !sound)
+        code = fail_line(st, GENAIR_FORMAT, path, 0,
+                         "is not a checkpoint of this model; train without --resume to start again");
+    if (code == GENAIR_OK) code = parameters_set_step(s->model->parameters, step, st);
+    struct parameter *table = s->model->table;
+    for (size_t r = 0; code == GENAIR_OK && table && r < table->rows; r++) table->done[r] = (uint32_t)step;
+    safetensors_close(f);
+    mem_free(path);
+    return code;
+}
+
+bool checkpoint_exists(const char *directory) {
+    char *path = path_join(directory, FILE_NAME);
+    const bool exists = path && file_exists(path);
+    mem_free(path);
+    return exists;
+}

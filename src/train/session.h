@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module opens what training needs: data, item matrix, model, batches, objective. */
+#ifndef GENAIR_TRAIN_SESSION_H
+#define GENAIR_TRAIN_SESSION_H
+
+#include "base/context.h"
+#include "base/options.h"
+#include "model/model.h"
+#include "train/batches.h"
+#include "workspace/npy.h"
+
+#include <jansson.h>
+
+struct session {
+    struct dataset *data;
+    struct npy *matrix;      /* ws/fused.npy, or NULL for base */
+    float *converted;        /* its rows, where the file is not plain float32 */
+    struct model *model;
+    struct batches *batches;
+    struct objective objective;
+    struct model_config config;
+};
+
+/* Every option that a run's result depends on, by its long name: the content of config.json. NULL when
+ * memory is out. */
+json_t *session_options(const genair_options *o);
+
+/* config: from session_options. repeat: as in batches_options. Errors name the command to run first. */
+CHECKED genair_code session_open(genair_context *ctx, const char *workspace, const json_t *config, size_t repeat,
+                                 struct session *out, genair_status *st);
+void session_close(struct session *s); /* {0} is fine */
+
+#endif

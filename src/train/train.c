@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* genair_train: one run, from options to runs/NAME. The run grows in runs/NAME.training and takes the place
+ * of an earlier one only when it is complete. */
+#include "train/checkpoint.h"
+#include "train/loop.h"
+
+#include "base/alloc.h"
+#include "base/files.h"
+#include "model/closed_form.h"
+#include "model/learned.h"
+#include "workspace/manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct run_paths {
+    char *stage;     /* "train/NAME" */
+    char *directory; /* ws/runs/NAME */
+    char *growing;   /* ws/runs/NAME.training */
+};
+
+struct train {
+    genair_context *ctx;
+    const genair_options *options;
+    const char *workspace, *name, *method;
+    struct workspace *lock;
+    struct run_paths paths;
+    json_t *config;  /* as in config.json */
+    json_t *inputs;  /* config and the hashes of what is read */
+    json_t *result;  /* what the run is: the same for the same inputs */
+    json_t *figures; /* what it cost: different every time */
+};
+
+static bool is_closed_form(const char *method) {
+    return strcmp(method, "pop") == 0 || strcmp(method, "itemknn") == 0 || strcmp(method, "ease") == 0;
+}
+
+static char *printed(const char *format, const char *a, const char *b) {
+    const int n = snprintf(NULL, 0, format, a, b);
+    char *s = n < 0 ? NULL : mem_array((size_t)n + 1, 1);
+    if (s) snprintf(s, (size_t)n + 1, format, a, b);
+    return s;
+}
+
+static genair_code name_paths(struct train *t, genair_status *st) {
+    t->paths.stage = printed("train/%s%s", t->name, "");
+    t->paths.directory = printed("%s/runs/%s", t->workspace, t->name);
+    t->paths.growing = printed("%s/runs/%s.training", t->workspace, t->name);
+    return t->paths.stage && t->paths.directory && t->paths.growing ? GENAIR_OK : fail_memory(st);
+}
+
+static genair_code collect_inputs(struct train *t, genair_status *st) {
+    const bool fused = !is_closed_form(t->method) && strcmp(t->method, "base") != 0;
+    const char *data = workspace_stage_hash(t->lock, "prepare");
+    const char *matrix = fused ? workspace_stage_hash(t->lock, "fuse") : NULL;
+    if (!data)
+        return fail_line(st, GENAIR_USAGE, t->workspace, 0, "holds no data; run `genair prepare -w %s` first",
+                         t->workspace);
+    if (fused && !matrix)
+        return fail_line(st, GENAIR_USAGE, t->workspace, 0,
+                         "there is no item matrix; run `genair embed` and `genair fuse` first, or train with "
+                         "--method base");
+    genair_code code = workspace_verify(t->lock, "prepare", st);
+    if (code == GENAIR_OK && fused) code = workspace_verify(t->lock, "fuse", st);
+    if (code != GENAIR_OK) return code;
+    t->config = session_options(t->options);
+    t->inputs = t->config ? json_pack("{s:O, s:s, s:s?}", "config", t->config, "prepare", data, "fuse", matrix) : NULL;
+    return t->inputs ? GENAIR_OK : fail_memory(st);
+}
+
+/* ---- directories ---- */
+
+static const char *const run_files[] = {"config.json", "metrics.jsonl", "model.safetensors", "result.json"};
+enum { N_RUN_FILES = sizeof run_files / sizeof run_files[0] };
+
+static void remove_file(const char *directory, const char *name) {
+    char *path = path_join(directory, name);
+    if (path) unlink(path);
+    mem_free(path);
+}
+
+/* Removes a run's directory with the files that a run can hold. */
+static void remove_run(const char *directory) {
+    static const char *const others[] = {"checkpoint.safetensors", "timing.json", "inputs.json",
+                                         "ranks-test-full.npy", "ranks-test-sampled.npy", "ranks-valid-full.npy",
+                                         "ranks-valid-sampled.npy"};
+    for (size_t i = 0; i < N_RUN_FILES; i++) remove_file(directory, run_files[i]);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) remove_file(directory, others[i]);
+    rmdir(directory);
+}
+
+/* The finished directory under its name; an earlier run of that name is exchanged in one step, then removed. */
+static genair_code publish(const struct train *t, genair_status *st) {
+    remove_file(t->paths.growing, "checkpoint.safetensors");
+    remove_file(t->paths.growing, "inputs.json");
+    if (rename(t->paths.growing, t->paths.directory) == 0) return GENAIR_OK;
+    if ((errno == EEXIST || errno == ENOTEMPTY) &&
+        renameat2(AT_FDCWD, t->paths.growing, AT_FDCWD, t->paths.directory, RENAME_EXCHANGE) == 0) {
+        remove_run(t->paths.growing);
+        return GENAIR_OK;
+    }
+    return fail_errno(st, t->paths.directory, "put the finished run in place");
+}
+
+static genair_code write_json(const char *directory, const char *name, const json_t *value, genair_status *st) {
+    char *path = path_join(directory, name), *text = json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS);
+    const genair_code code = path && text ? file_replace(path, text, strlen(text), st) : fail_memory(st);
+    free(text);
+    mem_free(path);
+    return code;
+}
+
+static json_t *read_json(const char *directory, const char *name) {
+    char *path = path_join(directory, name);
+    json_t *value = path ? json_load_file(path, 0, NULL) : NULL;
+    mem_free(path);
+    return value;
+}
+
+/* True when the growing directory was begun with the same inputs. */
+static bool may_resume(const struct train *t) {
+    json_t *begun = read_json(t->paths.growing, "inputs.json");
+    const bool same = begun && json_equal(begun, t->inputs) && checkpoint_exists(t->paths.growing);
+    json_decref(begun);
+    return same;
+}
+
+/* ---- results ---- */
+
+static genair_code evaluate_into(genair_context *ctx, const struct scorer *scorer, const struct dataset *data,
+                                 json_t *result, genair_status *st) {
+    for (int part = PART_VALID; part <= PART_TEST; part++) {
+        json_t *both = json_object();
+        if (!both || json_object_set_new(result, part_name((enum part)part), both) != 0) return fail_memory(st);
+        for (int protocol = PROTOCOL_SAMPLED; protocol <= PROTOCOL_FULL; protocol++) {
+            struct ranking_result r = {0};
+            const genair_code code = ranking_evaluate(context_parallel(ctx), scorer, data, (enum part)part,
+                                                      (enum protocol)protocol, &r, st);
+            json_t *metrics = code == GENAIR_OK ? metrics_json(&r.metrics) : NULL;
+            ranking_result_free(&r);
+            if (code != GENAIR_OK) return code;
+            if (!metrics || json_object_set_new(both, protocol_name((enum protocol)protocol), metrics) != 0)
+                return fail_memory(st);
+        }
+    }
+    return GENAIR_OK;
+}
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n) {
+    if (n == 0) return 0;
+    qsort(values, n, sizeof *values, by_value);
+    return (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
+
+static bool set(json_t *object, const char *key, json_t *value) {
+    return value && json_object_set_new(object, key, value) == 0;
+}
+
+static genair_code learned_results(struct train *t, struct session *s, const struct loop_state *state,
+                                   struct loop_times *times, double eval_start, genair_status *st) {
+    const double mean_length = (double)s->data->n_interactions / (s->data->n_users ? s->data->n_users : 1);
+    bool sound = set(t->result, "epochs", json_integer((json_int_t)json_array_size(state->lines))) &&
+                 set(t->result, "best_epoch", json_integer((json_int_t)state->best_epoch)) &&
+                 set(t->result, "tokens_per_epoch", json_integer((json_int_t)batches_positions(s->batches))) &&
+                 set(t->result, "trainable_parameters",
+                     json_integer((json_int_t)parameters_values(s->model->parameters))) &&
+                 set(t->result, "inference_gflops", json_real(model_inference_flops(s->model, (size_t)mean_length) * 1e-9));
+    times->eval_seconds += context_seconds() - eval_start;
+    sound = sound && set(t->figures, "train_seconds", json_real(times->train_seconds)) &&
+            set(t->figures, "seconds_per_epoch", json_real(median(times->epoch_seconds, times->n_epochs))) &&
+            set(t->figures, "eval_seconds", json_real(times->eval_seconds)) &&
+            set(t->figures, "gflop_per_epoch", json_real(times->flops * 1e-9)) &&
+            set(t->figures, "peak_rss_mb", json_real(context_peak_rss_mb()));
+    return sound ? GENAIR_OK : fail_memory(st);
+}
+
+/* ---- the two kinds of runs ---- */
+
+static genair_code train_learned(struct train *t, genair_status *st) {
+    struct session s = {0};
+    struct loop_state state = {0};
+    struct loop_times times = {0};
+    char *model_path = path_join(t->paths.growing, "model.safetensors");
+    genair_code code = model_path ? session_open(t->ctx, t->workspace, t->config, 1, &s, st) : fail_memory(st);
+    if (code == GENAIR_OK) code = loop_init(&s, &state, st);
+    if (code == GENAIR_OK && option_flag(t->options, "resume") && may_resume(t)) {
+        code = checkpoint_load(&s, &state, t->paths.growing, st);
+        if (code == GENAIR_OK)
+            context_info(t->ctx, "going on with epoch %llu, batch %llu", (unsigned long long)state.epoch,
+                         (unsigned long long)state.next_batch + 1);
+    }
+    if (code == GENAIR_OK) code = write_json(t->paths.growing, "inputs.json", t->inputs, st);
+    const struct loop_options options = {
+        .epochs = (uint64_t)option_int(t->options, "epochs"),
+        .patience = (uint64_t)option_int(t->options, "patience"),
+        .protocol = strcmp(option_text(t->options, "valid-protocol"), "full") == 0 ? PROTOCOL_FULL : PROTOCOL_SAMPLED,
+        .checkpoint_every = (uint64_t)option_int(t->options, "checkpoint-every"),
+        .directory = t->paths.growing};
+    if (code == GENAIR_OK) code = loop_run(t->ctx, &s, &options, &state, &times, st);
+    const double eval_start = context_seconds();
+    if (code == GENAIR_OK) code = learned_save(s.model, model_path, st);
+    if (code == GENAIR_OK) {
+        const struct scorer scorer = model_scorer(s.model);
+        code = evaluate_into(t->ctx, &scorer, s.data, t->result, st);
+    }
+    if (code == GENAIR_OK) code = learned_results(t, &s, &state, &times, eval_start, st);
+    loop_times_free(&times);
+    if (s.model) loop_deinit(&s, &state);
+    session_close(&s);
+    mem_free(model_path);
+    return code;
+}
+
+static genair_code train_closed_form(struct train *t, genair_status *st) {
+    struct dataset *data;
+    genair_code code = dataset_open(t->workspace, &data, st);
+    if (code != GENAIR_OK) return code;
+    const double start = context_seconds();
+    code = closed_form_fit(t->ctx, t->options, t->method, data, t->paths.growing, st);
+    const double fitted = context_seconds();
+    struct scorer scorer = {0};
+    if (code == GENAIR_OK) code = closed_form_open(t->method, t->paths.growing, data, &scorer, st);
+    if (code == GENAIR_OK) {
+        code = evaluate_into(t->ctx, &scorer, data, t->result, st);
+        closed_form_close(&scorer);
+    }
+    if (code == GENAIR_OK &&
+        !(set(t->figures, "train_seconds", json_real(fitted - start)) &&
+          set(t->figures, "eval_seconds", json_real(context_seconds() - fitted)) &&
+          set(t->figures, "peak_rss_mb", json_real(context_peak_rss_mb())) &&
+          set(t->result, "epochs", json_integer(0)) && set(t->result, "best_epoch", json_integer(0))))
+        code = fail_memory(st);
+    dataset_close(data);
+    return code;
+}
+
+/* ---- the command ---- */
+
+static genair_code record(struct train *t, genair_status *st) {
+    const bool learned = !is_closed_form(t->method);
+    char *outputs[N_RUN_FILES] = {0};
+    size_t n = 0;
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; i < N_RUN_FILES; i++) {
+        if (!learned && strcmp(run_files[i], "metrics.jsonl") == 0) continue;
+        outputs[n] = printed("runs/%s/%s", t->name, run_files[i]);
+        if (!outputs[n++]) code = fail_memory(st);
+    }
+    if (code == GENAIR_OK)
+        code = workspace_record(t->lock, t->paths.stage, t->inputs, (const char *const *)outputs, n, t->result, st);
+    for (size_t i = 0; i < n; i++) mem_free(outputs[i]);
+    return code;
+}
+
+static genair_code run_it(struct train *t, genair_status *st) {
+    if (!option_flag(t->options, "resume") || !may_resume(t)) remove_run(t->paths.growing);
+    genair_code code = directory_make(t->paths.growing, st);
+    if (code == GENAIR_OK) code = write_json(t->paths.growing, "config.json", t->config, st);
+    t->result = json_pack("{s:s, s:s}", "run", t->name, "method", t->method);
+    t->figures = json_object();
+    if (code == GENAIR_OK && !(t->result && t->figures)) code = fail_memory(st);
+    if (code == GENAIR_OK && !is_closed_form(t->method) &&
+        !set(t->result, "backbone", json_string(option_text(t->options, "backbone"))))
+        code = fail_memory(st);
+    if (code == GENAIR_OK) code = is_closed_form(t->method) ? train_closed_form(t, st) : train_learned(t, st);
+    if (code == GENAIR_OK) code = write_json(t->paths.growing, "result.json", t->result, st);
+    if (code == GENAIR_OK) code = write_json(t->paths.growing, "timing.json", t->figures, st);
+    if (code == GENAIR_OK) code = publish(t, st);
+    return code == GENAIR_OK ? record(t, st) : code;
+}
+
+static genair_code train(struct train *t, char **json, genair_status *st) {
+    genair_code code = name_paths(t, st);
+    if (code == GENAIR_OK) code = workspace_open(t->workspace, "train", false, &t->lock, st);
+    if (code == GENAIR_OK) code = collect_inputs(t, st);
+    if (code != GENAIR_OK) return code;
+    json_t *known;
+    if (workspace_is_current(t->lock, t->paths.stage, t->inputs, &known)) {
+        context_info(t->ctx, "run %s is up to date", t->name);
+        t->result = json_incref(known);
+        t->figures = read_json(t->paths.directory, "timing.json");
+    } else {
+        code = run_it(t, st);
+    }
+    if (code != GENAIR_OK || !json) return code;
+    json_t *all = json_copy(t->result);
+    if (all && t->figures && json_object_update(all, t->figures) != 0) code = fail_memory(st);
+    *json = all && code == GENAIR_OK ? json_dumps(all, 0) : NULL;
+    json_decref(all);
+    return *json ? GENAIR_OK : fail_memory(st);
+}
+
+genair_code genair_train(genair_context *ctx, const genair_options *options, char **json, genair_status *st) {
+    genair_code code = option_require(options, "workspace", st);
+    if (code == GENAIR_OK) code = option_require(options, "run", st);
+    if (code != GENAIR_OK) return code;
+    struct train t = {.ctx = ctx, .options = options, .workspace = option_text(options, "workspace"),
+                      .name = option_text(options, "run"), .method = option_text(options, "method")};
+    code = train(&t, json, st);
+    workspace_close(t.lock);
+    json_decref(t.config);
+    json_decref(t.inputs);
+    json_decref(t.result);
+    json_decref(t.figures);
+    mem_free(t.paths.stage);
+    mem_free(t.paths.directory);
+    mem_free(t.paths.growing);
+    return code;
+}
