@@ -40,17 +40,20 @@ static bool is_closed_form(const char *method) {
     return strcmp(method, "pop") == 0 || strcmp(method, "itemknn") == 0 || strcmp(method, "ease") == 0;
 }
 
-static char *printed(const char *format, const char *a, const char *b) {
-    const int n = snprintf(NULL, 0, format, a, b);
-    char *s = n < 0 ? NULL : mem_array((size_t)n + 1, 1);
-    if (s) snprintf(s, (size_t)n + 1, format, a, b);
+/* The three texts in one; NULL when memory is out. */
+static char *joined(const char *a, const char *b, const char *c) {
+    const size_t n = strlen(a) + strlen(b) + strlen(c) + 1;
+    char *s = mem_array(n, 1);
+    if (s) snprintf(s, n, "%s%s%s", a, b, c);
     return s;
 }
 
 static genair_code name_paths(struct train *t, genair_status *st) {
-    t->paths.stage = printed("train/%s%s", t->name, "");
-    t->paths.directory = printed("%s/runs/%s", t->workspace, t->name);
-    t->paths.growing = printed("%s/runs/%s.training", t->workspace, t->name);
+    char *runs = path_join(t->workspace, "runs/");
+    t->paths.stage = joined("train/", t->name, "");
+    t->paths.directory = runs ? joined(runs, t->name, "") : NULL;
+    t->paths.growing = runs ? joined(runs, t->name, ".training") : NULL;
+    mem_free(runs);
     return t->paths.stage && t->paths.directory && t->paths.growing ? GENAIR_OK : fail_memory(st);
 }
 
@@ -253,7 +256,9 @@ static genair_code record(struct train *t, genair_status *st) {
     genair_code code = GENAIR_OK;
     for (size_t i = 0; i < N_RUN_FILES; i++) {
         if (!learned && strcmp(run_files[i], "metrics.jsonl") == 0) continue;
-        outputs[n] = printed("runs/%s/%s", t->name, run_files[i]);
+        char *directory = joined("runs/", t->name, "/");
+        outputs[n] = directory ? joined(directory, run_files[i], "") : NULL;
+        mem_free(directory);
         if (!outputs[n++]) code = fail_memory(st);
     }
     if (code == GENAIR_OK)
