@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/size.h"
 #include "model/closed_form.h"
+#include "model/learned.h"
 #include "workspace/manifest.h"
 
 #include <stdio.h>
@@ -34,7 +35,17 @@ static void close_closed_form(struct run *r) {
     closed_form_close(&r->scorer);
 }
 
+static genair_code open_learned(genair_context *ctx, struct run *r, genair_status *st) {
+    return learned_open(ctx, r->directory, r->config, r->data, &r->scorer, st);
+}
+
+static void close_learned(struct run *r) {
+    learned_close(&r->scorer);
+}
+
 static const struct opener openers[] = {
+    {"genair", open_learned, close_learned},
+    {"base", open_learned, close_learned},
     {"pop", open_closed_form, close_closed_form},
     {"itemknn", open_closed_form, close_closed_form},
     {"ease", open_closed_form, close_closed_form},
