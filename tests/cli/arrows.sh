@@ -14,6 +14,7 @@ may_include() { # may_include FOLDER: the folders whose headers its files may in
     ranking) echo base kernels tensor workspace ranking ;;
     model) echo base kernels tensor workspace ranking model ;;
     cli) echo cli ;;
+    bench) echo base kernels tensor workspace ranking model train bench ;; # measures what training runs
     *) echo base kernels tensor workspace ranking model "$1" ;;
     esac
 }

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module is what `genair bench` can measure. */
+#ifndef GENAIR_BENCH_BENCH_H
+#define GENAIR_BENCH_BENCH_H
+
+#include "base/context.h"
+#include "base/options.h"
+
+#include <jansson.h>
+
+/* One benchmark over the workspace that the options name. peak: this machine's SGEMM peak, GFLOP/s, measured
+ * in the same run. *result: {"achieved", "peak", "utilization", "unit", …}, the caller's. */
+typedef genair_code benchmark(genair_context *ctx, const genair_options *options, double peak, json_t **result,
+                              genair_status *st);
+
+benchmark bench_train; /* training epochs: useful operations a second */
+
+#endif

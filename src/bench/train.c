@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Training epochs, evaluation and checkpoints left out. The floor is the useful operations of the epoch's
+ * matrix products (counted while they run: real positions, distinct items, the seen half of causal
+ * attention) at the machine's SGEMM peak; the rest is memory traffic and random numbers. */
+#include "bench/bench.h"
+
+#include "train/session.h"
+
+#include <stdlib.h>
+
+enum { EPOCHS = 5 }; /* after one that warms up */
+
+static genair_code epoch(genair_context *ctx, struct session *s, uint64_t number, genair_status *st) {
+    const size_t n = batches_count(s->batches);
+    batches_start(s->batches, number);
+    for (size_t i = 0; i < n; i++) {
+        struct batch batch;
+        struct step_losses losses;
+        genair_code code = batches_get(s->batches, i, &batch, st);
+        if (code == GENAIR_OK) code = model_step(s->model, &batch, &s->objective, &losses, st);
+        if (code == GENAIR_OK) code = parameters_adam(s->model->parameters, st);
+        if (code != GENAIR_OK) return code;
+        context_progress(ctx, "training", (double)(number * n + i), (double)((EPOCHS + 1) * n));
+        if (context_stopped(ctx)) return context_interrupted(st);
+    }
+    return GENAIR_OK;
+}
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+genair_code bench_train(genair_context *ctx, const genair_options *options, double peak, json_t **result,
+                        genair_status *st) {
+    json_t *config = session_options(options);
+    struct session s = {0};
+    genair_code code = config ? session_open(ctx, option_text(options, "workspace"), config,
+                                             (size_t)option_int(options, "data-scale"), &s, st)
+                              : fail_memory(st);
+    double seconds[EPOCHS], flops = 0;
+    if (code == GENAIR_OK) code = epoch(ctx, &s, 1, st);
+    for (uint64_t i = 0; code == GENAIR_OK && i < EPOCHS; i++) {
+        const double start = context_seconds(), counted = s.model->tape.flops;
+        code = epoch(ctx, &s, i + 2, st);
+        seconds[i] = context_seconds() - start;
+        flops = s.model->tape.flops - counted;
+    }
+    if (code == GENAIR_OK) {
+        qsort(seconds, EPOCHS, sizeof *seconds, ascending);
+        const double achieved = flops / seconds[EPOCHS / 2] * 1e-9;
+        *result = json_pack("{s:f, s:f, s:f, s:s, s:f, s:f, s:I, s:f}", "achieved", achieved, "peak", peak,
+                            "utilization", achieved / peak, "unit", "GFLOP/s", "seconds_per_epoch",
+                            seconds[EPOCHS / 2], "gflop_per_epoch", flops * 1e-9, "tokens_per_epoch",
+                            (json_int_t)batches_positions(s.batches), "peak_rss_mb", context_peak_rss_mb());
+        if (!*result) code = fail_memory(st);
+    }
+    session_close(&s);
+    json_decref(config);
+    return code;
+}
