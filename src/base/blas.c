@@ -2,23 +2,15 @@
 #include "base/blas.h"
 
 #include <cblas.h>
-#include <pthread.h>
 
-/* Beside the library's own state, which is as global. */
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
-
-bool blas_is_serial(void) {
-    return openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
+bool blas_bears_threads(void) {
+    return openblas_get_parallel() == OPENBLAS_THREAD;
 }
 
 void blas_use_one_thread(void) {
-    if (!blas_is_serial()) openblas_set_num_threads(1);
+    if (blas_bears_threads()) openblas_set_num_threads(1);
 }
 
-void blas_begin(void) {
-    if (blas_is_serial()) pthread_mutex_lock(&turn);
-}
-
-void blas_end(void) {
-    if (blas_is_serial()) pthread_mutex_unlock(&turn);
+const char *blas_description(void) {
+    return openblas_get_config();
 }

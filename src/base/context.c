@@ -29,6 +29,9 @@ genair_code genair_context_create(int threads, genair_log log, void *user, genai
         const long n = sysconf(_SC_NPROCESSORS_ONLN);
         threads = n < 1 ? 1 : n > 256 ? 256 : (int)n;
     }
+    if (threads > 1 && !blas_bears_threads())
+        return fail(st, GENAIR_USAGE, "the loaded BLAS (%s) is wrong when several threads call it; install "
+                    "libopenblas0-pthread, or use --threads 1", blas_description());
     genair_context *ctx = mem_zeros(1, sizeof *ctx);
     if (!ctx) return fail_memory(st);
     ctx->log = log;

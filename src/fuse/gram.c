@@ -2,7 +2,6 @@
 #include "fuse/gram.h"
 
 #include "base/alloc.h"
-#include "base/blas.h"
 #include "base/size.h"
 
 #include <cblas.h>
@@ -127,14 +126,12 @@ static void columns_task(void *context, size_t i, int worker) {
     const size_t a = row * TILE, b = column * TILE, width = t->width;
     const size_t m = min_size(TILE, width - a), n = min_size(TILE, width - b);
     double *out = t->out + a * width + b;
-    blas_begin();
     if (row == column)
         cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)m, (int)t->n, 1, t->block + a,
                     (int)width, 1, out, (int)width);
     else
         cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n, (int)t->n, 1,
                     t->block + a, (int)width, t->block + b, (int)width, 1, out, (int)width);
-    blas_end();
 }
 
 /* out tile = (rows a of X) (rows b of X)ᵀ */
@@ -146,7 +143,6 @@ static void rows_task(void *context, size_t i, int worker) {
     const size_t a = row * TILE, b = column * TILE, n_rows = t->n, width = t->width;
     const size_t m = min_size(TILE, n_rows - a), n = min_size(TILE, n_rows - b);
     double *out = t->out + a * n_rows + b;
-    blas_begin();
     if (row == column)
         cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, (int)m, (int)width, 1,
                     t->block + a * width, (int)width, 0, out, (int)n_rows);
@@ -154,7 +150,6 @@ static void rows_task(void *context, size_t i, int worker) {
         cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)width, 1,
                     t->block + a * width, (int)width, t->block + b * width, (int)width, 0, out,
                     (int)n_rows);
-    blas_end();
 }
 
 static void mirror(double *a, size_t n) {
@@ -209,10 +204,8 @@ static void reverse(double *a, size_t n, double *values) {
 genair_code symmetric_eigen(double *a, size_t n, double *values, genair_status *st) {
     const genair_code code = check_sides(n, st);
     if (code != GENAIR_OK || n == 0) return code;
-    blas_begin();
     const lapack_int info =
         LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, values);
-    blas_end();
     if (info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR)
         return fail_memory(st);
     if (info != 0)

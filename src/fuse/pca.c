@@ -5,7 +5,6 @@
 #include "fuse/pca.h"
 
 #include "base/alloc.h"
-#include "base/blas.h"
 #include "base/size.h"
 
 #include <cblas.h>
@@ -74,10 +73,8 @@ static genair_code fit_columns(genair_context *ctx, const struct rows *x, struct
  * 1). */
 static void carry_over(struct pca *p, const double *x, const double *u) {
     if (!p->n_components) return;
-    blas_begin();
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)p->n_components, (int)p->width,
                 (int)p->n, 1, u, (int)p->n, x, (int)p->width, 0, p->components, (int)p->width);
-    blas_end();
     for (size_t k = 0; k < p->n_components; k++) {
         double *component = p->components + k * p->width;
         cblas_dscal((int)p->width, 1 / cblas_dnrm2((int)p->width, component, 1), component, 1);
@@ -162,10 +159,8 @@ static void project_task(void *context, size_t i, int worker) {
         for (size_t c = 0; c < p->width; c++)
             x[r * p->width + c] -= p->mean[c];
     }
-    blas_begin();
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)k, (int)p->width, 1, x,
                 (int)p->width, p->components, (int)p->width, 0, y, (int)k);
-    blas_end();
     for (size_t r = 0; r < n; r++)
         for (size_t c = 0; c < k; c++) {
             const double value = y[r * k + c];

@@ -7,7 +7,6 @@
 #include "model/closed_form_method.h"
 
 #include "base/alloc.h"
-#include "base/blas.h"
 #include "base/options.h"
 #include "base/size.h"
 
@@ -49,10 +48,8 @@ static genair_code fill_gram(genair_context *ctx, const struct dataset *data, st
 
 static genair_code invert(const struct matrix *m, genair_status *st) {
     const lapack_int n = (lapack_int)(m->side - 1), stride = (lapack_int)m->side;
-    blas_begin();
     lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', n, at(m, 1, 1), stride);
     if (info == 0) info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'L', n, at(m, 1, 1), stride);
-    blas_end();
     if (info < 0) return fail(st, GENAIR_INTERNAL, "LAPACK refuses argument %d", -(int)info);
     if (info > 0)
         return fail(st, GENAIR_USAGE,
