@@ -73,11 +73,13 @@ struct kernels {
     void (*adam)(const struct adam_step *s, const float *g, float *p, float *m, float *v, size_t n);
     /* how many x[i] >= threshold; *ties of them equal, *nans are not numbers */
     size_t (*count_at_least)(const float *x, size_t n, float threshold, size_t *ties, size_t *nans);
-    /* out[r * stride + j] = sum over k < width of rows[r * width + k] panel[k * PANEL + j], r < n_rows. Terms
-     * are added in the order of k whatever r and j: equal vectors have equal bits as product, which BLAS
-     * does not promise (OpenBLAS 0.3.21 rounds by place in the matrix) and ties need. */
-    void (*panel_product)(const float *rows, size_t n_rows, const float *panel, size_t width, float *out,
-                          size_t stride);
+    /* out[r * out_stride + j] = sum over k < width of rows[r * row_stride + k] panel[k * PANEL + j], added to out
+     * if accumulate. Terms are added in the order of k whatever r and j: equal vectors have equal bits as
+     * product, which BLAS does not promise (OpenBLAS 0.3.21 rounds by place in the matrix) and ties need. */
+    void (*panel_product)(const float *rows, size_t n_rows, size_t row_stride, const float *panel, size_t width,
+                          float *out, size_t out_stride, bool accumulate);
+    /* out[k * out_stride + j] = in[j * in_stride + k] for j < n_rows, k < width */
+    void (*transpose)(const float *in, size_t n_rows, size_t in_stride, size_t width, float *out, size_t out_stride);
 };
 
 /* name: "scalar", "avx2", "avx512", "neon", or NULL for the best that processor and operating system

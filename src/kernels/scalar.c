@@ -157,15 +157,22 @@ static size_t count_at_least(const float *x, size_t n, float threshold, size_t *
     return count;
 }
 
-static void panel_product(const float *rows, size_t n_rows, const float *panel, size_t width, float *out,
-                          size_t stride) {
+static void panel_product(const float *rows, size_t n_rows, size_t row_stride, const float *panel, size_t width,
+                          float *out, size_t out_stride, bool accumulate) {
     for (size_t r = 0; r < n_rows; r++) {
         double sums[PANEL] = {0};
         for (size_t k = 0; k < width; k++)
             for (size_t j = 0; j < PANEL; j++)
-                sums[j] += (double)rows[r * width + k] * (double)panel[k * PANEL + j];
-        for (size_t j = 0; j < PANEL; j++) out[r * stride + j] = (float)sums[j];
+                sums[j] += (double)rows[r * row_stride + k] * (double)panel[k * PANEL + j];
+        float *to = out + r * out_stride;
+        for (size_t j = 0; j < PANEL; j++) to[j] = accumulate ? to[j] + (float)sums[j] : (float)sums[j];
     }
+}
+
+static void transpose(const float *in, size_t n_rows, size_t in_stride, size_t width, float *out,
+                      size_t out_stride) {
+    for (size_t k = 0; k < width; k++)
+        for (size_t j = 0; j < n_rows; j++) out[k * out_stride + j] = in[j * in_stride + k];
 }
 
 const struct kernels kernels_scalar = {
@@ -190,4 +197,5 @@ const struct kernels kernels_scalar = {
     .adam = adam,
     .count_at_least = count_at_least,
     .panel_product = panel_product,
+    .transpose = transpose,
 };

@@ -405,28 +405,74 @@ static size_t count_at_least(const float *x, size_t n, float threshold, size_t *
  * PANEL_VECTORS loads and ROWS broadcasts for ROWS * PANEL_VECTORS multiply-adds. */
 enum { PANEL_VECTORS = PANEL / LANES, ROWS = LANES == 16 ? 12 : 6 };
 
-static inline __attribute__((always_inline)) void
-product_of_rows(size_t n, const float *rows, const float *panel, size_t width, float *out, size_t stride) {
+static inline __attribute__((always_inline)) void product_of_rows(size_t n, const float *rows, size_t row_stride,
+                                                                 const float *panel, size_t width, float *out,
+                                                                 size_t out_stride, bool accumulate) {
     vf sums[ROWS][PANEL_VECTORS] = {0};
     for (size_t k = 0; k < width; k++) {
         vf columns[PANEL_VECTORS];
         for (size_t v = 0; v < PANEL_VECTORS; v++) columns[v] = load(panel + k * PANEL + v * LANES);
         for (size_t r = 0; r < n; r++)
             for (size_t v = 0; v < PANEL_VECTORS; v++)
-                sums[r][v] = vf_fma(splat(rows[r * width + k]), columns[v], sums[r][v]);
+                sums[r][v] = vf_fma(splat(rows[r * row_stride + k]), columns[v], sums[r][v]);
     }
     for (size_t r = 0; r < n; r++)
-        for (size_t v = 0; v < PANEL_VECTORS; v++) store(out + r * stride + v * LANES, sums[r][v]);
+        for (size_t v = 0; v < PANEL_VECTORS; v++) {
+            float *to = out + r * out_stride + v * LANES;
+            store(to, accumulate ? load(to) + sums[r][v] : sums[r][v]);
+        }
 }
 
-static void panel_product(const float *rows, size_t n_rows, const float *panel, size_t width, float *out,
-                          size_t stride) {
+static void panel_product(const float *rows, size_t n_rows, size_t row_stride, const float *panel, size_t width,
+                          float *out, size_t out_stride, bool accumulate) {
     size_t r = 0;
+    /* Each count of rows is code of its own, its sums in registers. */
     for (; r + ROWS <= n_rows; r += ROWS)
-        product_of_rows(ROWS, rows + r * width, panel, width, out + r * stride, stride);
-    for (; r + 4 <= n_rows; r += 4) product_of_rows(4, rows + r * width, panel, width, out + r * stride, stride);
-    for (; r + 2 <= n_rows; r += 2) product_of_rows(2, rows + r * width, panel, width, out + r * stride, stride);
-    if (r < n_rows) product_of_rows(1, rows + r * width, panel, width, out + r * stride, stride);
+        product_of_rows(ROWS, rows + r * row_stride, row_stride, panel, width, out + r * out_stride, out_stride,
+                        accumulate);
+    for (; r + 4 <= n_rows; r += 4)
+        product_of_rows(4, rows + r * row_stride, row_stride, panel, width, out + r * out_stride, out_stride,
+                        accumulate);
+    for (; r + 2 <= n_rows; r += 2)
+        product_of_rows(2, rows + r * row_stride, row_stride, panel, width, out + r * out_stride, out_stride,
+                        accumulate);
+    if (r < n_rows)
+        product_of_rows(1, rows + r * row_stride, row_stride, panel, width, out + r * out_stride, out_stride,
+                        accumulate);
+}
+
+typedef float quad __attribute__((vector_size(16)));
+
+static inline quad load_quad(const float *p) {
+    quad q;
+    memcpy(&q, p, sizeof q);
+    return q;
+}
+
+static inline void transpose_quads(const float *in, size_t in_stride, float *out, size_t out_stride) {
+    const quad a = load_quad(in), b = load_quad(in + in_stride);
+    const quad c = load_quad(in + 2 * in_stride), d = load_quad(in + 3 * in_stride);
+    const quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    const quad rows[4] = {__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5),
+                          __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
+                          __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
+                          __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+    for (size_t k = 0; k < 4; k++) memcpy(out + k * out_stride, &rows[k], sizeof rows[k]);
+}
+
+static void transpose(const float *in, size_t n_rows, size_t in_stride, size_t width, float *out,
+                      size_t out_stride) {
+    const size_t whole_rows = n_rows / 4 * 4, whole_width = width / 4 * 4;
+    for (size_t j0 = 0; j0 < whole_rows; j0 += 16) { /* 16 columns of out: a cache line */
+        const size_t end = j0 + 16 < whole_rows ? j0 + 16 : whole_rows;
+        for (size_t k = 0; k < whole_width; k += 4)
+            for (size_t j = j0; j < end; j += 4)
+                transpose_quads(in + j * in_stride + k, in_stride, out + k * out_stride + j, out_stride);
+    }
+    for (size_t j = 0; j < n_rows; j++)
+        for (size_t k = j < whole_rows ? whole_width : 0; k < width; k++)
+            out[k * out_stride + j] = in[j * in_stride + k];
 }
 
 extern const struct kernels KERNELS_TABLE;
@@ -452,4 +498,5 @@ const struct kernels KERNELS_TABLE = {
     .adam = adam,
     .count_at_least = count_at_least,
     .panel_product = panel_product,
+    .transpose = transpose,
 };

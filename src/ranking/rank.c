@@ -112,7 +112,7 @@ static void target_scores(const struct item_tiles *t, const float *vectors,
         for (size_t j = 0; j < group; j++)
             columns[j] = t->vectors + users[u + j].target * t->width;
         pack(panel, columns, group, t->width);
-        t->kernels->panel_product(vectors + u * t->width, group, panel, t->width, products, PANEL);
+        t->kernels->panel_product(vectors + u * t->width, group, t->width, panel, t->width, products, PANEL, false);
         for (size_t j = 0; j < group; j++)
             users[u + j].target_score = products[j * PANEL + j];
     }
@@ -139,8 +139,8 @@ void rank_block(const struct item_tiles *t, const float *vectors, struct ranked_
     for (size_t begin = 0; begin < t->n_items; begin += TILE_ITEMS) {
         const size_t n_valid = min_size(TILE_ITEMS, t->n_items - begin);
         for (size_t i = 0; i < n_valid; i += PANEL)
-            t->kernels->panel_product(vectors, n, t->panels + (begin + i) * t->width, t->width,
-                                      scratch + i, TILE_ITEMS);
+            t->kernels->panel_product(vectors, n, t->width, t->panels + (begin + i) * t->width, t->width,
+                                      scratch + i, TILE_ITEMS, false);
         for (size_t u = 0; u < n; u++)
             count_row(t->kernels, &users[u], scratch + u * TILE_ITEMS, (uint32_t)(1 + begin),
                       n_valid, &at[u]);

@@ -9,7 +9,7 @@
 enum { ROWS_PER_TASK = 256, ROWS_WORTH_SPLITTING = 32 };
 /* A panel of K_BLOCK rows is 16 KiB, half of a first cache; the stack holds 360 KiB a product. M_BLOCK is a
  * multiple of all tables' rows. */
-enum { K_BLOCK = 256, N_BLOCK = 256, M_BLOCK = 96, TRANSPOSED_ROWS = 8 };
+enum { K_BLOCK = 256, N_BLOCK = 256, M_BLOCK = 96 };
 
 size_t gemm_tasks(size_t m) {
     if (m < ROWS_WORTH_SPLITTING) return 1;
@@ -37,30 +37,28 @@ static void pack_b(const struct gemm *g, size_t k0, size_t kc, size_t n0, size_t
         const size_t width = min_size(PANEL, nc - j0);
         if (width < PANEL) memset(panel, 0, kc * PANEL * sizeof *panel);
         if (g->b_transposed) {
-            for (size_t j = 0; j < width; j++) {
-                const float *from = g->b + (n0 + j0 + j) * g->ldb + k0;
-                for (size_t k = 0; k < kc; k++) panel[k * PANEL + j] = from[k];
-            }
-        } else {
-            for (size_t k = 0; k < kc; k++)
-                memcpy(panel + k * PANEL, g->b + (k0 + k) * g->ldb + n0 + j0, width * sizeof *panel);
+            g->kernels->transpose(g->b + (n0 + j0) * g->ldb + k0, width, g->ldb, kc, panel, PANEL);
+            continue;
+        }
+        const float *from = g->b + k0 * g->ldb + n0 + j0;
+        for (size_t k = 0; k < kc; k++, from += g->ldb) {
+            if (width == PANEL) /* a constant size: two or four moves */
+                memcpy(panel + k * PANEL, from, PANEL * sizeof *panel);
+            else
+                memcpy(panel + k * PANEL, from, width * sizeof *panel);
         }
     }
 }
 
-/* Rows m0 … of A as [mc, kc]; where they stand like this already, in place. */
-static const float *pack_a(const struct gemm *g, size_t m0, size_t mc, size_t k0, size_t kc, float *packed) {
-    if (!g->a_transposed && g->lda == kc) return g->a + m0 * g->lda;
+/* Rows m0 … of A, k0 … of each: in place, or turned into packed. *stride: from row to row. */
+static const float *rows_of_a(const struct gemm *g, size_t m0, size_t mc, size_t k0, size_t kc, float *packed,
+                              size_t *stride) {
     if (!g->a_transposed) {
-        for (size_t i = 0; i < mc; i++) memcpy(packed + i * kc, g->a + (m0 + i) * g->lda + k0, kc * sizeof *packed);
-        return packed;
+        *stride = g->lda;
+        return g->a + m0 * g->lda + k0;
     }
-    /* Few rows at a time: columns of the block are far apart, and share sets of the cache. */
-    for (size_t i0 = 0; i0 < mc; i0 += TRANSPOSED_ROWS) {
-        const size_t end = min_size(mc, i0 + TRANSPOSED_ROWS);
-        for (size_t k = 0; k < kc; k++)
-            for (size_t i = i0; i < end; i++) packed[i * kc + k] = g->a[(k0 + k) * g->lda + m0 + i];
-    }
+    *stride = kc;
+    g->kernels->transpose(g->a + k0 * g->lda + m0, kc, g->lda, mc, packed, kc);
     return packed;
 }
 
@@ -81,15 +79,17 @@ static void multiply_block(const struct gemm *g, struct blocks *w, size_t k0, si
                            bool store) {
     for (size_t m0 = 0; m0 < g->m; m0 += M_BLOCK) {
         const size_t mc = min_size(M_BLOCK, g->m - m0);
-        const float *a = pack_a(g, m0, mc, k0, kc, w->a);
+        size_t stride;
+        const float *a = rows_of_a(g, m0, mc, k0, kc, w->a, &stride);
         for (size_t j0 = 0; j0 < nc; j0 += PANEL) {
             float *c = g->c + m0 * g->ldc + n0 + j0;
-            if (store && nc - j0 >= PANEL) {
-                g->kernels->panel_product(a, mc, w->b + j0 * kc, kc, c, g->ldc);
+            const float *panel = w->b + j0 * kc;
+            if (g->alpha == 1 && nc - j0 >= PANEL) {
+                g->kernels->panel_product(a, mc, stride, panel, kc, c, g->ldc, !store);
                 continue;
             }
             const size_t width = min_size(PANEL, nc - j0);
-            g->kernels->panel_product(a, mc, w->b + j0 * kc, kc, w->product, PANEL);
+            g->kernels->panel_product(a, mc, stride, panel, kc, w->product, PANEL, false);
             for (size_t i = 0; i < mc; i++)
                 for (size_t j = 0; j < width; j++) {
                     const float product = g->alpha * w->product[i * PANEL + j];
@@ -102,8 +102,8 @@ static void multiply_block(const struct gemm *g, struct blocks *w, size_t k0, si
 void gemm_single(const struct gemm *g) {
     struct blocks w;
     if (g->m == 0 || g->n == 0) return;
-    /* The first block of terms may be stored where nothing is to be added to. */
-    const bool store = g->alpha == 1 && g->beta == 0 && !g->bias && g->k > 0;
+    /* The first block of terms is stored where there is nothing to add to. */
+    const bool store = g->beta == 0 && !g->bias && g->k > 0;
     if (!store) start_rows(g);
     for (size_t n0 = 0; n0 < g->n; n0 += N_BLOCK)
         for (size_t k0 = 0; k0 < g->k; k0 += K_BLOCK) {

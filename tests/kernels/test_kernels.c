@@ -202,15 +202,30 @@ static void check_panel_product(const struct kernels *k) {
             fill(panel, width * PANEL, 2, 1);
             for (size_t i = 0; equal && i < ROWS * width; i++) rows[i] = rows[i % width];
             for (size_t i = 0; equal && i < width * PANEL; i++) panel[i] = panel[i / PANEL * PANEL];
-            memset(want, 0, sizeof want);
-            memset(got, 0, sizeof got);
-            kernels_scalar.panel_product(rows, ROWS, panel, width, want, STRIDE);
-            k->panel_product(rows, ROWS, panel, width, got, STRIDE);
-            expect_close("panel_product", k->name, want, got, COUNT(got), 0, 4e-7 * (double)(width + 1));
-            for (size_t r = 0; equal && r < ROWS; r++)
-                for (size_t j = 0; j < PANEL; j++) assert_true(got[r * STRIDE + j] == got[0]);
+            for (int accumulate = 0; accumulate < 2; accumulate++) {
+                for (size_t i = 0; i < COUNT(want); i++) want[i] = got[i] = 0.5f;
+                kernels_scalar.panel_product(rows, ROWS, width, panel, width, want, STRIDE, accumulate);
+                k->panel_product(rows, ROWS, width, panel, width, got, STRIDE, accumulate);
+                expect_close("panel_product", k->name, want, got, COUNT(got), 0, 4e-7 * (double)(width + 2));
+                for (size_t r = 0; equal && r < ROWS; r++)
+                    for (size_t j = 0; j < PANEL; j++) assert_true(got[r * STRIDE + j] == got[0]);
+            }
         }
     }
+}
+
+static void check_transpose(const struct kernels *k) {
+    enum { ROWS = 37, STRIDE = 41 };
+    float in[ROWS * STRIDE], want[STRIDE * ROWS], got[STRIDE * ROWS];
+    fill(in, COUNT(in), 1, 1);
+    for (size_t rows = 0; rows <= ROWS; rows++)
+        for (size_t width = 0; width <= STRIDE; width++) {
+            memset(want, 0, sizeof want);
+            memset(got, 0, sizeof got);
+            kernels_scalar.transpose(in, rows, STRIDE, width, want, ROWS);
+            k->transpose(in, rows, STRIDE, width, got, ROWS);
+            assert_memory_equal(want, got, sizeof want);
+        }
 }
 
 static void check_extremes(const struct kernels *k) {
@@ -239,6 +254,7 @@ static void all_tables(void **state) {
         check_adam(k);
         check_count(k);
         check_panel_product(k);
+        check_transpose(k);
         check_extremes(k);
         print_message("%s agrees with the definition\n", k->name);
         ran++;
