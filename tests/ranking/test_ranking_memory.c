@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation of an evaluation refused in turn. */
+#include "fake_dataset.h"
+#include "fake_model.h"
+
+#include "failing_alloc.h"
+#include "ranking/ranking.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void refused_memory_is_reported(void **state) {
+    (void)state;
+    struct dataset *d = fake_dataset(150, 300, 1);
+    struct fake_model *m = fake_model(300, 16, 0, 2);
+    const struct scorer *scorers[] = {&m->scorer, &m->rows};
+    struct parallel *p;
+    assert_int_equal(parallel_create(2, &p, NULL), GENAIR_OK);
+    for (int i = 0; i < 4; i++) {
+        for (long n = 1;; n++) {
+            struct ranking_result r = {.n = 99};
+            genair_status st = {0};
+            failing_alloc_start(n);
+            const genair_code code =
+                ranking_evaluate(p, scorers[i / 2], d, PART_TEST, (enum protocol)(i % 2), &r, &st);
+            if (!failing_alloc_stop()) {
+                assert_int_equal(code, GENAIR_OK);
+                assert_true(n > 5);
+                ranking_result_free(&r);
+                break;
+            }
+            assert_int_equal(code, GENAIR_MEMORY);
+            assert_int_equal(st.code, GENAIR_MEMORY);
+            assert_int_equal(r.n, 99);
+        }
+    }
+    parallel_free(p);
+    fake_model_free(m);
+    fake_dataset_free(d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(refused_memory_is_reported)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
