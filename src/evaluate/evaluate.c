@@ -121,7 +121,7 @@ static bool summarise_protocol(const json_t *runs, const char *part, const char 
 static genair_code describe_runs(json_t *runs, enum part part, json_t *out, genair_status *st) {
     json_t *mean = json_object(), *sd = json_object(), *names = json_array();
     double *scratch = mem_array(json_array_size(runs), sizeof *scratch);
-    bool done = scratch && set(out, "run", names);
+    bool done = set(out, "run", names) && scratch; /* out owns names from here on */
     for (size_t i = 0; i < json_array_size(runs) && done; i++)
         done = json_array_append(names, json_object_get(json_array_get(runs, i), "run")) == 0;
     done = set(out, part_name(part), mean) && done;
