@@ -48,6 +48,10 @@ static void write_items(const char *path) {
     fclose(f);
 }
 
+static void write_text(const char *path, const char *text) {
+    assert_int_equal(file_replace(path, text, strlen(text), NULL), GENAIR_OK);
+}
+
 static int setup(void **state) {
     if (scratch_open(state) != 0) return -1;
     log_a = scratch_path("a.tsv");
@@ -184,16 +188,14 @@ static void test_bad_input_leaves_the_old(void **state) {
     struct listing before;
     must_prepare(workspace, log_a);
     list(workspace, &before);
-    assert_int_equal(file_replace(bad, "user_id\titem_id\ttimestamp\nu1\ti1\tsoon\n", 41, NULL),
-                     GENAIR_OK);
+    write_text(bad, "user_id\titem_id\ttimestamp\nu1\ti1\tsoon\n");
     genair_status st[3] = {0};
     assert_int_equal(prepare(workspace, bad, NULL, NULL, NULL, &st[0]), GENAIR_FORMAT);
     assert_string_equal(st[0].file, bad);
     assert_int_equal(st[0].line, 2);
     check_listing(workspace, &before);
     /* The metadata come last: what was made before must not have replaced anything. */
-    assert_int_equal(file_replace(bad, "{\"item_id\": \"i1\"}\nnot a record\n", 32, NULL),
-                     GENAIR_OK);
+    write_text(bad, "{\"item_id\": \"i1\"}\nnot a record\n");
     assert_int_equal(prepare(workspace, log_b, "items", bad, NULL, &st[1]), GENAIR_FORMAT);
     assert_string_equal(st[1].file, bad);
     check_listing(workspace, &before);
