@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This module gives names dense numbers in the order of their first appearance.
  *
- * Memory: the names' bytes plus about 24 bytes a name (millions of users are normal), no allocation
- * a name. Growing copies, so for a moment half as much again. */
+ * Memory: the names' bytes plus at most 30 bytes a name (millions of users are normal), no
+ * allocation a name. Growing copies, so for a moment half as much again. */
 #ifndef GENAIR_BASE_MAP_H
 #define GENAIR_BASE_MAP_H
 
@@ -19,6 +19,11 @@ void map_free(struct map *m);
 uint32_t map_count(const struct map *m);
 /* *id: the name's number, given now if it is new (then map_count - 1). */
 CHECKED genair_code map_add(struct map *m, struct text name, uint32_t *id, genair_status *st);
+/* The same for n names in order, n <= MAP_MANY, in about half the time on a large map: it waits for
+ * memory once for all of them. */
+enum { MAP_MANY = 64 };
+CHECKED genair_code map_add_many(struct map *m, const struct text *names, size_t n, uint32_t *ids,
+                                 genair_status *st);
 bool map_find(const struct map *m, struct text name, uint32_t *id);
 struct text map_name(const struct map *m, uint32_t id); /* borrowed until the next map_add */
 

@@ -20,6 +20,7 @@ struct click_log {
     size_t user_capacity, item_capacity;
     struct spill *clicks; /* of struct click */
     uint64_t n;
+    struct pending *pending; /* the last few clicks, whose names have no number yet */
 };
 
 /* directory: for temporary files, borrowed. */
@@ -28,5 +29,7 @@ CHECKED genair_code click_log_init(struct click_log *log, const char *directory,
 void click_log_deinit(struct click_log *log); /* {0} is fine */
 CHECKED genair_code click_log_add(struct click_log *log, struct text user, struct text item,
                                   int64_t time, genair_status *st);
+/* After the last click_log_add, before clicks and counts are looked at. */
+CHECKED genair_code click_log_finish(struct click_log *log, genair_status *st);
 
 #endif

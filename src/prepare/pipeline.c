@@ -98,13 +98,15 @@ static genair_code require_users(const struct click_log *log, const struct pipel
 genair_code pipeline_run(genair_context *ctx, const char *workspace, struct click_log *log,
                          const struct pipeline_options *o, struct pipeline_statistics *out,
                          struct numbering *numbering, genair_status *st) {
+    genair_code code = click_log_finish(log, st);
+    if (code != GENAIR_OK) return code;
     struct pipeline_statistics s = {.n_raw_interactions = log->n,
                                     .n_raw_users = map_count(log->users),
                                     .n_raw_items = map_count(log->items)};
     struct numbering n = {0};
     uint8_t *cold = NULL;
     context_info(ctx, "filtering %llu interactions", (unsigned long long)log->n);
-    genair_code code = filter_log(ctx, log, &o->filter, &n, st);
+    code = filter_log(ctx, log, &o->filter, &n, st);
     if (code == GENAIR_OK) code = require_users(log, o, &n, st);
     if (code == GENAIR_OK) {
         s.n_users = n.n_users, s.n_items = n.n_items, s.rounds = n.rounds;
