@@ -13,6 +13,7 @@ static const struct {
     benchmark *run;
 } benchmarks[] = {
     {"train", bench_train},
+    {"eval", bench_eval},
 };
 
 static genair_code result_json(const char *name, json_t *result, char **json, genair_status *st) {

@@ -14,5 +14,6 @@ typedef genair_code benchmark(genair_context *ctx, const genair_options *options
                               genair_status *st);
 
 benchmark bench_train; /* training epochs: useful operations a second */
+benchmark bench_eval;  /* full-ranking evaluation of all users */
 
 #endif

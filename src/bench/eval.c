@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Full-ranking evaluation of all users by a model with its first parameters: what they are does not
+ * matter to the speed. Useful operations are those of encoding the histories and of scoring every
+ * item for every user; counting, exclusions and the best lists are the overhead. */
+#include "bench/bench.h"
+
+#include "ranking/ranking.h"
+#include "train/session.h"
+
+#include <stdlib.h>
+
+enum { ROUNDS = 5 }; /* after one that warms up */
+
+/* Passes on, and keeps the time. */
+struct timed_encoder {
+    struct scorer inner;
+    double seconds;
+};
+
+static genair_code timed_encode(void *model, const struct histories *h, float *out,
+                                genair_status *st) {
+    struct timed_encoder *t = model;
+    const double start = context_seconds();
+    const genair_code code = t->inner.encode(t->inner.model, h, out, st);
+    t->seconds += context_seconds() - start;
+    return code;
+}
+
+struct rounds {
+    double seconds[ROUNDS], encode_seconds[ROUNDS];
+    double flops; /* of one round */
+    size_t n_users;
+};
+
+static genair_code measure(genair_context *ctx, struct session *s, struct rounds *r,
+                           genair_status *st) {
+    struct timed_encoder timed = {.inner = model_scorer(s->model)};
+    struct scorer scorer = timed.inner;
+    scorer.model = &timed;
+    scorer.encode = timed_encode;
+    for (int i = -1; i < ROUNDS; i++) {
+        struct ranking_result result = {0};
+        const double start = context_seconds(), counted = s->model->tape.flops;
+        if (context_stopped(ctx)) return context_interrupted(st);
+        timed.seconds = 0;
+        const genair_code code = ranking_evaluate(context_parallel(ctx), &scorer, s->data,
+                                                  PART_TEST, PROTOCOL_FULL, &result, st);
+        if (code != GENAIR_OK) return code;
+        r->n_users = result.n;
+        ranking_result_free(&result);
+        r->flops = s->model->tape.flops - counted +
+                   2.0 * (double)r->n_users * scorer.n_items * (double)scorer.width;
+        if (i < 0) continue;
+        r->seconds[i] = context_seconds() - start;
+        r->encode_seconds[i] = timed.seconds;
+    }
+    return GENAIR_OK;
+}
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values) {
+    qsort(values, ROUNDS, sizeof *values, ascending);
+    return values[ROUNDS / 2];
+}
+
+genair_code bench_eval(genair_context *ctx, const genair_options *options, double peak,
+                       json_t **result, genair_status *st) {
+    json_t *config = session_options(options);
+    struct session s = {0};
+    struct rounds r = {.flops = 0};
+    genair_code code = config ? session_open(ctx, option_text(options, "workspace"), config,
+                                             (size_t)option_int(options, "data-scale"), &s, st)
+                              : fail_memory(st);
+    if (code == GENAIR_OK) code = model_refresh_items(s.model, st);
+    if (code == GENAIR_OK) code = measure(ctx, &s, &r, st);
+    if (code == GENAIR_OK) {
+        const double seconds = median(r.seconds), achieved = r.flops / seconds * 1e-9;
+        *result =
+            json_pack("{s:f, s:f, s:f, s:s, s:f, s:f, s:f, s:I, s:I, s:f}", "achieved", achieved,
+                      "peak", peak, "utilization", achieved / peak, "unit", "GFLOP/s",
+                      "eval_seconds", seconds, "encode_seconds", median(r.encode_seconds), "gflop",
+                      r.flops * 1e-9, "users", (json_int_t)r.n_users, "items",
+                      (json_int_t)s.data->n_items, "peak_rss_mb", context_peak_rss_mb());
+        if (!*result) code = fail_memory(st);
+    }
+    session_close(&s);
+    json_decref(config);
+    return code;
+}
