@@ -90,8 +90,8 @@ static void remove_file(const char *directory, const char *name) {
 /* Removes a run's directory with the files that a run can hold. */
 static void remove_run(const char *directory) {
     static const char *const others[] = {"checkpoint.safetensors", "timing.json", "inputs.json",
-                                         "ranks-test-full.npy", "ranks-test-sampled.npy", "ranks-valid-full.npy",
-                                         "ranks-valid-sampled.npy"};
+                                         "ranks-test-full.tsv", "ranks-test-sampled.tsv", "ranks-valid-full.tsv",
+                                         "ranks-valid-sampled.tsv"};
     for (size_t i = 0; i < N_RUN_FILES; i++) remove_file(directory, run_files[i]);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) remove_file(directory, others[i]);
     rmdir(directory);
