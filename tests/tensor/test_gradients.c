@@ -412,7 +412,7 @@ static void compute_reference(const struct problem *p, struct numbers *v) {
             v->x[i][k] = at + DIFFERENCE;
             const double above = weighted(p, v, scratch);
             v->x[i][k] = at - DIFFERENCE;
-            v->slope[i][k] = (above - weighted(p, v, scratch)) / (2 * DIFFERENCE) * (p->weight ? p->weight : 1);
+            v->slope[i][k] = (above - weighted(p, v, scratch)) / (2 * DIFFERENCE) * (p->weight != 0 ? p->weight : 1);
             v->x[i][k] = at;
         }
     mem_free(scratch);
