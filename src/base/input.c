@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { BUFFER_BYTES = 256 * 1024, STORED_BYTES = 64 * 1024 };
+enum { BUFFER_BYTES = 128 * 1024, STORED_BYTES = 64 * 1024 };
 
 /* The buffer, with the current record in front:
  *

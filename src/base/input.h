@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One thread at a time. Memory: 256 KiB, and up to twice line_max once a line is that long. */
+/* One thread at a time. Memory: 192 KiB, and up to twice line_max once a line is that long. */
 struct input;
 
 /* Errors: GENAIR_IO for what cannot be opened or is a directory. line_max: bytes of one line, or of
