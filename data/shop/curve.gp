@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Validation quality and training loss by epoch, of the runs base and genair; epoch, loss, NDCG@10 in
 # DIRECTORY/RUN.tsv. usage: gnuplot -e "directory='ws'" curve.gp
-set terminal pngcairo size 960,420 font 'sans,11' background rgb 'white'
+set terminal pngcairo noenhanced size 960,420 font 'sans,11' background rgb 'white'
 set output directory.'/training-curve.png'
 set multiplot layout 1,2
 set grid lc rgb '#dddddd' lt 1

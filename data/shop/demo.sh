@@ -36,7 +36,7 @@ genair train -w "$ws" --run pop --method pop
 
 say "How good are they?"
 genair evaluate -w "$ws" --run pop --run base --run genair --protocol both
-genair compare -w "$ws" --run base --run genair
+genair compare -w "$ws" --run genair --run base
 
 say "What next for somebody who bought a tent and a stove?"
 genair recommend -w "$ws" --run genair --history trail-tent-3 camp-stove-1 -k 10
