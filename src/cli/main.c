@@ -18,12 +18,6 @@ struct command {
     stage *run;
 };
 
-// clang-format off
-#define WEAK __attribute__((weak))
-extern stage genair_prepare WEAK, genair_embed WEAK, genair_fuse WEAK, genair_train WEAK, genair_evaluate WEAK,
-    genair_compare WEAK, genair_recommend WEAK, genair_similar WEAK, genair_inspect WEAK, genair_bench WEAK;
-// clang-format on
-
 static const struct command commands[] = {
     {"prepare", genair_prepare},     {"embed", genair_embed},       {"fuse", genair_fuse},
     {"train", genair_train},         {"evaluate", genair_evaluate}, {"compare", genair_compare},
@@ -110,10 +104,6 @@ static int run_stage(stage *run, const genair_options *o) {
     struct progress progress;
     genair_context *ctx = NULL;
     char *json = NULL;
-    if (!run) { /* a build without this stage */
-        fprintf(stderr, "genair: this build has no '%s'\n", options_command(o));
-        return EXIT_FAILED;
-    }
     progress_init(&progress, option_flag(o, "quiet"));
     genair_code code =
         genair_context_create((int)option_int(o, "threads"), progress_log, &progress, &ctx, &st);
