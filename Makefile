@@ -38,9 +38,17 @@ demo: build
 	@tools/install-dependencies.sh demo || echo "going on without the picture" >&2
 	@data/shop/demo.sh $(BUILD) $(WS)
 
+# BENCH_WS=directory of a workspace of your own, with fused vectors; else one of the made-up shop
 bench: build
-	$(BUILD)/genair bench train
-	$(BUILD)/genair bench eval
+ifndef BENCH_WS
+	$(BUILD)/genair-shop $(BUILD)/bench/shop 8000
+	$(BUILD)/genair prepare -q -w $(BUILD)/bench --interactions $(BUILD)/bench/shop/interactions.tsv --items $(BUILD)/bench/shop/items.jsonl >/dev/null
+	$(BUILD)/genair embed -q -w $(BUILD)/bench --prefill $(BUILD)/bench/shop/prefill.npy --decoding $(BUILD)/bench/shop/decoding.npy --ids $(BUILD)/bench/shop/vectors.ids >/dev/null
+	$(BUILD)/genair fuse -q -w $(BUILD)/bench >/dev/null
+endif
+	$(BUILD)/genair bench train -w $(or $(BENCH_WS),$(BUILD)/bench) --method genair
+	$(BUILD)/genair bench train -w $(or $(BENCH_WS),$(BUILD)/bench) --method base
+	$(BUILD)/genair bench eval -w $(or $(BENCH_WS),$(BUILD)/bench)
 
 asan tsan: dependencies
 	test -e build-$@/build.ninja || meson setup build-$@ $(SANITIZE) $(if $(filter asan,$@),-Db_sanitize=address$(comma)undefined,-Db_sanitize=thread)

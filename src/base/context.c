@@ -111,6 +111,7 @@ static void left_text(double seconds, char out[32]) {
 
 static void log_progress(genair_context *ctx, const char *what, double done, double total, double rate) {
     char line[256], speed[32], left[32];
+    if (total > 0 && done > total) done = total; /* totals may be estimates */
     rate_text(rate, speed);
     left_text(rate > 0 ? (total - done) / rate : 0, left);
     if (total > 0 && rate > 0)

@@ -27,7 +27,7 @@ static const struct command_spec commands[] = {
     {"inspect", "Says what is in a workspace, .npy or safetensors file.",
      "genair inspect ws/fused.npy"},
     {"bench", "Measures speed beside the machine's own peak.",
-     "genair bench train --backbone sasrec --method genair"},
+     "genair bench train -w ws --backbone sasrec --method genair"},
 };
 
 #define PREPARE " prepare "

@@ -76,8 +76,11 @@ bool help_command(FILE *out, const char *name) {
     if (!command) return false;
     size_t n;
     const struct option_spec *table = options_table(&n);
-    fprintf(out, "%s\n\nUsage: genair %s [options]\n\nExample:\n  %s\n\nOptions:\n", command->help,
-            name, command->example);
+    fprintf(out, "%s\n\nUsage: genair %s", command->help, name);
+    for (size_t i = 0; i < n; i++)
+        if (option_applies(&table[i], name) && table[i].positional)
+            fprintf(out, " %s", table[i].argument ? table[i].argument : table[i].choices);
+    fprintf(out, " [options]\n\nExample:\n  %s\n\nOptions:\n", command->example);
     for (size_t i = 0; i < n; i++)
         if (option_applies(&table[i], name) && !is_common(&table[i])) help_option(out, &table[i]);
     fputs("\nOptions of every command:\n", out);

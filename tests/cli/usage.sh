@@ -8,6 +8,7 @@ expect 2 err 'Usage: genair COMMAND [options]'
 expect 0 out 'Usage: genair COMMAND [options]' help
 expect 0 out 'Usage: genair COMMAND [options]' --help
 expect 0 out 'Usage: genair train [options]' help train
+expect 0 out 'Usage: genair bench train|eval [options]' help bench
 expect 0 out 'Usage: genair train [options]' train -h
 expect 0 out 'Usage: genair train [options]' train --hidden 64 --help
 for command in prepare embed fuse train evaluate compare recommend similar inspect bench; do
