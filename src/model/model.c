@@ -325,13 +325,25 @@ genair_code model_encode(struct model *m, const struct histories *h, float *out,
     if (!offsets || !items) return fail_memory(st);
     pack(m, h, offsets, items);
     struct tensor *table = tape_view(t, m->config.n_items + 1, d, m->item_vectors, NULL);
+    /* Attention's last block is finished for the last position of each history alone. */
+    const bool some = m->config.backbone != GRU4REC && m->config.n_layers > 0;
+    uint32_t *last = tape_array(t, h->n + 1, sizeof *last);
+    size_t n_last = 0;
+    for (size_t b = 0; last && b < h->n; b++)
+        if (offsets[b] < offsets[b + 1]) last[n_last++] = offsets[b + 1] - 1;
+    m->read = some ? last : NULL;
+    m->n_read = n_last;
     struct tensor *states = model_backbone(m, table, items, offsets, h->n);
-    if (!states) return fail_memory(st);
+    m->read = NULL;
+    if (!states || !last) return fail_memory(st);
+    size_t at = 0; /* among the histories that are not empty */
     for (size_t b = 0; b < h->n; b++) {
-        if (offsets[b] == offsets[b + 1])
+        if (offsets[b] == offsets[b + 1]) {
             memset(out + b * d, 0, d * sizeof *out);
-        else
-            memcpy(out + b * d, states->value + (offsets[b + 1] - 1) * d, d * sizeof *out);
+            continue;
+        }
+        memcpy(out + b * d, states->value + (some ? at : last[at]) * d, d * sizeof *out);
+        at++;
     }
     return GENAIR_OK;
 }

@@ -39,6 +39,8 @@ struct model {
     size_t n_catalogue;
     float *item_vectors;       /* [n_items + 1, d] as of model_refresh_items, row 0 zero */
     uint64_t seed;
+    const uint32_t *read;      /* [n_read] while encoding: the only positions whose outputs are wanted; or NULL */
+    size_t n_read;
 };
 
 /* fused: [n_items, D], borrowed while the model lives; NULL when fused_width is 0. Parameters are drawn

@@ -99,6 +99,12 @@ static struct tensor *project(struct model *m, struct tensor *x, size_t layer, s
     return b ? op_linear(&m->tape, x, w, b) : NULL; /* without b, memory is out */
 }
 
+/* The rows that are read of the last block's attention and its residual: all, or those that m->read names. */
+static struct tensor *wanted(struct model *m, struct tensor *x, size_t layer) {
+    const bool some = m->read && layer + 1 == m->config.n_layers;
+    return some && x ? op_gather(&m->tape, x, NULL, m->read, m->n_read) : x;
+}
+
 static struct tensor *block(struct model *m, struct tensor *x, size_t layer, const uint32_t *offsets,
                             size_t n_sequences) {
     struct tape *t = &m->tape;
@@ -115,7 +121,8 @@ static struct tensor *block(struct model *m, struct tensor *x, size_t layer, con
                                         .causal = m->config.causal,
                                         .dropout = dropout};
     snprintf(prefix, sizeof prefix, "block%zu.attn.out_proj", layer);
-    struct tensor *a = op_add(t, linear(m, op_attention(t, &attention), prefix), q);
+    struct tensor *seen = wanted(m, op_attention(t, &attention), layer);
+    struct tensor *a = op_add(t, linear(m, seen, prefix), wanted(m, q, layer));
     snprintf(prefix, sizeof prefix, "block%zu.ffn_ln", layer);
     struct tensor *y = norm(m, a, prefix);
     snprintf(prefix, sizeof prefix, "block%zu.ffn.w1", layer);
