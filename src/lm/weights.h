@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module opens a language model, a GGUF file or a Hugging Face directory: its sizes and the places of its weights.
+ *
+ * Architectures: llama (Touvron et al., 2023; Llama 3.1's rope scaling) and qwen2 (biases of q, k, v; tied embeddings).
+ * Whatever the form, the names, shapes and types that a reader of this header sees are the same. */
+#ifndef GENAIR_LM_WEIGHTS_H
+#define GENAIR_LM_WEIGHTS_H
+
+#include "lm/gguf.h"
+
+enum lm_architecture { LM_LLAMA, LM_QWEN2, N_LM_ARCHITECTURES };
+extern const char *const lm_architecture_names[N_LM_ARCHITECTURES];
+
+enum { LM_MAX_EOS = 8 };
+
+struct lm_config {
+    enum lm_architecture architecture;
+    size_t n_layers, hidden, n_heads, n_kv_heads, head_dim, ffn, vocabulary;
+    size_t context;         /* longest sequence the model was made for */
+    float norm_eps;         /* of RMSNorm */
+    double rope_base;
+    const float *rope_divisors; /* [head_dim / 2]; angle i of position p is p base^(-2i / head_dim) / divisors[i] */
+    size_t n_eos;
+    uint32_t eos[LM_MAX_EOS]; /* tokens that end an answer */
+};
+
+/* A matrix of rows x cols in row-major order (y = W x gives rows values), or a vector (rows 1). */
+struct lm_tensor {
+    char name[80];   /* as in the file, for messages */
+    enum lm_type type;
+    size_t rows, cols;
+    size_t row_bytes;
+    int file;        /* which of the model's files */
+    uint64_t offset; /* of its first byte */
+};
+
+struct lm_layer {
+    struct lm_tensor attn_norm, q, k, v, out, ffn_norm, gate, up, down;
+    struct lm_tensor q_bias, k_bias, v_bias; /* rows 0 where there is none */
+};
+
+struct lm_weights {
+    struct lm_config config;
+    struct lm_tensor embedding;  /* [vocabulary, hidden] */
+    struct lm_tensor final_norm;
+    struct lm_tensor output;     /* [vocabulary, hidden]; the embedding's place when they are tied */
+    struct lm_layer *layers;
+    bool tied;
+    bool rope_pairs; /* q and k rows as (i, i + 1) pairs (GGUF's llama), else rotate-half (i, i + head_dim / 2) */
+    const char *path;
+    const struct gguf *gguf; /* NULL for a directory */
+    void *private_;
+};
+
+/* Errors: GENAIR_IO; GENAIR_FORMAT for a broken file (what, where), a missing or misshapen tensor, an unknown
+ * architecture (with the list of those known). */
+CHECKED genair_code lm_weights_open(const char *path, struct lm_weights **out, genair_status *st);
+void lm_weights_close(struct lm_weights *w); /* NULL is fine */
+/* n_rows rows as they stand in the file (row_bytes each), from row first. Any thread. GENAIR_FORMAT when the file has
+ * become shorter. */
+CHECKED genair_code lm_weights_read(const struct lm_weights *w, const struct lm_tensor *t, size_t first, size_t n_rows,
+                                    void *out, genair_status *st);
+/* The same as float32 values: out[n_rows * cols]. */
+CHECKED genair_code lm_weights_values(const struct lm_weights *w, const struct lm_tensor *t, size_t first, size_t n_rows,
+                                      float *out, genair_status *st);
+/* Content hash of what decides the numbers: sizes, types and all weight bytes (32 hex digits). */
+CHECKED genair_code lm_weights_hash(const struct lm_weights *w, char out[33], genair_status *st);
+
+#endif
