@@ -34,6 +34,10 @@ double gbce_beta(size_t n_negatives, size_t n_items, double t);
 /* Cross-entropy over every row of table: mean of logsumexp_j(u . e_j) - u . e_positive. Works on blocks of
  * targets; holds at most about 64 MiB of logits at a time. */
 double softmax_loss(struct tape *t, struct tensor *u, struct tensor *table, const uint32_t *positive);
+/* The same with a weight for each target, weight[R] >= 0: sum of weight (ce + z logsumexp^2). z > 0 holds the
+ * logsumexp near 0 (Chowdhery et al., 2022, section 5): logits are then logarithms of probabilities. */
+double weighted_softmax_loss(struct tape *t, struct tensor *u, struct tensor *table, const uint32_t *positive,
+                             const float *weight, double z);
 
 enum calibration_form { CALIBRATION_NONE, CALIBRATION_KERNEL, CALIBRATION_DOT, CALIBRATION_LINEAR };
 

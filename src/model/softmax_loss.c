@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cross-entropy over the whole catalogue. With the logits L = U V^T of a block of targets and
- * G = (softmax(L) - onehot) / R:   dU = G V,   dV += G^T U.
+ * G = w ((1 + 2 z l) softmax(L) - onehot), w a target's weight, l its logsumexp:   dU = G V,   dV += G^T U.
  *
  * Three products, all useful: a block's logits stay where they are (tens of MiB, near the last cache) until
  * both gradients are taken, so nothing is computed twice, and memory does not grow with the targets. */
@@ -18,6 +18,8 @@ struct work {
     struct tape *tape;
     struct tensor *u, *table;
     const uint32_t *positive;
+    const float *weight; /* [u->rows] or NULL: 1 / u->rows */
+    double z;
     float *logits;     /* [n_block, table->rows] */
     double *value;     /* [n_block] */
     size_t first, n_block;
@@ -39,14 +41,15 @@ static void softmax_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct work *w = context;
     const size_t n = w->table->rows, end = min_size(w->n_block, (task + 1) * ROWS_PER_TASK);
-    const float share = 1 / (float)w->u->rows;
     for (size_t r = task * ROWS_PER_TASK; r < end; r++) {
         float *row = w->logits + r * n, max;
         const uint32_t positive = w->positive[w->first + r];
+        const float share = w->weight ? w->weight[w->first + r] : 1 / (float)w->u->rows;
         const float target = row[positive];
         const float sum = w->tape->kernels->softmax_terms(row, n, &max);
-        w->value[r] = (double)max + log((double)sum) - (double)target;
-        w->tape->kernels->scale(share / sum, row, n);
+        const double total = (double)max + log((double)sum);
+        w->value[r] = (w->weight ? (double)share : 1) * (total - (double)target + w->z * total * total);
+        w->tape->kernels->scale(share * (float)(1 + 2 * w->z * total) / sum, row, n);
         row[positive] -= share;
     }
 }
@@ -78,12 +81,18 @@ static double block_loss(struct work *w) {
 }
 
 double softmax_loss(struct tape *t, struct tensor *u, struct tensor *table, const uint32_t *positive) {
+    return weighted_softmax_loss(t, u, table, positive, NULL, 0);
+}
+
+double weighted_softmax_loss(struct tape *t, struct tensor *u, struct tensor *table, const uint32_t *positive,
+                             const float *weight, double z) {
     if (!u || !table || u->rows == 0) return 0;
     const size_t n = table->rows;
     size_t block = LOGITS_BYTES / sizeof(float) / n;
     block = min_size(max_size(block, FEWEST_TARGETS), MOST_TARGETS);
     block = min_size(block, u->rows);
-    struct work w = {.tape = t, .u = u, .table = table, .positive = positive, .n_parts = gemm_tasks(n)};
+    struct work w = {.tape = t, .u = u, .table = table, .positive = positive, .weight = weight, .z = z,
+                     .n_parts = gemm_tasks(n)};
     w.logits = tape_array(t, block * n, sizeof *w.logits);
     w.value = tape_array(t, block, sizeof *w.value);
     if (tape_failed(t)) return 0;
@@ -95,5 +104,5 @@ double softmax_loss(struct tape *t, struct tensor *u, struct tensor *table, cons
         sum += block_loss(&w);
     }
     t->flops += 6.0 * (double)u->rows * (double)n * (double)u->cols;
-    return sum / (double)u->rows;
+    return weight ? sum : sum / (double)u->rows;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GELU, sums, and dropout fused with what stands next to it. Tasks are fixed ranges of elements. */
+/* GELU, gated SiLU, sums, and dropout fused with what stands next to it. Tasks are fixed ranges of elements. */
 #include "tensor/ops.h"
 
 #include "base/size.h"
@@ -13,7 +13,7 @@ struct elementwise {
     struct tensor *x, *a, *y; /* a: the second operand, if any */
     struct dropout dropout;
     uint64_t *bits; /* NULL: everything is kept */
-    bool accumulate;
+    bool accumulate, accumulate_a;
 };
 
 static size_t n_elements(const struct tensor *x) {
@@ -102,6 +102,50 @@ struct tensor *op_gelu(struct tape *t, struct tensor *x) {
     if (!e) return NULL;
     run(e, gelu_task);
     tape_push(t, gelu_backward, e);
+    return e->y;
+}
+
+/* y = a s(x) x with s the logistic function; ds/dx = s (1 - s). The scratch is y's place. */
+static void swiglu_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct elementwise *e = node;
+    size_t first;
+    const size_t n = range(e, task, &first);
+    const float *x = e->x->value + first, *a = e->a->value + first;
+    float *y = e->y->value + first;
+    e->tape->kernels->sigmoid(x, y, n);
+    for (size_t i = 0; i < n; i++) y[i] *= x[i] * a[i];
+}
+
+static void swiglu_backward_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct elementwise *e = node;
+    size_t first;
+    const size_t n = range(e, task, &first);
+    const float *x = e->x->value + first, *a = e->a->value + first, *dy = e->y->gradient + first;
+    float *s = e->y->value + first; /* y has been used by now: its place takes the logistic function */
+    float *dx = e->x->gradient + first, *da = e->a->gradient + first;
+    e->tape->kernels->sigmoid(x, s, n);
+    for (size_t i = 0; i < n; i++) {
+        const float slope = dy[i] * a[i] * s[i] * (1 + x[i] * (1 - s[i])), value = dy[i] * s[i] * x[i];
+        dx[i] = e->accumulate ? dx[i] + slope : slope;
+        da[i] = e->accumulate_a ? da[i] + value : value;
+    }
+}
+
+static void swiglu_backward(void *node) {
+    struct elementwise *e = node;
+    if (!e->y->written) return;
+    e->accumulate = tensor_accumulates(e->x);
+    e->accumulate_a = tensor_accumulates(e->a);
+    run(e, swiglu_backward_task);
+}
+
+struct tensor *op_swiglu(struct tape *t, struct tensor *gate, struct tensor *up) {
+    struct elementwise *e = up ? create(t, gate, up, 0) : NULL;
+    if (!e) return NULL;
+    run(e, swiglu_task);
+    tape_push(t, swiglu_backward, e);
     return e->y;
 }
 

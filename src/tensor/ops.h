@@ -15,7 +15,12 @@ struct tensor *op_linear(struct tape *t, struct tensor *x, struct tensor *w, str
 /* Rows normalised: (x - mean) / sqrt(var + eps) * w + b; w, b: [1, n]. */
 struct tensor *op_layernorm(struct tape *t, struct tensor *x, struct tensor *w, struct tensor *b, float eps);
 
+/* Rows divided by their root mean square: x / sqrt(mean of x^2 + eps) * w; w: [1, n]. */
+struct tensor *op_rmsnorm(struct tape *t, struct tensor *x, struct tensor *w, float eps);
+
 struct tensor *op_gelu(struct tape *t, struct tensor *x);
+/* silu(gate) * up, silu(x) = x / (1 + e^-x) (Shazeer, 2020). The result's value is gone after the backward pass. */
+struct tensor *op_swiglu(struct tape *t, struct tensor *gate, struct tensor *up);
 /* relu(dropout(x)): the order of the two does not matter. */
 struct tensor *op_dropout_relu(struct tape *t, struct tensor *x, double probability);
 struct tensor *op_add(struct tape *t, struct tensor *a, struct tensor *b);
@@ -55,6 +60,16 @@ struct attention {
     double dropout;
 };
 struct tensor *op_attention(struct tape *t, const struct attention *a);
+
+/* Rotary positions on the first n_columns columns, heads of width numbers side by side: the pairs (2i, 2i + 1) of
+ * token k of its sequence, k from 0, are turned by k base^(-2i / width). */
+struct rotation {
+    const uint32_t *offsets; /* [n_sequences + 1] */
+    size_t n_sequences;
+    size_t width, n_columns; /* both even */
+    double base;
+};
+struct tensor *op_rope(struct tape *t, struct tensor *x, const struct rotation *r);
 
 /* A gated recurrent unit without biases over each sequence, h_0 = 0 (Cho et al., 2014, with PyTorch's
  * placement of the reset gate): x: [T, 3 d] = W_ih e, row blocks reset, update, new; w: [3 d, d] = W_hh.

@@ -159,6 +159,10 @@ struct tensor *parameter_tensor(struct tape *t, struct parameter *p) {
     return p->tensor;
 }
 
+void parameters_set_rate(struct parameters *p, double rate) {
+    p->adam.rate = rate;
+}
+
 void parameters_begin_step(struct parameters *p) {
     for (size_t i = 0; i < p->n; i++) {
         p->list[i]->tensor = NULL;

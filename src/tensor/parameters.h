@@ -56,6 +56,8 @@ void parameter_fill(struct parameter *p, float value);
 
 /* A dense parameter as a tensor of this step; the same one when asked again. */
 struct tensor *parameter_tensor(struct tape *t, struct parameter *p);
+/* Adam's rate from the next step on: for schedules. */
+void parameters_set_rate(struct parameters *p, double rate);
 void parameters_begin_step(struct parameters *p);
 /* Brings rows of a table up to date so that they may be read. rows NULL: all of them. */
 void parameters_catch_up(struct parameters *p, struct parameter *table, const uint32_t *rows, size_t n);

@@ -98,6 +98,22 @@ static struct tensor *layernorm_engine(const struct problem *p, struct tape *t, 
     return op_layernorm(t, x[0], x[1], x[2], p->eps);
 }
 
+static size_t rmsnorm_reference(const struct problem *p, const double *const *x, double *y) {
+    const size_t rows = p->input[0].rows, n = p->input[0].cols;
+    for (size_t r = 0; r < rows; r++) {
+        const double *row = x[0] + r * n;
+        double square = 0;
+        for (size_t i = 0; i < n; i++) square += row[i] * row[i] / (double)n;
+        for (size_t i = 0; i < n; i++) y[r * n + i] = row[i] / sqrt(square + (double)p->eps) * x[1][i];
+    }
+    return rows * n;
+}
+
+static struct tensor *rmsnorm_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    (void)loss;
+    return op_rmsnorm(t, x[0], x[1], p->eps);
+}
+
 static size_t elements(const struct problem *p) {
     return p->input[0].rows * p->input[0].cols;
 }
@@ -111,6 +127,17 @@ static struct tensor *gelu_engine(const struct problem *p, struct tape *t, struc
     (void)p;
     (void)loss;
     return op_gelu(t, x[0]);
+}
+
+static size_t swiglu_reference(const struct problem *p, const double *const *x, double *y) {
+    for (size_t i = 0; i < elements(p); i++) y[i] = x[0][i] / (1 + exp(-x[0][i])) * x[1][i];
+    return elements(p);
+}
+
+static struct tensor *swiglu_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    (void)p;
+    (void)loss;
+    return op_swiglu(t, x[0], x[1]);
 }
 
 static size_t dropout_relu_reference(const struct problem *p, const double *const *x, double *y) {
@@ -216,6 +243,32 @@ static struct tensor *attention_engine(const struct problem *p, struct tape *t, 
                                                .causal = p->causal, .dropout = p->dropout});
 }
 
+/* Columns that are turned, in heads of 6. */
+enum { TURNED = 12, HEAD = 6 };
+
+static size_t rope_reference(const struct problem *p, const double *const *x, double *y) {
+    const size_t cols = p->input[0].cols;
+    for (size_t b = 0; b < p->n_sequences; b++)
+        for (size_t i = p->offsets[b]; i < p->offsets[b + 1]; i++)
+            for (size_t c = 0; c < cols; c++) {
+                const size_t pair = c % HEAD / 2, even = i * cols + (c & ~(size_t)1);
+                const double angle = (double)(i - p->offsets[b]) * pow(100, -2.0 * (double)pair / HEAD);
+                if (c >= TURNED)
+                    y[i * cols + c] = x[0][i * cols + c];
+                else if (c % 2 == 0)
+                    y[i * cols + c] = x[0][even] * cos(angle) - x[0][even + 1] * sin(angle);
+                else
+                    y[i * cols + c] = x[0][even] * sin(angle) + x[0][even + 1] * cos(angle);
+            }
+    return elements(p);
+}
+
+static struct tensor *rope_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    (void)loss;
+    return op_rope(t, x[0], &(struct rotation){.offsets = p->offsets, .n_sequences = p->n_sequences, .width = HEAD,
+                                               .n_columns = TURNED, .base = 100});
+}
+
 static double logistic(double x) {
     return 1 / (1 + exp(-x));
 }
@@ -301,6 +354,31 @@ static size_t softmax_reference(const struct problem *p, const double *const *x,
 static struct tensor *softmax_engine(const struct problem *p, struct tape *t, struct tensor *const *x,
                                      double *loss) {
     *loss = softmax_loss(t, x[0], x[1], p->index);
+    return NULL;
+}
+
+static double target_weight(size_t r) {
+    return (double)(float)(0.25 * (double)(r % 4)); /* 0 among them */
+}
+
+#define Z_WEIGHT 0.125
+
+static size_t weighted_softmax_reference(const struct problem *p, const double *const *x, double *y) {
+    y[0] = 0;
+    for (size_t r = 0; r < p->input[0].rows; r++) {
+        double sum = 0;
+        for (size_t j = 0; j < p->input[1].rows; j++) sum += exp(product_of(p, x, r, j));
+        const double l = log(sum);
+        y[0] += target_weight(r) * (l - product_of(p, x, r, p->index[r]) + Z_WEIGHT * l * l);
+    }
+    return 1;
+}
+
+static struct tensor *weighted_softmax_engine(const struct problem *p, struct tape *t, struct tensor *const *x,
+                                              double *loss) {
+    float weight[600];
+    for (size_t r = 0; r < p->input[0].rows; r++) weight[r] = (float)target_weight(r);
+    *loss = weighted_softmax_loss(t, x[0], x[1], p->index, weight, Z_WEIGHT);
     return NULL;
 }
 
@@ -517,10 +595,23 @@ static void test_layernorm(void **state) {
     solve_all(problems, COUNT(problems));
 }
 
+static void test_rmsnorm(void **state) {
+    (void)state;
+    static const struct problem problems[] = {
+        {"rmsnorm", rmsnorm_reference, rmsnorm_engine, 2, {{4, 13}, {1, 13}}, .eps = 1e-5f},
+        {"rmsnorm, wide", rmsnorm_reference, rmsnorm_engine, 2, {{3, 40}, {1, 40}}, .eps = 1e-1f},
+        {"rmsnorm, several tasks", rmsnorm_reference, rmsnorm_engine, 2, {{130, 4}, {1, 4}}, .eps = 1e-2f},
+        {"rmsnorm, no rows", rmsnorm_reference, rmsnorm_engine, 2, {{0, 4}, {1, 4}}, .eps = 1e-5f},
+    };
+    solve_all(problems, COUNT(problems));
+}
+
 static void test_elementwise(void **state) {
     (void)state;
     static const struct problem problems[] = {
         {"gelu", gelu_reference, gelu_engine, 1, {{9, 15}}, .weight = 1},
+        {"swiglu", swiglu_reference, swiglu_engine, 2, {{9, 15}, {9, 15}}, .weight = 1},
+        {"swiglu of nothing", swiglu_reference, swiglu_engine, 2, {{0, 3}, {0, 3}}, .weight = 1},
         {"relu", dropout_relu_reference, dropout_relu_engine, 1, {{9, 15}}, .weight = 1},
         {"relu with dropout", dropout_relu_reference, dropout_relu_engine, 1, {{9, 15}}, .dropout = 0.5},
         {"relu with little dropout", dropout_relu_reference, dropout_relu_engine, 1, {{3, 67}}, .dropout = 0.1},
@@ -578,6 +669,17 @@ static void test_attention(void **state) {
     solve(&empty);
 }
 
+static void test_rope(void **state) {
+    (void)state;
+    const struct problem problems[] = {
+        {"rope", rope_reference, rope_engine, 1, {{N_TOKENS, 15}}, .offsets = OFFSETS, .n_sequences = N_SEQUENCES},
+        {"rope, nothing passes through", rope_reference, rope_engine, 1, {{42, TURNED}}, .offsets = MIXED,
+         .n_sequences = 6},
+        {"rope of nothing", rope_reference, rope_engine, 1, {{0, 15}}, .offsets = LIST(0, 0), .n_sequences = 1},
+    };
+    solve_all(problems, COUNT(problems));
+}
+
 static void test_gru(void **state) {
     (void)state;
     uint32_t many[152] = {0};
@@ -625,6 +727,10 @@ static void test_softmax_loss(void **state) {
          .index = positives},
         {"softmax, no targets", softmax_reference, softmax_engine, 2, {{0, 4}, {37, 4}}, .is_loss = true,
          .index = positives},
+        {"softmax, weighted", weighted_softmax_reference, weighted_softmax_engine, 2, {{7, 4}, {37, 4}},
+         .is_loss = true, .index = positives},
+        {"softmax, weighted, several blocks", weighted_softmax_reference, weighted_softmax_engine, 2,
+         {{530, 2}, {5, 2}}, .is_loss = true, .index = positives},
     };
     solve_all(problems, COUNT(problems));
 }
@@ -668,6 +774,7 @@ static void test_gbce_beta(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_linear),      cmocka_unit_test(test_layernorm),
+        cmocka_unit_test(test_rmsnorm),     cmocka_unit_test(test_rope),
         cmocka_unit_test(test_elementwise), cmocka_unit_test(test_rows),
         cmocka_unit_test(test_attention),   cmocka_unit_test(test_gru),
         cmocka_unit_test(test_pair_losses), cmocka_unit_test(test_softmax_loss),
