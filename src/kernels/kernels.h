@@ -73,6 +73,8 @@ struct kernels {
     void (*adam)(const struct adam_step *s, const float *g, float *p, float *m, float *v, size_t n);
     /* how many x[i] >= threshold; *ties of them equal, *nans are not numbers */
     size_t (*count_at_least)(const float *x, size_t n, float threshold, size_t *ties, size_t *nans);
+    /* the first i with x[i] > threshold; n when there is none */
+    size_t (*first_above)(const float *x, size_t n, float threshold);
     /* out[r * out_stride + j] = sum over k < width of rows[r * row_stride + k] panel[k * PANEL + j], added to out
      * if accumulate. Terms are added in the order of k whatever r and j: equal vectors have equal bits as
      * product, which BLAS does not promise (OpenBLAS 0.3.21 rounds by place in the matrix) and ties need. */

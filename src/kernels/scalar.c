@@ -157,6 +157,12 @@ static size_t count_at_least(const float *x, size_t n, float threshold, size_t *
     return count;
 }
 
+static size_t first_above(const float *x, size_t n, float threshold) {
+    for (size_t i = 0; i < n; i++)
+        if (x[i] > threshold) return i;
+    return n;
+}
+
 static void panel_product(const float *rows, size_t n_rows, size_t row_stride, const float *panel, size_t width,
                           float *out, size_t out_stride, bool accumulate) {
     for (size_t r = 0; r < n_rows; r++) {
@@ -196,6 +202,7 @@ const struct kernels kernels_scalar = {
     .dropout_relu = dropout_relu,
     .adam = adam,
     .count_at_least = count_at_least,
+    .first_above = first_above,
     .panel_product = panel_product,
     .transpose = transpose,
 };

@@ -401,6 +401,26 @@ static size_t count_at_least(const float *x, size_t n, float threshold, size_t *
     return count;
 }
 
+static inline bool any(vi mask) {
+    uint64_t words[sizeof mask / sizeof(uint64_t)], all = 0;
+    memcpy(words, &mask, sizeof mask);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) all |= words[i];
+    return all != 0;
+}
+
+static size_t first_above(const float *x, size_t n, float threshold) {
+    enum { GROUP = 4 * LANES };
+    const vf bound = splat(threshold);
+    size_t i = 0;
+    for (; i + GROUP <= n; i += GROUP) {
+        vi above = {0};
+        for (size_t j = 0; j < GROUP; j += LANES) above |= load(x + i + j) > bound;
+        if (any(above)) break;
+    }
+    while (i < n && !(x[i] > threshold)) i++;
+    return i;
+}
+
 /* ROWS x PANEL sums stay in registers: 12 of AVX2's 16 or AVX-512's 32, 24 of NEON's 32. A step of k is
  * PANEL_VECTORS loads and ROWS broadcasts for ROWS * PANEL_VECTORS multiply-adds. */
 enum { PANEL_VECTORS = PANEL / LANES, ROWS = LANES == 16 ? 12 : 6 };
@@ -497,6 +517,7 @@ const struct kernels KERNELS_TABLE = {
     .dropout_relu = dropout_relu,
     .adam = adam,
     .count_at_least = count_at_least,
+    .first_above = first_above,
     .panel_product = panel_product,
     .transpose = transpose,
 };

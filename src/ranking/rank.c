@@ -127,7 +127,7 @@ static void count_row(const struct kernels *k, struct ranked_user *user, float *
     size_t equal, nans;
     user->placing.rank += (uint32_t)k->count_at_least(row, n, user->target_score, &equal, &nans);
     user->placing.ties += (uint32_t)equal;
-    if (user->best) topk_push_row(user->best, row, n, first);
+    if (user->best) topk_push_row(user->best, k, row, n, first);
 }
 
 void rank_block(const struct item_tiles *t, const float *vectors, struct ranked_user *users,

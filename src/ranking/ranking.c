@@ -211,7 +211,7 @@ static void rank_score_row(struct work *w, size_t b, float *row) {
     for (size_t i = 0; i < n_excluded; i++)
         if (excluded[i] != target) row[excluded[i]] = -INFINITY;
     struct topk best = {RANKING_LIST, 0, w->lists + b * RANKING_LIST};
-    topk_push_row(&best, row, (size_t)w->scorer->n_items + 1, 0);
+    topk_push_row(&best, w->kernels, row, (size_t)w->scorer->n_items + 1, 0);
     w->list_size[b] = (uint8_t)best.n;
 }
 

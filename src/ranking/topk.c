@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ranking/topk.h"
 
-#include "base/size.h"
-
 #include <math.h>
 #include <stdlib.h>
 
@@ -38,28 +36,13 @@ void topk_push(struct topk *t, float score, uint32_t id) {
     }
 }
 
-static float worst(const struct topk *t) {
-    return t->n < t->k ? -INFINITY : t->entries[0].score;
-}
-
-void topk_push_row(struct topk *t, const float *scores, size_t n, uint32_t first_id) {
-    /* After the first rows few scores enter: whole groups are passed over by one branch. */
-    enum { GROUP = 32 };
+void topk_push_row(struct topk *t, const struct kernels *k, const float *scores, size_t n, uint32_t first_id) {
     if (t->k == 0) return;
-    for (size_t i = 0; i < n; i += GROUP) {
-        const size_t end = min_size(n, i + GROUP);
-        float bound = worst(t);
-        if (end - i == GROUP) {
-            uint32_t above = 0;
-            for (size_t j = 0; j < GROUP; j++)
-                above |= scores[i + j] > bound;
-            if (!above) continue;
-        }
-        for (size_t j = i; j < end; j++) {
-            if (!(scores[j] > bound)) continue;
-            topk_push(t, scores[j], first_id + (uint32_t)j);
-            bound = worst(t);
-        }
+    for (size_t i = 0; i < n; i++) {
+        /* after the first rows few scores enter */
+        const float worst = t->n < t->k ? -INFINITY : t->entries[0].score;
+        i += k->first_above(scores + i, n - i, worst);
+        if (i < n) topk_push(t, scores[i], first_id + (uint32_t)i);
     }
 }
 

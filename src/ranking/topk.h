@@ -4,6 +4,8 @@
 #ifndef GENAIR_RANKING_TOPK_H
 #define GENAIR_RANKING_TOPK_H
 
+#include "kernels/kernels.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,7 +30,7 @@ void topk_push(struct topk *t, float score, uint32_t id);
 /* Pushes first_id + i with scores[i] for i < n, skipping -INFINITY. Ids must ascend from call to
  * call: then a score equal to the worst kept one can be passed over, which makes this O(n) plus a
  * few pushes. */
-void topk_push_row(struct topk *t, const float *scores, size_t n, uint32_t first_id);
+void topk_push_row(struct topk *t, const struct kernels *k, const float *scores, size_t n, uint32_t first_id);
 /* Sorts the entries, best first; no pushes after that. */
 void topk_sort(struct topk *t);
 

@@ -115,7 +115,7 @@ static genair_code recommend_for(struct work *w, const uint32_t *history, size_t
     for (size_t i = 0; i < distinct; i++)
         w->row[w->history[i]] = -INFINITY;
     w->best.n = 0;
-    topk_push_row(&w->best, w->row, (size_t)d->n_items + 1, 0);
+    topk_push_row(&w->best, kernels_select(NULL), w->row, (size_t)d->n_items + 1, 0);
     topk_sort(&w->best);
     if (w->explain) code = explain(w, distinct, st);
     if (code != GENAIR_OK) return code;

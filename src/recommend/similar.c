@@ -42,7 +42,7 @@ static genair_code list_similar(const genair_options *o, const struct catalogue 
     genair_code code = best.entries && row ? likeness_row(r, item, row, st) : fail_memory(st);
     if (code == GENAIR_OK) {
         row[item] = -INFINITY;
-        topk_push_row(&best, row, (size_t)c->data->n_items + 1, 0);
+        topk_push_row(&best, kernels_select(NULL), row, (size_t)c->data->n_items + 1, 0);
         topk_sort(&best);
         json_t *result = json_pack("{s:s, s:s}", "run", r->name, "measure", measure);
         if (!result || !catalogue_describe(c, item, "of", "of_name", result) ||

@@ -189,6 +189,11 @@ static void check_count(const struct kernels *k) {
         assert_int_equal(want, k->count_at_least(x, n, 0.25f, &got_ties, &got_nans));
         assert_int_equal(want_ties, got_ties);
         assert_int_equal(want_nans, got_nans);
+        for (size_t at = 0; at <= n; at++) { /* NaN at 5 is above nothing */
+            if (at < n) x[at] = 2e30f;
+            assert_int_equal(k->first_above(x, n, 1e30f), at);
+            if (at < n) x[at] = -1;
+        }
     }
 }
 

@@ -32,8 +32,8 @@ static void check(size_t n, size_t k, uint64_t spread, uint64_t seed) {
             all[n_real++] = (struct scored){scores[i], (uint32_t)(5 + i)};
     }
     struct topk a = {k, 0, rows}, b = {k, 0, pushed};
-    topk_push_row(&a, scores, n / 3, 5);
-    topk_push_row(&a, scores + n / 3, n - n / 3, (uint32_t)(5 + n / 3));
+    topk_push_row(&a, kernels_select(NULL), scores, n / 3, 5);
+    topk_push_row(&a, kernels_select(NULL), scores + n / 3, n - n / 3, (uint32_t)(5 + n / 3));
     for (size_t i = n; i-- > 0;) /* the other way round */
         if (scores[i] > -INFINITY) topk_push(&b, scores[i], (uint32_t)(5 + i));
     topk_sort(&a);
