@@ -18,6 +18,7 @@ struct lm_type_traits {
     uint32_t gguf;       /* its number in GGUF */
     size_t block_values; /* values in a block: 1, 32 or 256 */
     size_t block_bytes;
+    int scales[2];       /* where in a block of integers its halfs stand, -1 for none */
     /* values of n_blocks blocks, to out[n_blocks * block_values] */
     void (*decode)(const unsigned char *blocks, size_t n_blocks, float *out);
 };
@@ -27,5 +28,8 @@ extern const struct lm_type_traits lm_types[N_LM_TYPES];
 bool lm_type_of_gguf(uint32_t number, enum lm_type *out);
 /* Bytes of a row of n values; false when n is no whole number of blocks or the product overflows. */
 bool lm_row_bytes(enum lm_type type, size_t n, size_t *bytes);
+
+/* Whether all values are finite. Of a block of integers only the scales are looked at. */
+bool lm_finite(enum lm_type type, const unsigned char *blocks, size_t n_blocks);
 
 #endif

@@ -13,12 +13,12 @@
 #include "workspace/npy.h"
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "base/files.h"
 #include "base/size.h"
 #include "base/text.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -269,17 +269,6 @@ static uint64_t load_bits(const unsigned char *p, size_t bytes, bool big_endian)
     return bits;
 }
 
-/* IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction. */
-static double half_value(uint32_t h) {
-    const uint32_t exponent = h >> 10 & 31, fraction = h & 1023;
-    double v;
-    if (exponent == 31)
-        v = fraction ? (double)NAN : (double)INFINITY;
-    else
-        v = exponent ? ldexp(1024 + fraction, (int)exponent - 25) : ldexp(fraction, -24);
-    return h >> 15 ? -v : v;
-}
-
 static double value_f64(const struct npy *a, size_t place) {
     const unsigned char *p = a->data + place * types[a->type].bytes;
     const uint64_t bits = load_bits(p, types[a->type].bytes, a->big_endian);
@@ -288,7 +277,7 @@ static double value_f64(const struct npy *a, size_t place) {
     double d;
     switch (a->type) {
     case NPY_F2:
-        return half_value(low);
+        return (double)float_of_half((uint16_t)low);
     case NPY_F4:
         memcpy(&f, &low, sizeof f);
         return (double)f;

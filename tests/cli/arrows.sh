@@ -11,11 +11,12 @@ may_include() { # may_include FOLDER: the folders whose headers its files may in
     kernels) echo base kernels ;;
     tensor) echo base kernels tensor ;;
     workspace) echo base kernels tensor workspace ;;
+    lm) echo base kernels tensor workspace lm ;;
     ranking) echo base kernels tensor workspace ranking ;;
     model) echo base kernels tensor workspace ranking model ;;
     cli) echo cli ;;
-    bench) echo base kernels tensor workspace ranking model train bench ;; # measures what training runs
-    *) echo base kernels tensor workspace ranking model "$1" ;;
+    bench) echo base kernels tensor workspace lm ranking model train bench ;; # measures what training runs
+    *) echo base kernels tensor workspace lm ranking model "$1" ;;
     esac
 }
 
@@ -36,7 +37,7 @@ for file in */*.c */*.h */*/*.c */*/*.h; do
     done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$file")
 done
 for folder in */; do # a new folder must be given its place here
-    case " base kernels tensor workspace ranking model cli $stages " in
+    case " base kernels tensor workspace lm ranking model cli $stages " in
     *" ${folder%/} "*) ;;
     *) echo "src/$folder has no place in the order of folders"; wrong=$((wrong + 1)) ;;
     esac
