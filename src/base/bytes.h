@@ -28,11 +28,18 @@ static inline void bytes_put_u64(unsigned char *p, uint64_t x) {
         p[i] = (unsigned char)(x >> 8 * i);
 }
 
-/* ---- IEEE 754 binary32 and binary16, and the upper half of a binary32 (bfloat16) ---- */
+/* ---- IEEE 754 binary64, 32 and 16, and the upper half of a binary32 (bfloat16) ---- */
 
 static inline float bytes_f32(const unsigned char *p) {
     const uint32_t bits = bytes_u32(p);
     float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline double bytes_f64(const unsigned char *p) {
+    const uint64_t bits = bytes_u64(p);
+    double x;
     memcpy(&x, &bits, sizeof x);
     return x;
 }

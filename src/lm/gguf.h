@@ -19,6 +19,7 @@ enum gguf_type {
     GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY,
     GGUF_U64, GGUF_I64, GGUF_F64, N_GGUF_TYPES
 };
+const char *gguf_type_name(enum gguf_type type); /* "u32" */
 
 struct gguf_tensor {
     struct text name;
