@@ -25,7 +25,9 @@ struct block {
 struct arena {
     struct block *blocks;
     size_t n_blocks, capacity;
-    size_t current, used; /* the block being filled and how far */
+    size_t used;   /* of the last block, the one being filled */
+    size_t phase;  /* bytes given since the reset */
+    size_t wanted; /* most bytes that a phase took: the size of the first block */
     bool failed;
 };
 
@@ -33,12 +35,17 @@ struct arena *arena_create(void) {
     return mem_zeros(1, sizeof(struct arena));
 }
 
-void arena_free(struct arena *a) {
-    if (!a) return;
+static void free_blocks(struct arena *a) {
     for (size_t i = 0; i < a->n_blocks; i++) {
         UNPOISON(a->blocks[i].data, a->blocks[i].size);
         mem_free(a->blocks[i].data);
     }
+    a->n_blocks = 0;
+}
+
+void arena_free(struct arena *a) {
+    if (!a) return;
+    free_blocks(a);
     mem_free(a->blocks);
     mem_free(a);
 }
@@ -59,16 +66,17 @@ void *arena_array(struct arena *a, size_t n, size_t size) {
         return NULL;
     }
     padded = padded / ALIGNMENT * ALIGNMENT; /* at least ALIGNMENT unused bytes between arrays */
-    while (a->current < a->n_blocks && a->blocks[a->current].size - a->used < padded) {
-        a->current++;
+    if (a->n_blocks == 0 || a->blocks[a->n_blocks - 1].size - a->used < padded) {
+        const size_t least = a->n_blocks == 0 ? max_size(a->wanted, SMALLEST_BLOCK) : max_size(a->phase / 4, SMALLEST_BLOCK);
+        if (!add_block(a, max_size(padded, least))) {
+            a->failed = true;
+            return NULL;
+        }
         a->used = 0;
     }
-    if (a->current == a->n_blocks && !add_block(a, max_size(padded, SMALLEST_BLOCK))) {
-        a->failed = true;
-        return NULL;
-    }
-    unsigned char *p = a->blocks[a->current].data + a->used;
+    unsigned char *p = a->blocks[a->n_blocks - 1].data + a->used;
     a->used += padded;
+    a->phase += padded;
     UNPOISON(p, bytes);
     return p;
 }
@@ -79,9 +87,12 @@ void *arena_zeros(struct arena *a, size_t n, size_t size) {
     return p;
 }
 
+/* Several blocks make way for one that holds such a phase as a whole: memory is that of the largest phase. */
 void arena_reset(struct arena *a) {
+    a->wanted = max_size(a->wanted, a->phase);
+    if (a->n_blocks > 1) free_blocks(a);
     for (size_t i = 0; i < a->n_blocks; i++) POISON(a->blocks[i].data, a->blocks[i].size);
-    a->current = a->used = 0;
+    a->used = a->phase = 0;
     a->failed = false;
 }
 

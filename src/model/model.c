@@ -29,7 +29,7 @@ static const struct {
 };
 static_assert(COUNT(backbones) == N_BACKBONES, "one row for each backbone");
 
-enum { ITEMS_PER_BLOCK = 1024, ROWS_PER_TASK = 64 };
+enum { ITEMS_PER_BLOCK = 1024, ROWS_PER_TASK = 64, POSITIONS_PER_ENCODING = 4096 };
 
 genair_code add_matrix(struct model *m, const char *name, size_t rows, size_t cols, genair_status *st) {
     struct parameter *p;
@@ -348,8 +348,18 @@ genair_code model_encode(struct model *m, const struct histories *h, float *out,
     return GENAIR_OK;
 }
 
+/* A few thousand positions at once: their states stay in the caches, however long the histories are. */
 static genair_code encode(void *model, const struct histories *h, float *out, genair_status *st) {
-    return model_encode(model, h, out, st);
+    struct model *m = model;
+    genair_code code = GENAIR_OK;
+    for (size_t b = 0, n; code == GENAIR_OK && b < h->n; b += n) {
+        size_t positions = 0;
+        for (n = 0; b + n < h->n && (n == 0 || positions < POSITIONS_PER_ENCODING); n++)
+            positions += min_size(h->offsets[b + n + 1] - h->offsets[b + n], m->config.n_positions);
+        const struct histories some = {n, h->offsets + b, h->items};
+        code = model_encode(m, &some, out + b * m->config.hidden, st);
+    }
+    return code;
 }
 
 struct scorer model_scorer(struct model *m) {
