@@ -7,7 +7,7 @@
  *                                                    array: u32 type of elements, u64 n, elements
  *     n_tensors times  text name, u32 n_dims, u64 dims[n_dims], u32 type, u64 offset
  *     padding to the next multiple of the alignment (general.alignment, else 32)
- *     data; tensor offsets count from here
+ *     data; tensor offsets count from here; at most padding behind the last
  *
  * The header is read in growing pieces, since only reading tells where it ends; vocabularies make
  * it 2 to 20 MB. Arrays of arrays, which the format allows, are in no model and refused. */
@@ -336,31 +336,48 @@ static genair_code check_overlap(const struct cursor *c) {
     return code;
 }
 
-/* Offsets become places in the file; c stands behind the list of tensors. */
+/* Its offset becomes a place in the file, whose data begin at begin. */
+static genair_code place_tensor(const struct cursor *c, struct gguf_tensor *t, uint64_t alignment,
+                                uint64_t begin) {
+    const uint64_t size = c->o->file.size;
+    if (t->offset % alignment)
+        return tensor_wrong(c, t, "begins at %" PRIu64 ", no multiple of the alignment %" PRIu64,
+                            t->offset, alignment);
+    if (begin > size || t->offset > size - begin || t->n_bytes > size - begin - t->offset)
+        return tensor_wrong(c, t,
+                            "reaches past the end of the file: %" PRIu64 " bytes from %" PRIu64
+                            " on, the file has %" PRIu64,
+                            t->n_bytes, t->offset, size);
+    t->offset += begin;
+    return GENAIR_OK;
+}
+
+static uint64_t round_up(uint64_t n, uint64_t alignment) {
+    return (n + alignment - 1) / alignment * alignment;
+}
+
+/* c stands behind the list of tensors. */
 static genair_code place_tensors(const struct cursor *c) {
     struct opened *o = c->o;
     uint64_t alignment = DEFAULT_ALIGNMENT;
-    const genair_code code = gguf_u64(&o->g, "general.alignment", false, &alignment, c->st);
+    genair_code code = gguf_u64(&o->g, "general.alignment", false, &alignment, c->st);
     if (code != GENAIR_OK) return code;
     if (!alignment || alignment & (alignment - 1) || alignment > UINT32_MAX)
         return fail_offset(
             c->st, GENAIR_FORMAT, o->file.path, gguf_find(&o->g, "general.alignment")->offset,
             "\"general.alignment\" is %" PRIu64 ", not a power of two" DAMAGED, alignment);
-    const uint64_t begin = (c->at + alignment - 1) / alignment * alignment;
-    for (size_t i = 0; i < o->g.n_tensors; i++) {
-        struct gguf_tensor *t = &o->tensors[i];
-        if (t->offset % alignment)
-            return tensor_wrong(c, t,
-                                "begins at %" PRIu64 ", no multiple of the alignment %" PRIu64,
-                                t->offset, alignment);
-        if (begin > o->file.size || t->offset > o->file.size - begin ||
-            t->n_bytes > o->file.size - begin - t->offset)
-            return tensor_wrong(c, t,
-                                "reaches past the end of the file: %" PRIu64 " bytes from %" PRIu64
-                                " on, the file has %" PRIu64,
-                                t->n_bytes, t->offset, o->file.size);
-        t->offset += begin;
+    const uint64_t begin = round_up(c->at, alignment);
+    uint64_t end = begin;
+    for (size_t i = 0; i < o->g.n_tensors && code == GENAIR_OK; i++) {
+        const struct gguf_tensor *t = &o->tensors[i];
+        code = place_tensor(c, &o->tensors[i], alignment, begin);
+        if (t->offset + t->n_bytes > end) end = t->offset + t->n_bytes;
     }
+    if (code != GENAIR_OK) return code;
+    end = round_up(end, alignment);
+    if (o->file.size > end)
+        return fail_offset(c->st, GENAIR_FORMAT, o->file.path, (int64_t)end,
+                           "%" PRIu64 " bytes after the last tensor" DAMAGED, o->file.size - end);
     return check_overlap(c);
 }
 

@@ -57,7 +57,7 @@ struct lm_weights {
 CHECKED genair_code lm_weights_open(const char *path, struct lm_weights **out, genair_status *st);
 void lm_weights_close(struct lm_weights *w); /* NULL is fine */
 /* n_rows rows as they stand in the file (row_bytes each), from row first. Any thread. GENAIR_FORMAT when the file has
- * become shorter. */
+ * become shorter, or when a value is an infinity or NaN: opening does not look at values. */
 CHECKED genair_code lm_weights_read(const struct lm_weights *w, const struct lm_tensor *t, size_t first, size_t n_rows,
                                     void *out, genair_status *st);
 /* The same as float32 values: out[n_rows * cols]. */

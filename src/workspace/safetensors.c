@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/files.h"
+#include "base/random_file.h"
 #include "base/size.h"
 
 #include <assert.h>
@@ -37,14 +38,14 @@ static const struct {
              {"I32", 4},  {"F32", 4}, {"U64", 8}, {"I64", 8},     {"F64", 8}};
 
 struct opened {
-    struct mapping mapping;
-    json_t *header; /* owns the names, types and metadata */
-    char *path;
+    struct random_file file;
+    struct mapping mapping; /* {0} when it was not asked for */
+    json_t *header;         /* owns the names, types and metadata */
 };
 
 static genair_code tensor_wrong(const struct opened *o, const char *name, const char *what,
                                 genair_status *st) {
-    return fail_offset(st, GENAIR_FORMAT, o->path, LENGTH_BYTES,
+    return fail_offset(st, GENAIR_FORMAT, o->file.path, LENGTH_BYTES,
                        "tensor \"%.100s\": %s; the file is damaged: make it again", name, what);
 }
 
@@ -63,10 +64,9 @@ static bool json_size(const json_t *v, size_t *out) {
     return true;
 }
 
-/* Fills *t from one entry; n_data is the number of bytes after the header. */
+/* Fills *t from one entry; the values begin at data in the file. */
 static genair_code read_tensor(const struct opened *o, const char *name, const json_t *entry,
-                               const unsigned char *data, size_t n_data, struct safetensor *t,
-                               genair_status *st) {
+                               uint64_t data, struct safetensor *t, genair_status *st) {
     const json_t *shape = json_object_get(entry, "shape"),
                  *offsets = json_object_get(entry, "data_offsets");
     size_t value_bytes, bytes, begin, end;
@@ -87,12 +87,13 @@ static genair_code read_tensor(const struct opened *o, const char *name, const j
         !json_size(json_array_get(offsets, 0), &begin) ||
         !json_size(json_array_get(offsets, 1), &end) || begin > end)
         return tensor_wrong(o, name, "its \"data_offsets\" are not a begin and an end", st);
-    if (end > n_data)
+    if (end > o->file.size - data)
         return tensor_wrong(o, name, "its \"data_offsets\" reach past the end of the file", st);
     if (!mul_size(t->n_values, value_bytes, &bytes) || bytes != end - begin)
         return tensor_wrong(
             o, name, "its \"shape\" and \"data_offsets\" disagree on the number of bytes", st);
-    t->data = data + begin;
+    t->offset = data + begin;
+    t->n_bytes = bytes;
     return GENAIR_OK;
 }
 
@@ -106,7 +107,7 @@ static genair_code read_metadata(struct safetensors *f, const struct opened *o, 
     if (!f->metadata_keys || !f->metadata_values) return fail_memory(st);
     json_object_foreach(entries, key, value) {
         if (!json_is_string(value))
-            return fail_offset(st, GENAIR_FORMAT, o->path, LENGTH_BYTES,
+            return fail_offset(st, GENAIR_FORMAT, o->file.path, LENGTH_BYTES,
                                "\"__metadata__\" holds something else than text under \"%.100s\"",
                                key);
         f->metadata_keys[f->n_metadata] = key;
@@ -118,67 +119,76 @@ static genair_code read_metadata(struct safetensors *f, const struct opened *o, 
 /* By place in the file; among those that begin together, empty ones first. */
 static int by_place(const void *a, const void *b) {
     const struct safetensor *x = a, *y = b;
-    if (x->data != y->data) return x->data < y->data ? -1 : 1;
+    if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
     if (!x->n_values != !y->n_values) return x->n_values ? 1 : -1;
     return strcmp(x->name, y->name);
 }
 
-static size_t tensor_bytes(const struct safetensor *t) {
-    size_t bytes = 0;
-    const bool known = type_bytes(t->type, &bytes);
-    assert(known);
-    return known ? t->n_values * bytes
-                 : 0; /* cannot overflow: read_tensor compared it with the file */
-}
-
 /* The tensors cover the bytes after the header exactly: no overlap, no gap, nothing behind. */
-static genair_code check_cover(const struct safetensors *f, const struct opened *o,
-                               const unsigned char *data, size_t n_data, genair_status *st) {
-    const unsigned char *expected = data;
+static genair_code check_cover(const struct safetensors *f, const struct opened *o, uint64_t data,
+                               genair_status *st) {
+    uint64_t expected = data;
     for (size_t i = 0; i < f->n; i++) {
-        if (f->tensors[i].data < expected)
+        if (f->tensors[i].offset < expected)
             return tensor_wrong(o, f->tensors[i].name, "it shares bytes with another", st);
-        if (f->tensors[i].data > expected)
+        if (f->tensors[i].offset > expected)
             return tensor_wrong(o, f->tensors[i].name, "unused bytes stand before it", st);
-        expected += tensor_bytes(&f->tensors[i]);
+        expected += f->tensors[i].n_bytes;
     }
-    if (expected != data + n_data)
-        return fail_offset(st, GENAIR_FORMAT, o->path, expected - o->mapping.data,
-                           "%zu bytes after the last tensor; the file is damaged: make it again",
-                           (size_t)(data + n_data - expected));
+    if (expected != o->file.size)
+        return fail_offset(st, GENAIR_FORMAT, o->file.path, (int64_t)expected,
+                           "%" PRIu64
+                           " bytes after the last tensor; the file is damaged: make it again",
+                           o->file.size - expected);
     return GENAIR_OK;
 }
 
-static genair_code parse_header(struct opened *o, size_t *n_header, genair_status *st) {
-    const struct mapping *m = &o->mapping;
-    if (m->size < LENGTH_BYTES)
-        return fail_offset(st, GENAIR_FORMAT, o->path, (int64_t)m->size,
-                           "not a safetensors file: it has %zu bytes", m->size);
-    const uint64_t length = bytes_u64(m->data);
-    if (length > m->size - LENGTH_BYTES || length > MAX_HEADER)
-        return fail_offset(st, GENAIR_FORMAT, o->path, 0,
+/* *n: bytes of the header's text. */
+static genair_code read_length(const struct opened *o, size_t *n, genair_status *st) {
+    const struct random_file *file = &o->file;
+    unsigned char bytes[LENGTH_BYTES];
+    if (file->size < LENGTH_BYTES)
+        return fail_offset(st, GENAIR_FORMAT, file->path, (int64_t)file->size,
+                           "not a safetensors file: it has %" PRIu64 " bytes", file->size);
+    const genair_code code = random_file_read(file, 0, bytes, sizeof bytes, st);
+    if (code != GENAIR_OK) return code;
+    const uint64_t length = bytes_u64(bytes);
+    if (length > file->size - LENGTH_BYTES || length > MAX_HEADER)
+        return fail_offset(st, GENAIR_FORMAT, file->path, 0,
                            "not a safetensors file, or cut: a header of %" PRIu64
-                           " bytes, but %zu follow",
-                           length, m->size - LENGTH_BYTES);
-    *n_header = (size_t)length;
-    if (!length || m->data[LENGTH_BYTES] != '{')
-        return fail_offset(st, GENAIR_FORMAT, o->path, LENGTH_BYTES,
+                           " bytes, but %" PRIu64 " follow",
+                           length, file->size - LENGTH_BYTES);
+    *n = (size_t)length;
+    return GENAIR_OK;
+}
+
+static genair_code parse_header(struct opened *o, const char *text, size_t n, genair_status *st) {
+    if (!n || text[0] != '{')
+        return fail_offset(st, GENAIR_FORMAT, o->file.path, LENGTH_BYTES,
                            "not a safetensors file: its header is no JSON object");
     json_error_t error;
-    o->header =
-        json_loadb((const char *)m->data + LENGTH_BYTES, *n_header, JSON_REJECT_DUPLICATES, &error);
+    o->header = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
     if (!o->header)
-        return fail_offset(st, GENAIR_FORMAT, o->path, LENGTH_BYTES + error.position,
+        return fail_offset(st, GENAIR_FORMAT, o->file.path, LENGTH_BYTES + error.position,
                            "the safetensors header is wrong: %s", error.text);
     return GENAIR_OK;
 }
 
+static genair_code read_header(struct opened *o, size_t *n, genair_status *st) {
+    genair_code code = read_length(o, n, st);
+    if (code != GENAIR_OK) return code;
+    char *text = mem_array(*n, 1);
+    code = text ? random_file_read(&o->file, LENGTH_BYTES, text, *n, st) : fail_memory(st);
+    if (code == GENAIR_OK) code = parse_header(o, text, *n, st);
+    mem_free(text);
+    return code;
+}
+
 static genair_code read_all(struct safetensors *f, struct opened *o, genair_status *st) {
     size_t n_header;
-    genair_code code = parse_header(o, &n_header, st);
+    genair_code code = read_header(o, &n_header, st);
     if (code != GENAIR_OK) return code;
-    const unsigned char *data = o->mapping.data + LENGTH_BYTES + n_header;
-    const size_t n_data = o->mapping.size - LENGTH_BYTES - n_header;
+    const uint64_t data = LENGTH_BYTES + n_header;
     f->tensors = mem_zeros(json_object_size(o->header), sizeof *f->tensors);
     if (!f->tensors) return fail_memory(st);
     const char *name;
@@ -187,25 +197,23 @@ static genair_code read_all(struct safetensors *f, struct opened *o, genair_stat
         if (!json_is_object(entry)) return tensor_wrong(o, name, "its entry is no JSON object", st);
         code = strcmp(name, metadata_key) == 0
                    ? read_metadata(f, o, entry, st)
-                   : read_tensor(o, name, entry, data, n_data, &f->tensors[f->n++], st);
+                   : read_tensor(o, name, entry, data, &f->tensors[f->n++], st);
         if (code != GENAIR_OK) return code;
     }
     qsort(f->tensors, f->n, sizeof *f->tensors, by_place);
-    return check_cover(f, o, data, n_data, st);
+    return check_cover(f, o, data, st);
 }
 
-genair_code safetensors_open(const char *path, struct safetensors **out, genair_status *st) {
+genair_code safetensors_open_unmapped(const char *path, struct safetensors **out,
+                                      genair_status *st) {
     struct safetensors *f = mem_zeros(1, sizeof *f);
     struct opened *o = mem_zeros(1, sizeof *o);
-    char *name = mem_text(path, strlen(path));
-    genair_code code = f && o && name ? mapping_open(path, &o->mapping, st) : fail_memory(st);
+    genair_code code = f && o ? random_file_open(path, &o->file, st) : fail_memory(st);
     if (code != GENAIR_OK) {
-        mem_free(name);
         mem_free(o);
         mem_free(f);
         return code;
     }
-    o->path = name;
     f->private_ = o;
     code = read_all(f, o, st);
     if (code == GENAIR_OK)
@@ -215,12 +223,35 @@ genair_code safetensors_open(const char *path, struct safetensors **out, genair_
     return code;
 }
 
+genair_code safetensors_open(const char *path, struct safetensors **out, genair_status *st) {
+    struct safetensors *f = NULL;
+    genair_code code = safetensors_open_unmapped(path, &f, st);
+    if (code != GENAIR_OK) return code;
+    struct opened *o = f->private_;
+    code = mapping_open(path, &o->mapping, st);
+    if (code == GENAIR_OK && o->mapping.size != o->file.size)
+        code = fail_line(st, GENAIR_IO, path, 0, "another process is writing it: try again");
+    for (size_t i = 0; code == GENAIR_OK && i < f->n; i++)
+        f->tensors[i].data = o->mapping.data + f->tensors[i].offset;
+    if (code == GENAIR_OK)
+        *out = f;
+    else
+        safetensors_close(f);
+    return code;
+}
+
+genair_code safetensors_read(const struct safetensors *f, uint64_t offset, void *out, size_t size,
+                             genair_status *st) {
+    const struct opened *o = f->private_;
+    return random_file_read(&o->file, offset, out, size, st);
+}
+
 void safetensors_close(struct safetensors *f) {
     if (!f) return;
     struct opened *o = f->private_;
     json_decref(o->header);
     mapping_close(&o->mapping);
-    mem_free(o->path);
+    random_file_close(&o->file);
     mem_free(o);
     mem_free(f->tensors);
     mem_free(f->metadata_keys);

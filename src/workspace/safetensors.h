@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module reads and writes safetensors files of float32 arrays, memory-mapped. */
+/* This module reads safetensors files, and writes those of float32 arrays. */
 #ifndef GENAIR_WORKSPACE_SAFETENSORS_H
 #define GENAIR_WORKSPACE_SAFETENSORS_H
 
@@ -14,6 +14,8 @@ struct safetensor {
     size_t n_dims;
     size_t shape[8];
     size_t n_values;
+    uint64_t offset;           /* in the file, and bytes there; not looked at when writing */
+    size_t n_bytes;
     const unsigned char *data; /* borrowed: into the mapping, or the caller's when writing */
 };
 
@@ -26,6 +28,12 @@ struct safetensors {
 };
 
 CHECKED genair_code safetensors_open(const char *path, struct safetensors **out, genair_status *st);
+/* Without the mapping: every data is NULL, and values are read from the file. For files that others may cut short. */
+CHECKED genair_code safetensors_open_unmapped(const char *path, struct safetensors **out,
+                                              genair_status *st);
+/* size bytes of the file from offset on. Any thread. */
+CHECKED genair_code safetensors_read(const struct safetensors *f, uint64_t offset, void *out,
+                                     size_t size, genair_status *st);
 void safetensors_close(struct safetensors *f);
 const struct safetensor *safetensors_find(const struct safetensors *f,
                                           const char *name); /* or NULL */

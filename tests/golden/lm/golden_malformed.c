@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/files.h"
 #include "base/size.h"
+#include "lm/weights.h"
 #include "workspace/npy.h"
 
 #include <errno.h>
@@ -37,11 +38,22 @@ static genair_code open_npy(const char *path, genair_status *st) {
     return code;
 }
 
+/* All weights are read by their hash. */
+static genair_code open_model(const char *path, genair_status *st) {
+    struct lm_weights *w = NULL;
+    char hash[33];
+    genair_code code = lm_weights_open(path, &w, st);
+    if (code == GENAIR_OK) code = lm_weights_hash(w, hash, st);
+    lm_weights_close(w);
+    return code;
+}
+
 static const struct {
     const char *kind;
     genair_code (*open)(const char *path, genair_status *st);
 } kinds[] = {
-    {"npy", open_npy},
+    {"gguf", open_model},   {"hf", open_model}, {"safetensors", open_model},
+    {"config", open_model}, {"npy", open_npy},
 };
 
 /* ---- one entry ---- */
