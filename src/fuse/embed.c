@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* genair embed: takes item matrices that were made elsewhere into the workspace, a row an item in
  * id order, float32. */
-#include "base/alloc.h"
 #include "base/context.h"
 #include "base/files.h"
 #include "base/options.h"
 #include "base/size.h"
 #include "fuse/item_rows.h"
-#include "fuse/parts.h"
-#include "workspace/manifest.h"
+#include "workspace/item_vectors.h"
 #include "workspace/npy.h"
 #include "workspace/stage_result.h"
 
@@ -16,7 +14,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What one run works on. */
 struct embed {
@@ -86,56 +83,11 @@ static genair_code check_row(const struct embed *e, const struct npy *a, uint32_
     return GENAIR_OK;
 }
 
-/* ---- writing ---- */
-
-static genair_code put_rows(const struct embed *e, const struct npy *a, struct writer *w,
-                            genair_status *st) {
-    const size_t width = a->shape[1];
-    float *row = mem_array(width, sizeof *row);
-    if (!row) return fail_memory(st);
-    genair_code code = npy_put_header(w, e->data->n_items, width, st);
-    for (uint32_t i = 1; i <= e->data->n_items && code == GENAIR_OK; i++) {
-        npy_row_f32(a, e->rows.row[i], row);
-        code = check_row(e, a, i, row, st);
-        if (code == GENAIR_OK) code = writer_put(w, row, width * sizeof *row, st);
-        if (code == GENAIR_OK && context_stopped(e->ctx)) code = context_interrupted(st);
-        context_progress(e->ctx, "item vectors", (double)i, (double)e->data->n_items);
-    }
-    mem_free(row);
-    return code;
-}
-
-static genair_code write_parts(const struct embed *e, const char *directory, genair_status *st) {
-    genair_code code = GENAIR_OK;
-    for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
-        if (!e->matrix[i]) continue;
-        struct writer *w = NULL;
-        char *path = path_join(directory, part_files[i]);
-        code = path ? writer_open(path, &w, st) : fail_memory(st);
-        mem_free(path);
-        if (code == GENAIR_OK) code = put_rows(e, e->matrix[i], w, st);
-        if (code == GENAIR_OK)
-            code = writer_commit(w, st);
-        else
-            writer_abandon(w);
-    }
-    return code;
-}
-
-/* A part of an earlier import is not one of this; the record does not list it, so fuse ignores it.
- */
-static genair_code remove_other_parts(const struct embed *e, genair_status *st) {
-    genair_code code = GENAIR_OK;
-    for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
-        if (e->matrix[i]) continue;
-        char *path = path_join(workspace_path(e->workspace), part_files[i]);
-        if (!path)
-            code = fail_memory(st);
-        else if (file_exists(path) && unlink(path) != 0)
-            code = fail_errno(st, path, "remove");
-        mem_free(path);
-    }
-    return code;
+static genair_code row_of(void *user, enum item_part part, uint32_t item, float *out,
+                          genair_status *st) {
+    const struct embed *e = user;
+    npy_row_f32(e->matrix[part], e->rows.row[item], out);
+    return check_row(e, e->matrix[part], item, out, st);
 }
 
 /* ---- what it is a function of, and its result ---- */
@@ -186,33 +138,17 @@ static void tell(const struct embed *e) {
                      e->rows.n_unused);
 }
 
-/* Written apart and moved into place together with the record: a failure leaves the earlier pair.
- */
-static genair_code write_and_record(struct embed *e, const char *staging, const json_t *inputs,
-                                    const json_t *result, genair_status *st) {
-    const char *outputs[N_PARTS];
-    size_t n = 0;
-    for (size_t i = 0; i < N_PARTS; i++)
-        if (e->matrix[i]) outputs[n++] = part_files[i];
-    genair_code code = directory_make(staging, st);
-    if (code == GENAIR_OK) code = write_parts(e, staging, st);
-    if (code == GENAIR_OK)
-        code = workspace_publish(e->workspace, "embed", inputs, staging, outputs, n, result, st);
-    const genair_code removed = directory_remove(staging, code == GENAIR_OK ? st : NULL);
-    return code == GENAIR_OK ? removed : code;
-}
-
 static genair_code import(struct embed *e, const json_t *inputs, json_t **result,
                           genair_status *st) {
     genair_code code = dataset_open(workspace_path(e->workspace), &e->data, st);
     if (code == GENAIR_OK) code = open_matrices(e, st);
     if (code != GENAIR_OK) return code;
     tell(e);
-    char *staging = path_join(workspace_path(e->workspace), "embed.partial");
+    struct item_vectors vectors = {e->ctx, e->workspace, e->data->n_items, .row = row_of, .user = e};
+    for (size_t i = 0; i < N_PARTS; i++)
+        if (e->matrix[i]) vectors.width[i] = e->matrix[i]->shape[1];
     *result = describe_result(e);
-    code = staging && *result ? write_and_record(e, staging, inputs, *result, st) : fail_memory(st);
-    mem_free(staging);
-    return code == GENAIR_OK ? remove_other_parts(e, st) : code;
+    return *result ? item_vectors_publish(&vectors, inputs, *result, st) : fail_memory(st);
 }
 
 static genair_code run(struct embed *e, json_t **result, genair_status *st) {

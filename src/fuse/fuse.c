@@ -6,7 +6,7 @@
 #include "base/files.h"
 #include "base/options.h"
 #include "base/size.h"
-#include "fuse/parts.h"
+#include "workspace/parts.h"
 #include "fuse/pca.h"
 #include "workspace/manifest.h"
 #include "workspace/npy.h"
@@ -58,8 +58,12 @@ static struct pca_choice choice_of(const genair_options *o) {
     return (struct pca_choice){.components = (size_t)option_int(o, "components")};
 }
 
-/* The vectors must be those that embed wrote, for the items that prepare numbered last. */
+/* The vectors must be as they were recorded, and for the items that prepare numbered last. */
 static genair_code check_workspace(struct fuse *f, genair_status *st) {
+    if (!workspace_stage_hash(f->workspace, "embed"))
+        return fail_line(st, GENAIR_IO, workspace_path(f->workspace), 0,
+                         "there are no item vectors here; run 'genair archetype' or 'genair embed' "
+                         "first");
     const genair_code code = workspace_verify(f->workspace, "embed", st);
     if (code != GENAIR_OK) return code;
     const char *then = json_string_value(
@@ -68,7 +72,8 @@ static genair_code check_workspace(struct fuse *f, genair_status *st) {
     if (then && now && strcmp(then, now) == 0) return GENAIR_OK;
     return fail_line(
         st, GENAIR_USAGE, workspace_path(f->workspace), 0,
-        "the items were prepared anew after their vectors were taken in; run 'genair embed' again");
+        "the items were prepared anew after their vectors were taken in; run 'genair %s' again",
+        workspace_stage_maker(f->workspace, "embed"));
 }
 
 static bool was_taken_in(const struct fuse *f, enum item_part part) {
@@ -92,7 +97,8 @@ static genair_code open_part(struct fuse *f, enum item_part part, genair_status 
     const struct npy *a = f->matrix[part];
     if (a->n_dims != 2 || a->n_values == 0 || (f->n_items && a->shape[0] != f->n_items))
         return fail_line(st, GENAIR_FORMAT, a->path, 0,
-                         "not a matrix with a row for each item; run 'genair embed' again");
+                         "not a matrix with a row for each item; run 'genair %s' again",
+                         workspace_stage_maker(f->workspace, "embed"));
     f->n_items = a->shape[0];
     f->rows[part] = rows_of_npy(a);
     return GENAIR_OK;

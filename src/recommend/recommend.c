@@ -8,7 +8,7 @@
 #include "base/size.h"
 #include "ranking/rank.h"
 #include "ranking/score_row.h"
-#include "recommend/catalogue.h"
+#include "workspace/catalogue.h"
 #include "recommend/likeness.h"
 #include "workspace/stage_result.h"
 

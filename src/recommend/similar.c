@@ -6,7 +6,7 @@
 #include "base/options.h"
 #include "base/size.h"
 #include "ranking/topk.h"
-#include "recommend/catalogue.h"
+#include "workspace/catalogue.h"
 #include "recommend/likeness.h"
 #include "workspace/stage_result.h"
 

@@ -189,14 +189,20 @@ const char *workspace_path(const struct workspace *w) {
 
 /* ---- records ---- */
 
-/* "train/RUN" is made by "train -w DIR --run RUN", any other stage by its own name. */
+const char *workspace_stage_maker(const struct workspace *w, const char *stage) {
+    const char *maker =
+        json_string_value(json_object_get(workspace_stage_inputs(w, stage), "made_by"));
+    return maker ? maker : stage;
+}
+
+/* "train/RUN" is made by "train -w DIR --run RUN", any other stage by its maker. */
 static void command_of(const struct workspace *w, const char *stage, char *out, size_t size) {
     const char *slash = strchr(stage, '/');
     if (slash)
         snprintf(out, size, "genair %.*s -w %s --run %s", (int)(slash - stage), stage, w->path,
                  slash + 1);
     else
-        snprintf(out, size, "genair %s -w %s", stage, w->path);
+        snprintf(out, size, "genair %s -w %s", workspace_stage_maker(w, stage), w->path);
 }
 
 /* Size first: it costs nothing, and a cut file is the usual damage. */

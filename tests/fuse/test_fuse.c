@@ -134,12 +134,11 @@ static void expect_failure(const struct shop *s, genair_code code, const char *f
 static void what_is_missing_is_named(void **state) {
     (void)state;
     struct shop s = shop_open("missing");
-    char *prefill = shop_matrix("p.npy", shop_order, 4, 0), *flat = scratch_path("flat.npy"),
-         expected[1024];
+    char *prefill = shop_matrix("p.npy", shop_order, 4, 0), *flat = scratch_path("flat.npy");
     genair_status st = {0};
-    snprintf(expected, sizeof expected,
-             "nothing made by 'genair embed -w %s' is here; run it first", s.workspace);
-    expect_failure(&s, GENAIR_IO, "", expected, NULL, NULL);
+    expect_failure(&s, GENAIR_IO, "",
+                   "there are no item vectors here; run 'genair archetype' or 'genair embed' first",
+                   NULL, NULL);
     shop_ok(shop_run(&s, "embed", 1, &st, NULL, "prefill", prefill, NULL), &st);
     expect_failure(&s, GENAIR_USAGE, "decoding.npy",
                    "there are no decoding vectors in the workspace; give embed --decoding too, or "

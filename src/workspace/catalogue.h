@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This module finds items and users by the names that people use, and shows items by theirs. */
-#ifndef GENAIR_RECOMMEND_CATALOGUE_H
-#define GENAIR_RECOMMEND_CATALOGUE_H
+#ifndef GENAIR_WORKSPACE_CATALOGUE_H
+#define GENAIR_WORKSPACE_CATALOGUE_H
 
 #include "base/files.h"
 #include "workspace/dataset.h"
@@ -23,6 +23,10 @@ CHECKED genair_code catalogue_item(const struct catalogue *c, const char *name, 
                                    genair_status *st);
 CHECKED genair_code catalogue_user(const struct catalogue *c, const char *name, uint32_t *user,
                                    genair_status *st);
+
+/* The item's record, a new reference; NULL when there are no metadata. */
+CHECKED genair_code catalogue_record(const struct catalogue *c, uint32_t item, json_t **out,
+                                     genair_status *st);
 
 /* Sets key to the item's id in the log and, where the metadata has one, name_key to its name. false
  * when memory is out. */

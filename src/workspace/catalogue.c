@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "recommend/catalogue.h"
+#include "workspace/catalogue.h"
 
 #include "base/alloc.h"
 #include "base/size.h"
@@ -98,11 +98,27 @@ genair_code catalogue_user(const struct catalogue *c, const char *name, uint32_t
     return unknown(c->data, "user", name, dataset_user_name, 0, c->data->n_users, st);
 }
 
+genair_code catalogue_record(const struct catalogue *c, uint32_t item, json_t **out,
+                             genair_status *st) {
+    *out = NULL;
+    if (!c->line) return GENAIR_OK;
+    json_error_t error;
+    json_t *record = json_loadb((const char *)c->records.data + c->line[item],
+                                c->line[item + 1] - c->line[item], 0, &error);
+    if (json_is_object(record)) {
+        *out = record;
+        return GENAIR_OK;
+    }
+    json_decref(record);
+    if (!record && json_error_code(&error) == json_error_out_of_memory) return fail_memory(st);
+    return fail_line(st, GENAIR_FORMAT, "items.jsonl", (int64_t)item,
+                     "not a JSON object; run 'genair prepare' again");
+}
+
 /* The "name" of the item's record: a new reference, or NULL. */
 static json_t *title_of(const struct catalogue *c, uint32_t item) {
-    if (!c->line) return NULL;
-    json_t *record = json_loadb((const char *)c->records.data + c->line[item],
-                                c->line[item + 1] - c->line[item], 0, NULL);
+    json_t *record;
+    if (catalogue_record(c, item, &record, NULL) != GENAIR_OK) return NULL;
     json_t *title = json_incref(json_object_get(record, "name"));
     json_decref(record);
     if (json_is_string(title)) return title;

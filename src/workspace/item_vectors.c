@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "workspace/item_vectors.h"
+
+#include "base/alloc.h"
+#include "base/files.h"
+#include "workspace/npy.h"
+
+#include <unistd.h>
+
+static genair_code put_rows(const struct item_vectors *v, enum item_part part, struct writer *w,
+                            genair_status *st) {
+    const size_t width = v->width[part];
+    float *row = mem_array(width, sizeof *row);
+    if (!row) return fail_memory(st);
+    genair_code code = npy_put_header(w, v->n_items, width, st);
+    for (uint32_t i = 1; i <= v->n_items && code == GENAIR_OK; i++) {
+        code = v->row(v->user, part, i, row, st);
+        if (code == GENAIR_OK) code = writer_put(w, row, width * sizeof *row, st);
+        if (code == GENAIR_OK && context_stopped(v->ctx)) code = context_interrupted(st);
+        context_progress(v->ctx, "item vectors", (double)i, (double)v->n_items);
+    }
+    mem_free(row);
+    return code;
+}
+
+static genair_code write_parts(const struct item_vectors *v, const char *directory,
+                               genair_status *st) {
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
+        if (!v->width[i]) continue;
+        struct writer *w = NULL;
+        char *path = path_join(directory, part_files[i]);
+        code = path ? writer_open(path, &w, st) : fail_memory(st);
+        mem_free(path);
+        if (code == GENAIR_OK) code = put_rows(v, (enum item_part)i, w, st);
+        if (code == GENAIR_OK)
+            code = writer_commit(w, st);
+        else
+            writer_abandon(w);
+    }
+    return code;
+}
+
+/* A part made earlier is not one of these; the record does not list it, so fuse ignores it. */
+static genair_code remove_other_parts(const struct item_vectors *v, genair_status *st) {
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
+        if (v->width[i]) continue;
+        char *path = path_join(workspace_path(v->workspace), part_files[i]);
+        if (!path)
+            code = fail_memory(st);
+        else if (file_exists(path) && unlink(path) != 0)
+            code = fail_errno(st, path, "remove");
+        mem_free(path);
+    }
+    return code;
+}
+
+/* Written apart and moved into place together with the record: a failure leaves the earlier pair.
+ */
+static genair_code write_and_record(const struct item_vectors *v, const char *staging,
+                                    const json_t *inputs, const json_t *result, genair_status *st) {
+    const char *outputs[N_PARTS];
+    size_t n = 0;
+    for (size_t i = 0; i < N_PARTS; i++)
+        if (v->width[i]) outputs[n++] = part_files[i];
+    genair_code code = directory_make(staging, st);
+    if (code == GENAIR_OK) code = write_parts(v, staging, st);
+    if (code == GENAIR_OK)
+        code = workspace_publish(v->workspace, "embed", inputs, staging, outputs, n, result, st);
+    const genair_code removed = directory_remove(staging, code == GENAIR_OK ? st : NULL);
+    return code == GENAIR_OK ? removed : code;
+}
+
+genair_code item_vectors_publish(const struct item_vectors *v, const json_t *inputs,
+                                 const json_t *result, genair_status *st) {
+    char *staging = path_join(workspace_path(v->workspace), "embed.partial");
+    genair_code code =
+        staging ? write_and_record(v, staging, inputs, result, st) : fail_memory(st);
+    mem_free(staging);
+    return code == GENAIR_OK ? remove_other_parts(v, st) : code;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module puts the item vectors into a workspace, where fuse finds them: prefill.npy and
+ * decoding.npy, a row an item in id order, float32. */
+#ifndef GENAIR_WORKSPACE_ITEM_VECTORS_H
+#define GENAIR_WORKSPACE_ITEM_VECTORS_H
+
+#include "base/context.h"
+#include "workspace/manifest.h"
+#include "workspace/parts.h"
+
+/* Writes the vector of an item (from 1) to out. */
+typedef genair_code item_vector(void *user, enum item_part part, uint32_t item, float *out,
+                                genair_status *st);
+
+struct item_vectors {
+    genair_context *ctx;
+    struct workspace *workspace;
+    uint32_t n_items;
+    size_t width[N_PARTS]; /* columns; 0: this part is not there, and an earlier one is removed */
+    item_vector *row;
+    void *user;
+};
+
+/* Writes the matrices and records them as stage "embed", whichever command made them: inputs may
+ * name that one as "made_by" (manifest.h). A failure leaves the earlier ones. */
+CHECKED genair_code item_vectors_publish(const struct item_vectors *v, const json_t *inputs,
+                                         const json_t *result, genair_status *st);
+
+#endif
