@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -109,7 +110,8 @@ static void left_text(double seconds, char out[32]) {
         snprintf(out, 32, "%d:%02d left", left / 60, left % 60);
 }
 
-static void log_progress(genair_context *ctx, const char *what, double done, double total, double rate) {
+static void log_progress(genair_context *ctx, const char *what, double done, double total, double rate,
+                         const char *note) {
     char line[256], speed[32], left[32];
     if (total > 0 && done > total) done = total; /* totals may be estimates */
     rate_text(rate, speed);
@@ -122,10 +124,16 @@ static void log_progress(genair_context *ctx, const char *what, double done, dou
         snprintf(line, sizeof line, "%s %.0f, %s", what, done, speed);
     else
         snprintf(line, sizeof line, "%s", what);
+    const size_t n = strlen(line);
+    if (note) snprintf(line + n, sizeof line - n, "; %s", note);
     ctx->log(ctx->user, GENAIR_LOG_PROGRESS, line);
 }
 
 void context_progress(genair_context *ctx, const char *what, double done, double total) {
+    context_progress_note(ctx, what, done, total, NULL);
+}
+
+void context_progress_note(genair_context *ctx, const char *what, double done, double total, const char *note) {
     if (!ctx->log) return;
     const double now = context_seconds();
     if (what != ctx->what || done < ctx->last_done) {
@@ -137,7 +145,7 @@ void context_progress(genair_context *ctx, const char *what, double done, double
     if (now - ctx->last_progress < 0.1) return;
     ctx->last_progress = now;
     const double elapsed = now - ctx->began;
-    log_progress(ctx, what, done, total, elapsed > 0.05 ? (done - ctx->began_done) / elapsed : 0);
+    log_progress(ctx, what, done, total, elapsed > 0.05 ? (done - ctx->began_done) / elapsed : 0, note);
 }
 
 double context_seconds(void) {

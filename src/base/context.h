@@ -15,6 +15,8 @@ void context_warn(const genair_context *ctx, const char *format, ...) PRINTF(2, 
 /* Share done, rate and time left, at most ten times a second; total 0 when unknown. A new `what`, or less
  * done than before, starts a new measurement. */
 void context_progress(genair_context *ctx, const char *what, double done, double total);
+/* The same with more to tell, at the line's end; NULL for nothing. */
+void context_progress_note(genair_context *ctx, const char *what, double done, double total, const char *note);
 double context_seconds(void);      /* monotonic clock */
 double context_peak_rss_mb(void);  /* of this process, in MiB */
 
