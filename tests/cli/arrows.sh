@@ -3,7 +3,7 @@
 # Arrows between folders point one way: a file includes only folders below its own, and stages not each
 # other. usage: arrows.sh SOURCE-DIRECTORY
 cd "$1/src" || exit 1
-stages='prepare embed fuse train evaluate recommend inspect bench'
+stages='prepare archetype embed fuse train evaluate recommend inspect bench'
 
 may_include() { # may_include FOLDER: the folders whose headers its files may include
     case $1 in
@@ -14,6 +14,7 @@ may_include() { # may_include FOLDER: the folders whose headers its files may in
     lm) echo base kernels tensor workspace lm ;;
     ranking) echo base kernels tensor workspace ranking ;;
     model) echo base kernels tensor workspace ranking model ;;
+    archetype) echo base kernels tensor workspace lm archetype ;;
     cli) echo cli ;;
     bench) echo base kernels tensor workspace lm ranking model train bench ;; # measures what training runs
     *) echo base kernels tensor workspace lm ranking model "$1" ;;
