@@ -32,6 +32,15 @@ same 'the same run again changes nothing' ws/runs/one/model.safetensors one.befo
 printf 'hidden = 16\nmax-len = 20\nepochs = 2\nbatch = 64\ndropout = 0.2\nuser-core = 5\n' >small.conf
 run 0 train -w ws --run configured --config small.conf
 same 'a configuration file does what the options do' ws/runs/configured/model.safetensors ws/runs/one/model.safetensors
+# learned item vectors start as the fused ones: at a rate of next to nothing both are one model
+train frozen --method genair --lr 1e-12
+mv "$scratch/out" frozen.json
+train learned --method genair --lr 1e-12 --freeze no
+json_holds '--freeze no' '.trainable_parameters > 64 * 200'
+holds 'the same metrics' jq -es '.[0].test == .[1].test and .[0].trainable_parameters < .[1].trainable_parameters' \
+    frozen.json "$scratch/out"
+train moved --method genair --freeze no
+holds 'and they learn' jq -es '.[0].test != .[1].test' frozen.json "$scratch/out"
 run 2 train -w ws --method genair
 run 2 train -w ws --run x --hidden 16 --heads 3
 
