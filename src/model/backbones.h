@@ -17,7 +17,8 @@ struct tensor *gru4rec_forward(struct model *m, struct tensor *table, const uint
                                const uint32_t *offsets, size_t n_sequences);
 
 /* Adds a parameter: a matrix is drawn (xavier-normal), a vector is filled. */
-CHECKED genair_code add_matrix(struct model *m, const char *name, size_t rows, size_t cols, genair_status *st);
+CHECKED genair_code add_matrix(struct model *m, const char *name, size_t rows, size_t cols, double gain,
+                                    genair_status *st);
 CHECKED genair_code add_vector(struct model *m, const char *name, size_t n, float value, genair_status *st);
 /* The named parameter as a tensor of this step. */
 struct tensor *parameter_named(struct model *m, const char *format, ...) PRINTF(2, 3);

@@ -5,8 +5,8 @@
 
 genair_code gru4rec_parameters(struct model *m, genair_status *st) {
     const size_t d = m->config.hidden;
-    genair_code code = add_matrix(m, "gru.weight_ih", 3 * d, d, st);
-    if (code == GENAIR_OK) code = add_matrix(m, "gru.weight_hh", 3 * d, d, st);
+    genair_code code = add_matrix(m, "gru.weight_ih", 3 * d, d, 1, st);
+    if (code == GENAIR_OK) code = add_matrix(m, "gru.weight_hh", 3 * d, d, 1, st);
     return code;
 }
 

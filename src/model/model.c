@@ -31,10 +31,10 @@ static_assert(COUNT(backbones) == N_BACKBONES, "one row for each backbone");
 
 enum { ITEMS_PER_BLOCK = 1024, ROWS_PER_TASK = 64, POSITIONS_PER_ENCODING = 4096 };
 
-genair_code add_matrix(struct model *m, const char *name, size_t rows, size_t cols, genair_status *st) {
+genair_code add_matrix(struct model *m, const char *name, size_t rows, size_t cols, double gain, genair_status *st) {
     struct parameter *p;
     const genair_code code = parameters_add(m->parameters, name, rows, cols, false, &p, st);
-    if (code == GENAIR_OK) parameter_xavier_normal(p, m->seed);
+    if (code == GENAIR_OK) parameter_xavier_normal(p, gain, m->seed);
     return code;
 }
 
@@ -70,7 +70,7 @@ static genair_code add_table(struct model *m, const float *fused, genair_status 
     if (fused)
         memcpy(m->table->value + width, fused, c->n_items * width * sizeof *fused);
     else
-        parameter_xavier_normal(m->table, m->seed);
+        parameter_xavier_normal(m->table, 1, m->seed);
     memset(m->table->value, 0, width * sizeof *m->table->value);
     return GENAIR_OK;
 }

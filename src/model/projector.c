@@ -7,11 +7,11 @@
 
 genair_code projector_parameters(struct model *m, genair_status *st) {
     const size_t d = m->config.hidden, in = m->config.fused_width;
-    genair_code code = add_matrix(m, "adapter.lin1.weight", 2 * d, in, st);
+    genair_code code = add_matrix(m, "adapter.lin1.weight", 2 * d, in, 1, st);
     if (code == GENAIR_OK) code = add_vector(m, "adapter.lin1.bias", 2 * d, 0, st);
     if (code == GENAIR_OK) code = add_vector(m, "adapter.ln.weight", 2 * d, 1, st);
     if (code == GENAIR_OK) code = add_vector(m, "adapter.ln.bias", 2 * d, 0, st);
-    if (code == GENAIR_OK) code = add_matrix(m, "adapter.lin2.weight", d, 2 * d, st);
+    if (code == GENAIR_OK) code = add_matrix(m, "adapter.lin2.weight", d, 2 * d, 1, st);
     if (code == GENAIR_OK) code = add_vector(m, "adapter.lin2.bias", d, 0, st);
     return code;
 }

@@ -13,26 +13,28 @@
 #include <stdio.h>
 
 #define SEQUENCE_EPS 1e-8f
+/* What a block adds starts small, so that at first a history is read by its last item: docs/decisions.md. */
+#define BRANCH_GAIN 0.1f
 
 static genair_code block_parameters(struct model *m, size_t layer, genair_status *st) {
     const size_t d = m->config.hidden;
     const struct {
         const char *name;
-        size_t rows; /* 0: a vector of cols filled with value */
+        size_t rows; /* 0: a vector of cols filled with value, else value is the gain of the draw */
         size_t cols;
         float value;
     } list[] = {
         {"attn_ln.weight", 0, d, 1},       {"attn_ln.bias", 0, d, 0},
-        {"attn.in_proj.weight", 3 * d, d, 0}, {"attn.in_proj.bias", 0, 3 * d, 0},
-        {"attn.out_proj.weight", d, d, 0}, {"attn.out_proj.bias", 0, d, 0},
+        {"attn.in_proj.weight", 3 * d, d, 1}, {"attn.in_proj.bias", 0, 3 * d, 0},
+        {"attn.out_proj.weight", d, d, BRANCH_GAIN}, {"attn.out_proj.bias", 0, d, 0},
         {"ffn_ln.weight", 0, d, 1},        {"ffn_ln.bias", 0, d, 0},
-        {"ffn.w1.weight", d, d, 0},        {"ffn.w1.bias", 0, d, 0},
-        {"ffn.w2.weight", d, d, 0},        {"ffn.w2.bias", 0, d, 0},
+        {"ffn.w1.weight", d, d, BRANCH_GAIN},        {"ffn.w1.bias", 0, d, 0},
+        {"ffn.w2.weight", d, d, BRANCH_GAIN},        {"ffn.w2.bias", 0, d, 0},
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         char name[64];
         snprintf(name, sizeof name, "block%zu.%s", layer, list[i].name);
-        const genair_code code = list[i].rows ? add_matrix(m, name, list[i].rows, list[i].cols, st)
+        const genair_code code = list[i].rows ? add_matrix(m, name, list[i].rows, list[i].cols, list[i].value, st)
                                               : add_vector(m, name, list[i].cols, list[i].value, st);
         if (code != GENAIR_OK) return code;
     }
@@ -41,9 +43,9 @@ static genair_code block_parameters(struct model *m, size_t layer, genair_status
 
 genair_code transformer_parameters(struct model *m, genair_status *st) {
     const size_t d = m->config.hidden;
-    genair_code code = add_matrix(m, "pos_emb", m->config.n_positions, d, st);
+    genair_code code = add_matrix(m, "pos_emb", m->config.n_positions, d, 1, st);
     if (code == GENAIR_OK && m->config.backbone == BERT4REC) {
-        code = add_matrix(m, "mask_emb", 1, d, st);
+        code = add_matrix(m, "mask_emb", 1, d, 1, st);
     }
     for (size_t layer = 0; code == GENAIR_OK && layer < m->config.n_layers; layer++)
         code = block_parameters(m, layer, st);
