@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What is installed can be used: header alone in C and C++, exported names, pkg-config, an outside program.
-# usage: install.sh GENAIR-PROGRAM SOURCE-DIRECTORY BUILD-DIRECTORY
+# usage: install.sh GENAIR-PROGRAM SOURCE-DIRECTORY BUILD-DIRECTORY; CFLAGS: what the build was made with
 . "$2/tests/cli/check.sh"
 build=$third
 root=$scratch/root
@@ -35,7 +35,7 @@ holds 'each exported name is declared' diff declared.txt "$source/tests/cli/expo
 export PKG_CONFIG_PATH=${config%/*} PKG_CONFIG_SYSROOT_DIR=$root
 holds 'pkg-config knows the version' test "$(pkg-config --modversion genair)" = "$("$genair" --version | cut -d' ' -f2)"
 holds 'an outside program compiles and links' \
-    ${CC:-cc} -std=c17 $strict "$source/examples/recommend.c" $(pkg-config --cflags --libs genair) -o outside
+    ${CC:-cc} ${CFLAGS:-} -std=c17 $strict "$source/examples/recommend.c" $(pkg-config --cflags --libs genair) -o outside
 LD_LIBRARY_PATH=${library%/*} ./outside nowhere r1 i1 >"$scratch/out" 2>"$scratch/err"
 holds 'the outside program gets a failure with a reason' test $? -eq 1 -a -s "$scratch/err"
 
@@ -49,7 +49,7 @@ int fail(void) { return 7; }
 int main(void) { return genair_version()[0] == '\0' ? 1 : fail() - 7; }
 C
 blas=$(ldd "$library" | sed -n 's/.*=> \(.*libopenblas[^ ]*\).*/\1/p')
-holds 'a program with names like our internal ones links statically' ${CC:-cc} own_names.c -I"${header%/*}" \
+holds 'a program with names like our internal ones links statically' ${CC:-cc} ${CFLAGS:-} own_names.c -I"${header%/*}" \
     "$(find_file libgenair.a)" -L"${blas%/*}" -Wl,-rpath,"${blas%/*}" -Wl,--no-as-needed -lopenblas -llapack -lblas -llapacke -ljansson -lsqlite3 -lxxhash -lz -lpthread -lm -o own_names
 holds 'and runs' ./own_names
 holds 'the installed program runs' env LD_LIBRARY_PATH="${library%/*}" "$(find_file genair)" --version
