@@ -2,8 +2,9 @@
 /* This module turns text into a model's tokens and back.
  *
  * Families: SentencePiece BPE with byte fallback (Llama 2), byte-level BPE with the pre-tokenizer expressions of Llama 3
- * and Qwen 2 (PCRE2; Qwen 2 in NFC, utf8proc). From GGUF metadata, or a directory with tokenizer.json, tokenizer.model
- * (SentencePiece, or tiktoken ranks) or vocab.json + merges.txt. Immutable after opening, usable from any thread. */
+ * and Qwen 2 (PCRE2; Qwen 2 in NFC, utf8proc). From GGUF metadata, or a directory with tokenizer.model (SentencePiece, or
+ * tiktoken ranks), tokenizer.json, or vocab.json + merges.txt; beside them tokenizer_config.json (added tokens, begin
+ * token, chat template). Encoding takes O(n log n). Immutable after opening, usable from any thread. */
 #ifndef GENAIR_LM_TOKENIZER_H
 #define GENAIR_LM_TOKENIZER_H
 
@@ -26,7 +27,8 @@ struct tokens {
 void tokens_free(struct tokens *t);
 CHECKED genair_code tokens_push(struct tokens *t, uint32_t id, genair_status *st);
 
-/* n_vocabulary: rows of the model's embedding; a token at or above it is refused. 0: not checked. */
+/* n_vocabulary: rows of the model's embedding; a token at or above it is refused, in GGUF also another number of tokens.
+ * 0: not checked. */
 CHECKED genair_code tokenizer_open_gguf(const struct gguf *g, size_t n_vocabulary, struct tokenizer **out, genair_status *st);
 CHECKED genair_code tokenizer_open_directory(const char *path, size_t n_vocabulary, struct tokenizer **out,
                                              genair_status *st);
@@ -41,11 +43,13 @@ bool tokenizer_begin(const struct tokenizer *t, uint32_t *id);
 /* Appends the ids of a text in which nothing is taken for a special token. Each maximal ill-formed part of UTF-8 is read as
  * U+FFFD. No begin or end token. */
 CHECKED genair_code tokenizer_encode(const struct tokenizer *t, struct text text, struct tokens *out, genair_status *st);
-/* The same, special and added tokens recognised: leftmost, then longest. */
+/* The same, special and added tokens recognised: leftmost, then longest. What their lstrip and rstrip ask for is not
+ * done. */
 CHECKED genair_code tokenizer_encode_special(const struct tokenizer *t, struct text text, struct tokens *out,
                                              genair_status *st);
 /* Text of n tokens: the caller's, released with mem_free, NUL added. Special tokens are left out; Llama 2's leading space
- * is dropped when whole is true (the tokens stand at the beginning of a text). */
+ * is dropped when whole is true (the tokens stand at the beginning of a text). A model may write bytes that are no UTF-8:
+ * they are given as they are (unicode_repair makes them text). */
 CHECKED genair_code tokenizer_decode(const struct tokenizer *t, const uint32_t *ids, size_t n, bool whole, char **text,
                                      size_t *n_bytes, genair_status *st);
 

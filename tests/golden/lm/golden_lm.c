@@ -22,13 +22,15 @@
 
 enum { MAX_DEPTH = 16 };
 
-/* A directory belongs to the group whose mark it holds. */
+/* A directory belongs to the groups whose marks it holds. */
 static const struct {
     const char *mark;
     golden_lm_group *check;
 } groups[] = {
     {"x.npy", golden_quants},
     {"index.json", golden_malformed},
+    {"cases.jsonl", golden_tokenizers},
+    {"prompts.json", golden_prompts},
 };
 
 /* ---- what groups use ---- */
@@ -112,23 +114,23 @@ static bool is_directory(const char *path) {
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-static golden_lm_group *group_of(const char *directory) {
-    golden_lm_group *check = NULL;
-    for (size_t i = 0; !check && i < COUNT(groups); i++) {
+/* false when the directory belongs to no group. */
+static bool check_groups(struct golden_lm *g, const char *directory) {
+    bool any = false;
+    for (size_t i = 0; i < COUNT(groups); i++) {
         char *path = path_join(directory, groups[i].mark);
-        if (path && file_exists(path)) check = groups[i].check;
+        if (path && file_exists(path)) {
+            groups[i].check(g, directory);
+            any = true;
+        }
         mem_free(path);
     }
-    return check;
+    return any;
 }
 
 static void walk(const char *directory, int depth, struct golden_lm *g) {
-    golden_lm_group *check = group_of(directory);
     g->directory = directory;
-    if (check) {
-        check(g, directory);
-        return;
-    }
+    if (check_groups(g, directory)) return;
     struct dirent **entries = NULL;
     const int n = scandir(directory, &entries, NULL, alphasort);
     if (n < 0) golden_lm_fail(g, ".", "the directory cannot be read");

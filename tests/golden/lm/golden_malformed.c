@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/files.h"
 #include "base/size.h"
+#include "lm/tokenizer.h"
 #include "lm/weights.h"
 #include "workspace/npy.h"
 
@@ -41,9 +42,14 @@ static genair_code open_npy(const char *path, genair_status *st) {
 /* All weights are read by their hash. */
 static genair_code open_model(const char *path, genair_status *st) {
     struct lm_weights *w = NULL;
+    struct tokenizer *t = NULL;
     char hash[33];
     genair_code code = lm_weights_open(path, &w, st);
     if (code == GENAIR_OK) code = lm_weights_hash(w, hash, st);
+    if (code == GENAIR_OK)
+        code = w->gguf ? tokenizer_open_gguf(w->gguf, w->config.vocabulary, &t, st)
+                       : tokenizer_open_directory(path, w->config.vocabulary, &t, st);
+    tokenizer_free(t);
     lm_weights_close(w);
     return code;
 }
@@ -52,8 +58,8 @@ static const struct {
     const char *kind;
     genair_code (*open)(const char *path, genair_status *st);
 } kinds[] = {
-    {"gguf", open_model},   {"hf", open_model}, {"safetensors", open_model},
-    {"config", open_model}, {"npy", open_npy},
+    {"gguf", open_model},   {"hf", open_model},        {"safetensors", open_model},
+    {"config", open_model}, {"tokenizer", open_model}, {"npy", open_npy},
 };
 
 /* ---- one entry ---- */
