@@ -11,6 +11,7 @@
 #include "shop.h"
 
 #include "base/alloc.h"
+#include "base/blas.h"
 #include "base/files.h"
 #include "base/rng.h"
 #include "base/text.h"
@@ -210,6 +211,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     genair_status st = {0};
+    blas_use_one_thread();
     if (write_shop(argv[1], (int)n_users, (uint64_t)seed, &st) == GENAIR_OK) return 0;
     char text[2048];
     genair_status_text(&st, text, sizeof text);
