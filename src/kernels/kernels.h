@@ -31,6 +31,26 @@ struct adam_step {
 /* Columns of a panel: panel[k * PANEL + j] is component k of vector j. */
 enum { PANEL = 16 };
 
+/* Vectors in 8 bits: component k of vector r is about scales[r * block_stride + k / INT8_BLOCK] *
+ * codes[r * stride + k]; codes lie in -127 … 127. sums[r * 2 * block_stride + k / 16] is the sum of 16 codes. */
+enum { INT8_BLOCK = 32 };
+struct int8_rows {
+    int8_t *codes;
+    float *scales;
+    int32_t *sums;
+    size_t stride, block_stride;
+};
+
+/* A panel in 8 bits: component k of vector j is scale * code - min, its code in codes[(k / 4 * PANEL + j) * 4 + k % 4],
+ * its scale in scales[k / group * PANEL + j], its min in mins[k / INT8_BLOCK * PANEL + j]. */
+struct int8_panel {
+    const int8_t *codes; /* -128 … 127 */
+    const float *scales;
+    const float *mins; /* NULL: all 0; only with group 32 */
+    size_t n_blocks;   /* of INT8_BLOCK components */
+    size_t group;      /* 16 or 32 components have one scale */
+};
+
 struct kernels {
     const char *name;
     /* sum of a[i] b[i] */
@@ -80,11 +100,33 @@ struct kernels {
      * product, which BLAS does not promise (OpenBLAS 0.3.21 rounds by place in the matrix) and ties need. */
     void (*panel_product)(const float *rows, size_t n_rows, size_t row_stride, const float *panel, size_t width,
                           float *out, size_t out_stride, bool accumulate);
+    /* x[n] in 8 bits as the first of rows: a block's largest magnitude is 127 scale; codes are to nearest, ties to even.
+     * n a multiple of INT8_BLOCK. A block of magnitudes below 1e-30 is 0. The same bytes from every table. */
+    void (*int8_quantise)(const float *x, size_t n, const struct int8_rows *rows);
+    /* out[r * out_stride + j] = product of vector r with vector j of the panel, added to out if accumulate. Sums of
+     * integers are exact; those of groups are added in the order of k, each a multiply-add of (sum, scale of the panel *
+     * scale of the row), then of the block's min: the same bytes from every table. */
+    void (*int8_product)(const struct int8_rows *rows, size_t n_rows, const struct int8_panel *panel, float *out,
+                         size_t out_stride, bool accumulate);
+    /* 2 n codes of 4 bits: out[i] = in[i] % 16 + offset, out[n + i] = in[i] / 16 + offset */
+    void (*int4_unpack)(const uint8_t *in, size_t n, int offset, int8_t *out);
+    /* IEEE half precision and bfloat16 to float, exactly (a signalling NaN may become a quiet one) */
+    void (*half_to_float)(const uint16_t *in, size_t n, float *out);
+    void (*bfloat_to_float)(const uint16_t *in, size_t n, float *out);
+    /* y = x / sqrt(mean of squares + eps) * w */
+    void (*rmsnorm)(const float *x, const float *w, float eps, size_t n, float *y);
+    /* y = a / (1 + e^-a) * b */
+    void (*silu_product)(const float *a, const float *b, float *y, size_t n);
+    /* x[i], x[n + i] = x[i] c[i] - x[n + i] s[i], x[n + i] c[i] + x[i] s[i] for i < n */
+    void (*rotate)(float *x, const float *c, const float *s, size_t n);
+    /* As many of int8_product's multiply-adds as fit: rounds times, data in registers. Returns how many; *sink keeps
+     * the compiler honest. What a machine's speed is measured against. */
+    double (*int8_peak)(size_t rounds, int32_t *sink);
     /* out[k * out_stride + j] = in[j * in_stride + k] for j < n_rows, k < width */
     void (*transpose)(const float *in, size_t n_rows, size_t in_stride, size_t width, float *out, size_t out_stride);
 };
 
-/* name: "scalar", "avx2", "avx512", "neon", or NULL for the best that processor and operating system
+/* name: "scalar", "avx2", "avx512", "vnni" (AVX-512 with VNNI), "neon", or NULL for the best that processor and operating system
  * support. NULL when the named one cannot run here. */
 const struct kernels *kernels_select(const char *name);
 

@@ -2,9 +2,11 @@
 /* The definition of every kernel, written for reading. */
 #include "kernels/kernels.h"
 
+#include "base/bytes.h"
 #include "base/rng.h"
 
 #include <math.h>
+#include <string.h>
 
 static float dot(const float *a, const float *b, size_t n) {
     double sum = 0;
@@ -175,6 +177,95 @@ static void panel_product(const float *rows, size_t n_rows, size_t row_stride, c
     }
 }
 
+static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows) {
+    for (size_t b = 0; b < n / INT8_BLOCK; b++, x += INT8_BLOCK) {
+        int8_t *codes = rows->codes + b * INT8_BLOCK;
+        float largest = 0;
+        for (size_t i = 0; i < INT8_BLOCK; i++) largest = fmaxf(largest, fabsf(x[i]));
+        const float inverse = largest < 1e-30f ? 0 : 127 / largest;
+        rows->scales[b] = largest < 1e-30f ? 0 : largest / 127;
+        rows->sums[2 * b] = rows->sums[2 * b + 1] = 0;
+        for (size_t i = 0; i < INT8_BLOCK; i++) {
+            codes[i] = (int8_t)lrintf(x[i] * inverse);
+            rows->sums[2 * b + i / 16] += codes[i];
+        }
+    }
+}
+
+/* One element: vector x of rows by vector j of the panel. */
+static float int8_dot(const int8_t *x, const float *x_scales, const int32_t *x_sums, const struct int8_panel *panel,
+                      size_t j, float sum) {
+    const size_t groups = INT8_BLOCK / panel->group;
+    for (size_t b = 0; b < panel->n_blocks; b++) {
+        for (size_t g = b * groups; g < (b + 1) * groups; g++) {
+            int32_t products = 0;
+            for (size_t k = g * panel->group; k < (g + 1) * panel->group; k++)
+                products += x[k] * panel->codes[(k / 4 * PANEL + j) * 4 + k % 4];
+            sum = fmaf((float)products, panel->scales[g * PANEL + j] * x_scales[b], sum);
+        }
+        if (panel->mins)
+            sum = fmaf(panel->mins[b * PANEL + j], -(x_scales[b] * (float)(x_sums[2 * b] + x_sums[2 * b + 1])), sum);
+    }
+    return sum;
+}
+
+static void int8_product(const struct int8_rows *rows, size_t n_rows, const struct int8_panel *panel, float *out,
+                         size_t out_stride, bool accumulate) {
+    for (size_t r = 0; r < n_rows; r++)
+        for (size_t j = 0; j < PANEL; j++) {
+            float *to = out + r * out_stride + j;
+            *to = int8_dot(rows->codes + r * rows->stride, rows->scales + r * rows->block_stride,
+                           rows->sums + r * 2 * rows->block_stride, panel, j, accumulate ? *to : 0);
+        }
+}
+
+static void int4_unpack(const uint8_t *in, size_t n, int offset, int8_t *out) {
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (int8_t)(in[i] % 16 + offset);
+        out[n + i] = (int8_t)(in[i] / 16 + offset);
+    }
+}
+
+static void half_to_float(const uint16_t *in, size_t n, float *out) {
+    for (size_t i = 0; i < n; i++) out[i] = float_of_half(in[i]);
+}
+
+static void bfloat_to_float(const uint16_t *in, size_t n, float *out) {
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t bits = (uint32_t)in[i] << 16;
+        memcpy(out + i, &bits, sizeof bits);
+    }
+}
+
+static void rmsnorm(const float *x, const float *w, float eps, size_t n, float *y) {
+    double square = 0;
+    for (size_t i = 0; i < n; i++) square += (double)x[i] * (double)x[i];
+    const float r = (float)(1 / sqrt(square / (double)n + (double)eps));
+    for (size_t i = 0; i < n; i++) y[i] = x[i] * r * w[i];
+}
+
+static void silu_product(const float *a, const float *b, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] = (float)((double)a[i] / (1 + exp(-(double)a[i])) * (double)b[i]);
+}
+
+static void rotate(float *x, const float *c, const float *s, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const float a = x[i], b = x[n + i];
+        x[i] = a * c[i] - b * s[i];
+        x[n + i] = b * c[i] + a * s[i];
+    }
+}
+
+static double int8_peak(size_t rounds, int32_t *sink) {
+    int8_t a[16], b[16];
+    int32_t sum = *sink;
+    for (int i = 0; i < 16; i++) a[i] = (int8_t)(i + sum), b[i] = (int8_t)(i - sum);
+    for (size_t r = 0; r < rounds; r++)
+        for (size_t i = 0; i < 16; i++) sum = (int32_t)((uint32_t)sum + (uint32_t)(a[i] * b[(i + r) % 16]));
+    *sink = sum;
+    return 16 * (double)rounds;
+}
+
 static void transpose(const float *in, size_t n_rows, size_t in_stride, size_t width, float *out,
                       size_t out_stride) {
     for (size_t k = 0; k < width; k++)
@@ -204,5 +295,14 @@ const struct kernels kernels_scalar = {
     .count_at_least = count_at_least,
     .first_above = first_above,
     .panel_product = panel_product,
+    .int8_quantise = int8_quantise,
+    .int8_product = int8_product,
+    .int4_unpack = int4_unpack,
+    .half_to_float = half_to_float,
+    .bfloat_to_float = bfloat_to_float,
+    .rmsnorm = rmsnorm,
+    .silu_product = silu_product,
+    .rotate = rotate,
+    .int8_peak = int8_peak,
     .transpose = transpose,
 };

@@ -6,13 +6,18 @@
 #include <string.h>
 
 #if defined(__x86_64__)
-extern const struct kernels kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_avx2, kernels_avx512, kernels_vnni;
 
 static bool has_avx512(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 
+static bool has_vnni(void) {
+    return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
+/* F16C, which clang 14 cannot ask for, is older than both. */
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
@@ -30,6 +35,7 @@ static const struct {
     bool (*runs_here)(void);
 } tables[] = {
 #if defined(__x86_64__)
+    {&kernels_vnni, has_vnni},
     {&kernels_avx512, has_avx512},
     {&kernels_avx2, has_avx2},
 #elif defined(__aarch64__)

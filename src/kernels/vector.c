@@ -495,6 +495,8 @@ static void transpose(const float *in, size_t n_rows, size_t in_stride, size_t w
             out[k * out_stride + j] = in[j * in_stride + k];
 }
 
+#include "kernels/vector_lm.h"
+
 extern const struct kernels KERNELS_TABLE;
 const struct kernels KERNELS_TABLE = {
     .name = KERNELS_NAME,
@@ -519,5 +521,14 @@ const struct kernels KERNELS_TABLE = {
     .count_at_least = count_at_least,
     .first_above = first_above,
     .panel_product = panel_product,
+    .int8_quantise = int8_quantise,
+    .int8_product = int8_product,
+    .int4_unpack = int4_unpack,
+    .half_to_float = half_to_float,
+    .bfloat_to_float = bfloat_to_float,
+    .rmsnorm = rmsnorm,
+    .silu_product = silu_product,
+    .rotate = rotate,
+    .int8_peak = int8_peak,
     .transpose = transpose,
 };

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 enum { MAX = 1100 };
-static const char *const names[] = {"scalar", "avx2", "avx512", "neon"};
+static const char *const names[] = {"scalar", "avx2", "avx512", "vnni", "neon"};
 static const size_t lengths[] = {0, 1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 128, 200, 1000};
 
 static void fill(float *x, size_t n, uint64_t stream, double spread) {
@@ -233,6 +233,112 @@ static void check_transpose(const struct kernels *k) {
         }
 }
 
+enum { CODES = 256, N_CODED = 27 };
+struct int8_memory {
+    int8_t codes[N_CODED * CODES];
+    float scales[N_CODED * CODES / INT8_BLOCK];
+    int32_t sums[N_CODED * CODES / 16];
+};
+
+static struct int8_rows int8_rows_in(struct int8_memory *m, size_t row) {
+    return (struct int8_rows){m->codes + row * CODES, m->scales + row * CODES / INT8_BLOCK,
+                              m->sums + row * CODES / 16, CODES, CODES / INT8_BLOCK};
+}
+
+/* Blocks of zeros, of tiny numbers, of exact integers, and any. */
+static void check_int8_quantise(const struct kernels *k, struct int8_memory *got) {
+    static float x[N_CODED * CODES];
+    static struct int8_memory want;
+    fill(x, N_CODED * CODES, 1, 3);
+    for (size_t i = 0; i < INT8_BLOCK; i++) {
+        x[i] = 0;
+        x[INT8_BLOCK + i] = 1e-39f;
+        x[2 * INT8_BLOCK + i] = 8 * (float)i - 127;
+        x[3 * INT8_BLOCK + i] = (float)i - 0.5f; /* ties, once divided */
+    }
+    for (size_t r = 0; r < N_CODED; r++) {
+        const struct int8_rows a = int8_rows_in(&want, r), b = int8_rows_in(got, r);
+        kernels_scalar.int8_quantise(x + r * CODES, CODES, &a);
+        k->int8_quantise(x + r * CODES, CODES, &b);
+    }
+    assert_memory_equal(&want, got, sizeof want);
+    assert_int_equal(got->codes[2 * INT8_BLOCK], -127);
+    assert_true(got->scales[2] == 1 && got->codes[2 * INT8_BLOCK + 1] == -119);
+}
+
+/* The same bytes as the definition's, with the largest codes that there are too. */
+static void check_int8_product(const struct kernels *k) {
+    enum { STRIDE = PANEL + 5 };
+    static struct int8_memory rows;
+    static int8_t codes[CODES * PANEL];
+    static float scales[CODES / 16 * PANEL], mins[CODES / INT8_BLOCK * PANEL];
+    static float want[N_CODED * STRIDE], got[N_CODED * STRIDE];
+    check_int8_quantise(k, &rows);
+    for (size_t i = 0; i < CODES; i++) rows.codes[CODES + i] = i % 3 ? 127 : -127;
+    struct rng r = rng_start(1, RNG_TEST, 9);
+    for (size_t i = 0; i < sizeof codes; i++) codes[i] = (int8_t)rng_u32(&r);
+    for (size_t i = 0; i < CODES * 4; i++) codes[i] = i % 3 ? -128 : 127;
+    for (size_t i = 0; i < N_CODED * CODES; i++) rows.sums[i / 16] = i % 16 ? rows.sums[i / 16] + rows.codes[i] : rows.codes[i];
+    fill(scales, COUNT(scales), 3, 1);
+    fill(mins, COUNT(mins), 4, 1);
+    const struct int8_panel panels[] = {{codes, scales, NULL, 8, 32}, {codes, scales, mins, 8, 32},
+                                        {codes, scales, NULL, 7, 16}, {codes, scales, NULL, 0, 32}};
+    for (size_t p = 0; p < COUNT(panels); p++)
+        for (size_t n = 1; n <= N_CODED; n++) {
+            const struct int8_rows x = int8_rows_in(&rows, N_CODED - n);
+            for (size_t i = 0; i < COUNT(want); i++) want[i] = got[i] = 0.5f;
+            for (int accumulate = 0; accumulate < 2; accumulate++) {
+                kernels_scalar.int8_product(&x, n, &panels[p], want, STRIDE, accumulate);
+                k->int8_product(&x, n, &panels[p], got, STRIDE, accumulate);
+            }
+            assert_memory_equal(want, got, sizeof want);
+        }
+}
+
+static void check_small_floats(const struct kernels *k) {
+    static uint16_t bits[65536];
+    static float want[65536], got[65536];
+    for (size_t i = 0; i < COUNT(bits); i++) bits[i] = (uint16_t)i;
+    kernels_scalar.bfloat_to_float(bits, COUNT(bits), want);
+    k->bfloat_to_float(bits, COUNT(bits), got);
+    assert_memory_equal(want, got, sizeof want);
+    for (size_t n = COUNT(bits); n > 65530; n--) { /* not whole vectors too */
+        kernels_scalar.half_to_float(bits, n, want);
+        k->half_to_float(bits, n, got);
+        for (size_t i = 0; i < n; i++)
+            assert_true(memcmp(want + i, got + i, 4) == 0 || (isnan(want[i]) && isnan(got[i])));
+    }
+}
+
+static void check_nibbles(const struct kernels *k) {
+    uint8_t in[67];
+    int8_t want[134], got[134];
+    for (size_t i = 0; i < COUNT(in); i++) in[i] = (uint8_t)(i * 37);
+    kernels_scalar.int4_unpack(in, COUNT(in), -8, want);
+    k->int4_unpack(in, COUNT(in), -8, got);
+    assert_memory_equal(want, got, sizeof want);
+}
+
+static void check_rows_of_models(const struct kernels *k) {
+    float x[MAX], w[MAX], want[MAX], got[MAX];
+    for (size_t l = 1; l < COUNT(lengths); l++) {
+        const size_t n = lengths[l];
+        fill(x, n, 1, 2);
+        fill(w, n, 2, 1);
+        kernels_scalar.rmsnorm(x, w, 1e-5f, n, want);
+        k->rmsnorm(x, w, 1e-5f, n, got);
+        expect_close("rmsnorm", k->name, want, got, n, 1e-6, 1e-7);
+        kernels_scalar.silu_product(x, w, want, n);
+        k->silu_product(x, w, got, n);
+        expect_close("silu_product", k->name, want, got, n, 1e-6, 1e-7);
+        fill(want, 2 * (n / 2), 3, 1);
+        memcpy(got, want, sizeof got);
+        kernels_scalar.rotate(want, x, w, n / 2);
+        k->rotate(got, x, w, n / 2);
+        expect_close("rotate", k->name, want, got, 2 * (n / 2), 0, 4e-6);
+    }
+}
+
 static void check_extremes(const struct kernels *k) {
     const float x[] = {-INFINITY, -1000, -88, -87.5f, 0, -0.0f, 1e-30f, -1e-40f, 87, 88};
     float y[COUNT(x)];
@@ -260,6 +366,10 @@ static void all_tables(void **state) {
         check_count(k);
         check_panel_product(k);
         check_transpose(k);
+        check_int8_product(k);
+        check_small_floats(k);
+        check_nibbles(k);
+        check_rows_of_models(k);
         check_extremes(k);
         print_message("%s agrees with the definition\n", k->name);
         ran++;

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sums of 8-bit products with AVX-512 VNNI. Included by vector_lm.h only. */
+
+/* Vectors of the right side that share a load of the left: their sums stay in registers, and are enough to hide the
+ * instruction's latency. Its left operand has no sign: it is raised by INT8_OFFSET, and sums start at -INT8_OFFSET times
+ * the right side's sum. */
+enum { INT8_ROWS = 12, INT8_OFFSET = 128 };
+#define INT8_REGISTER(v) "v"(v) /* where assembler sees a vector */
+
+static inline vi int8_left(vi w) {
+    return w ^ (int32_t)0x80808080;
+}
+
+static inline vi int8_dot4(vi sum, vi w, vi a) {
+    return (vi)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)w, (__m512i)a);
+}
+
+static inline vf half_lanes(const uint16_t *p) {
+    __m256i v;
+    memcpy(&v, p, sizeof v);
+    return (vf)_mm512_cvtph_ps(v);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels of the language-model engine over vectors of LANES. Included by vector.c only; KERNELS_INT8 names the header
+ * with the sums of 8-bit products. */
+
+#include KERNELS_INT8
+
+static inline vf absolute(vf x) {
+    return (vf)((vi)x & 0x7FFFFFFF);
+}
+
+static inline vf larger(vf a, vf b) {
+    return choose(a > b, a, b);
+}
+
+static float largest_magnitude(const float *x) {
+    vf m = absolute(load(x));
+    for (size_t i = LANES; i < INT8_BLOCK; i += LANES) m = larger(m, absolute(load(x + i)));
+    float lane[LANES], largest = 0;
+    memcpy(lane, &m, sizeof m);
+    for (int i = 0; i < LANES; i++) largest = lane[i] > largest ? lane[i] : largest;
+    return largest;
+}
+
+static inline int32_t sum_int_lanes(vi v) {
+    int32_t sum = 0;
+    for (int i = 0; i < LANES; i++) sum += v[i];
+    return sum;
+}
+
+static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows) {
+    for (size_t b = 0; b < n / INT8_BLOCK; b++, x += INT8_BLOCK) {
+        const float largest = largest_magnitude(x);
+        const float inverse = largest < 1e-30f ? 0 : 127 / largest;
+        rows->scales[b] = largest < 1e-30f ? 0 : largest / 127;
+        for (size_t half = 0; half < 2; half++) {
+            vi sum = {0};
+            for (size_t i = half * 16; i < half * 16 + 16; i += LANES) {
+                const vi code = vf_to_nearest(load(x + i) * inverse);
+                const vb narrow = __builtin_convertvector(code, vb);
+                memcpy(rows->codes + b * INT8_BLOCK + i, &narrow, sizeof narrow);
+                sum += code;
+            }
+            rows->sums[2 * b + half] = sum_int_lanes(sum);
+        }
+    }
+}
+
+static inline vi load_codes(const int8_t *p) {
+    vi v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Four codes in every lane. */
+static inline vi splat_codes(const int8_t *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return four - (vi){0};
+}
+
+struct int8_tile {
+    const struct int8_rows *rows;
+    const struct int8_panel *panel;
+    float *out;
+    size_t out_stride;
+    bool accumulate;
+};
+
+/* Adds one group's products of LANES vectors of the panel to sums[n]. first: its first component. */
+static inline __attribute__((always_inline)) void add_group(size_t n, size_t group, const struct int8_tile *t,
+                                                           size_t first, size_t v, vf sums[INT8_ROWS][PANEL_VECTORS]) {
+    const struct int8_rows *x = t->rows;
+    vi products[INT8_ROWS];
+    for (size_t r = 0; r < n; r++) {
+        const int32_t *x_sums = x->sums + r * 2 * x->block_stride + first / 16;
+        products[r] = (vi){0};
+        if (INT8_OFFSET) products[r] -= INT8_OFFSET * (group == 16 ? x_sums[0] : x_sums[0] + x_sums[1]);
+    }
+    for (size_t k = first; k < first + group; k += 4) {
+        const vi w = int8_left(load_codes(t->panel->codes + (k / 4 * PANEL + v * LANES) * 4));
+        for (size_t r = 0; r < n; r++)
+            products[r] = int8_dot4(products[r], w, splat_codes(x->codes + r * x->stride + k));
+    }
+    const vf scales = load(t->panel->scales + first / group * PANEL + v * LANES);
+    for (size_t r = 0; r < n; r++)
+        sums[r][v] = vf_fma(__builtin_convertvector(products[r], vf),
+                            scales * x->scales[r * x->block_stride + first / INT8_BLOCK], sums[r][v]);
+}
+
+static inline __attribute__((always_inline)) void subtract_mins(size_t n, const struct int8_tile *t, size_t b,
+                                                               vf sums[INT8_ROWS][PANEL_VECTORS]) {
+    const struct int8_rows *x = t->rows;
+    for (size_t r = 0; r < n; r++) {
+        const int32_t *x_sums = x->sums + (r * x->block_stride + b) * 2;
+        const float factor = -(x->scales[r * x->block_stride + b] * (float)(x_sums[0] + x_sums[1]));
+        for (size_t v = 0; v < PANEL_VECTORS; v++)
+            sums[r][v] = vf_fma(load(t->panel->mins + b * PANEL + v * LANES), splat(factor), sums[r][v]);
+    }
+}
+
+static inline __attribute__((always_inline)) void product_of_tile(size_t n, size_t group, const struct int8_tile *t) {
+    vf sums[INT8_ROWS][PANEL_VECTORS] = {0};
+    for (size_t r = 0; t->accumulate && r < n; r++)
+        for (size_t v = 0; v < PANEL_VECTORS; v++) sums[r][v] = load(t->out + r * t->out_stride + v * LANES);
+    for (size_t b = 0; b < t->panel->n_blocks; b++) {
+        for (size_t v = 0; v < PANEL_VECTORS; v++)
+            for (size_t first = b * INT8_BLOCK; first < (b + 1) * INT8_BLOCK; first += group)
+                add_group(n, group, t, first, v, sums);
+        if (t->panel->mins) subtract_mins(n, t, b, sums);
+    }
+    for (size_t r = 0; r < n; r++)
+        for (size_t v = 0; v < PANEL_VECTORS; v++) store(t->out + r * t->out_stride + v * LANES, sums[r][v]);
+}
+
+static inline __attribute__((always_inline)) void product_of_form(size_t n, const struct int8_tile *t) {
+    if (t->panel->group == 16)
+        product_of_tile(n, 16, t);
+    else
+        product_of_tile(n, 32, t);
+}
+
+/* Each count of rows is code of its own, its sums in registers. */
+static __attribute__((noinline)) void product_of_many(const struct int8_tile *t) {
+    product_of_form(INT8_ROWS, t);
+}
+
+static __attribute__((noinline)) void product_of_four(const struct int8_tile *t) {
+    product_of_form(4, t);
+}
+
+static __attribute__((noinline)) void product_of_two(const struct int8_tile *t) {
+    product_of_form(2, t);
+}
+
+static __attribute__((noinline)) void product_of_one(const struct int8_tile *t) {
+    product_of_form(1, t);
+}
+
+static void int8_product(const struct int8_rows *rows, size_t n_rows, const struct int8_panel *panel, float *out,
+                         size_t out_stride, bool accumulate) {
+    struct int8_rows x = *rows;
+    struct int8_tile t = {&x, panel, out, out_stride, accumulate};
+    for (size_t r = 0; r < n_rows;) {
+        const size_t left = n_rows - r, n = left >= INT8_ROWS ? INT8_ROWS : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        (n == INT8_ROWS ? product_of_many : n == 4 ? product_of_four : n == 2 ? product_of_two : product_of_one)(&t);
+        x.codes += n * x.stride;
+        x.scales += n * x.block_stride;
+        x.sums += n * 2 * x.block_stride;
+        t.out += n * out_stride;
+        r += n;
+    }
+}
+
+static void int4_unpack(const uint8_t *in, size_t n, int offset, int8_t *out) {
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (int8_t)((in[i] & 15) + offset);
+        out[n + i] = (int8_t)((in[i] >> 4) + offset);
+    }
+}
+
+static void half_to_float(const uint16_t *in, size_t n, float *out) {
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) store(out + i, half_lanes(in + i));
+    if (i < n) {
+        uint16_t part[LANES] = {0};
+        memcpy(part, in + i, (n - i) * sizeof *in);
+        store_part(out + i, half_lanes(part), n - i);
+    }
+}
+
+static void bfloat_to_float(const uint16_t *in, size_t n, float *out) {
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t bits = (uint32_t)in[i] << 16;
+        memcpy(out + i, &bits, sizeof bits);
+    }
+}
+
+static void rmsnorm(const float *x, const float *w, float eps, size_t n, float *y) {
+    const float r = 1 / sqrtf(dot(x, x, n) / (float)n + eps);
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t k = n - i < LANES ? n - i : LANES;
+        store_part(y + i, load_part(x + i, k) * r * load_part(w + i, k), k);
+    }
+}
+
+static void silu_product(const float *a, const float *b, float *y, size_t n) {
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t k = n - i < LANES ? n - i : LANES;
+        const vf x = load_part(a + i, k);
+        store_part(y + i, x / (1.0f + exp_lanes(-x)) * load_part(b + i, k), k);
+    }
+}
+
+static void rotate(float *x, const float *c, const float *s, size_t n) {
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t k = n - i < LANES ? n - i : LANES;
+        const vf a = load_part(x + i, k), b = load_part(x + n + i, k);
+        const vf cos = load_part(c + i, k), sin = load_part(s + i, k);
+        store_part(x + i, a * cos - b * sin, k);
+        store_part(x + n + i, b * cos + a * sin, k);
+    }
+}
+
+static double int8_peak(size_t rounds, int32_t *sink) {
+    vi sums[INT8_ROWS], a = (vi){0} + *sink;
+    const vi w = int8_left(a);
+    for (int r = 0; r < INT8_ROWS; r++) sums[r] = a + r;
+    for (size_t i = 0; i < rounds; i++)
+        for (int r = 0; r < INT8_ROWS; r++) {
+            __asm__ volatile("" : "+" INT8_REGISTER(a)); /* a new operand, else products are done once */
+            sums[r] = int8_dot4(sums[r], w, a);
+        }
+    for (int r = 0; r < INT8_ROWS; r++) *sink ^= sum_int_lanes(sums[r]);
+    return 4.0 * LANES * INT8_ROWS * (double)rounds;
+}
