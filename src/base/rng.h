@@ -17,7 +17,8 @@ enum rng_purpose {
     RNG_COLD,
     RNG_SAMPLE,
     RNG_TEST,
-    RNG_SHOP
+    RNG_SHOP,
+    RNG_GENERATE
 };
 
 struct rng4 {

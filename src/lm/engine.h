@@ -10,6 +10,7 @@
 #include "base/context.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
+#include "lm/matrix.h"
 #include "lm/weights.h"
 
 struct engine;
@@ -24,15 +25,20 @@ struct engine_options {
     size_t chunk;          /* prompt tokens in one step over all sequences */
     enum engine_arithmetic arithmetic;
     const struct kernels *kernels; /* NULL: the best */
+    lm_reader *read;               /* where weights come from, with source; NULL: lm_weights_read */
+    const void *source;
 };
 
-/* How an answer is drawn, in this order: repetition penalty over the prompt's and answer's tokens, temperature, top-p. */
+/* How an answer is drawn, in this order: repetition penalty over the prompt's and answer's tokens, temperature, top-p.
+ * greedy: the penalty, then the largest, ties to the lowest token. */
 struct sampling {
     bool greedy;
     float temperature, top_p, repetition_penalty;
     uint64_t seed;
 };
 
+/* END: the model's own end (or all forced tokens were fed); LENGTH: max_new; CONTEXT: the model's longest sequence is full;
+ * EMPTY: nothing before the end. */
 enum finish { FINISH_END, FINISH_LENGTH, FINISH_CONTEXT, FINISH_EMPTY, N_FINISHES };
 extern const char *const finish_names[N_FINISHES];
 
@@ -44,6 +50,7 @@ struct request {
     size_t max_new;           /* tokens at most */
     const uint32_t *forced;   /* [n_forced] tokens given instead of drawn, or NULL: an answer written elsewhere; all are fed */
     size_t n_forced;
+    bool keep_logits;         /* last_logits are asked for */
 };
 
 struct answer {
@@ -52,13 +59,14 @@ struct answer {
     size_t n;
     size_t n_prompt, n_prefix; /* prompt tokens; of them, taken from the cached prefix */
     enum finish finish;
-    const float *prefill;    /* [hidden] mean over the prompt's hidden states (eq. 6) */
+    const float *prefill;    /* [hidden] mean over the prompt's hidden states (eq. 6); NULL, and decoding too, when the
+                              * prompt alone is longer than the context: finish CONTEXT, n 0 */
     const float *decoding;   /* [hidden] mean over the tokens that were fed back; the last prompt position's if none was */
     const float *last_logits; /* of the prompt's last position, [vocabulary]; NULL unless asked for */
     size_t n_fed;
 };
 
-/* Reads and repacks all weights. */
+/* Reads and repacks all weights: w is not needed afterwards. */
 CHECKED genair_code engine_create(genair_context *ctx, const struct lm_weights *w, const struct engine_options *options,
                                   struct engine **out, genair_status *st);
 void engine_free(struct engine *e);
@@ -75,7 +83,9 @@ struct engine_statistics {
     double prompt_seconds, generate_seconds; /* steps are shared out by their tokens of each kind */
 };
 
-/* Runs until the source is dry and all answers are given, or the context is stopped (GENAIR_INTERRUPTED; answers not given
+/* A sequence reserves the keys and values of its prompt and max_new (or forced) tokens; one that does not fit the budget even
+ * alone is a GENAIR_USAGE that names both. The cached prefix and its copy in each sequence count too.
+ * Runs until the source is dry and all answers are given, or the context is stopped (GENAIR_INTERRUPTED; answers not given
  * are lost). prefix[n_prefix]: tokens that requests may begin with; read once; a request that begins with all of them
  * starts from there. statistics may be NULL. */
 CHECKED genair_code engine_run(struct engine *e, const uint32_t *prefix, size_t n_prefix, const struct sampling *sampling,

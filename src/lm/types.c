@@ -133,7 +133,7 @@ static void decode_q3_k(const unsigned char *p, size_t n, float *out) {
  *     0-3: bbssssss, s of group 0-3; bb: high bits of s of group 4-7
  *     4-7: bbmmmmmm, m of group 0-3; bb: high bits of m of group 4-7
  *     8-11: mmmmssss, low bits of group 4-7 */
-static void scales_of_group(const unsigned char *p, size_t i, float *s, float *m) {
+void lm_scales_of_group(const unsigned char *p, size_t i, float *s, float *m) {
     if (i < 4) {
         *s = (float)(p[i] & 63);
         *m = (float)(p[4 + i] & 63);
@@ -148,19 +148,19 @@ static unsigned nibble_k(const unsigned char *p, size_t i) {
     return p[i / 64 * 32 + i % 32] >> i % 64 / 32 * 4 & 15U;
 }
 
-/* 0: d  2: m  4: scales_of_group  16: nibble_k */
+/* 0: d  2: m  4: lm_scales_of_group  16: nibble_k */
 static void decode_q4_k(const unsigned char *p, size_t n, float *out) {
     for (; n; n--, p += 144, out += SUPER) {
         const float d = bytes_f16(p), m = bytes_f16(p + 2);
         for (size_t i = 0; i < SUPER; i++) {
             float group_s, group_m;
-            scales_of_group(p + 4, i / 32, &group_s, &group_m);
+            lm_scales_of_group(p + 4, i / 32, &group_s, &group_m);
             out[i] = d * group_s * (float)nibble_k(p + 16, i) - m * group_m;
         }
     }
 }
 
-/* 0: d  2: m  4: scales_of_group  16: fifth bits, value i's is bit i / 32 of byte i % 32  48:
+/* 0: d  2: m  4: lm_scales_of_group  16: fifth bits, value i's is bit i / 32 of byte i % 32  48:
  * nibble_k */
 static void decode_q5_k(const unsigned char *p, size_t n, float *out) {
     for (; n; n--, p += 176, out += SUPER) {
@@ -168,7 +168,7 @@ static void decode_q5_k(const unsigned char *p, size_t n, float *out) {
         for (size_t i = 0; i < SUPER; i++) {
             const unsigned q = nibble_k(p + 48, i) | (p[16 + i % 32] >> i / 32 & 1U) << 4;
             float group_s, group_m;
-            scales_of_group(p + 4, i / 32, &group_s, &group_m);
+            lm_scales_of_group(p + 4, i / 32, &group_s, &group_m);
             out[i] = d * group_s * (float)q - m * group_m;
         }
     }

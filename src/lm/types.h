@@ -29,6 +29,9 @@ bool lm_type_of_gguf(uint32_t number, enum lm_type *out);
 /* Bytes of a row of n values; false when n is no whole number of blocks or the product overflows. */
 bool lm_row_bytes(enum lm_type type, size_t n, size_t *bytes);
 
+/* Scale and offset, whole numbers of 6 bits, of group i of 8 of a block of Q4_K or Q5_K; p: its 12 bytes of them. */
+void lm_scales_of_group(const unsigned char *p, size_t i, float *s, float *m);
+
 /* Whether all values are finite. Of a block of integers only the scales are looked at. */
 bool lm_finite(enum lm_type type, const unsigned char *blocks, size_t n_blocks);
 

@@ -31,6 +31,7 @@ static const struct {
     {"index.json", golden_malformed},
     {"cases.jsonl", golden_tokenizers},
     {"prompts.json", golden_prompts},
+    {"prompts.json", golden_models},
 };
 
 /* ---- what groups use ---- */

@@ -30,7 +30,7 @@ struct golden_lm {
 };
 
 typedef void golden_lm_group(struct golden_lm *g, const char *directory);
-golden_lm_group golden_quants, golden_malformed, golden_tokenizers, golden_prompts;
+golden_lm_group golden_quants, golden_malformed, golden_tokenizers, golden_prompts, golden_models;
 
 void golden_lm_pass(struct golden_lm *g);
 /* Prints "FAILED directory/name: …". */

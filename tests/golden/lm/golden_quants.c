@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
-#include "lm/types.h"
+#include "lm/matrix.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -49,6 +49,59 @@ static bool products_agree(struct golden_lm *g, const struct quants *q) {
             return false;
     }
     return true;
+}
+
+/* ---- as the engine multiplies: repacked, in 8 bits and in float32 ---- */
+
+static genair_code read_blocks(const void *source, const struct lm_tensor *t, size_t first, size_t n_rows, void *out,
+                               genair_status *st) {
+    (void)st;
+    memcpy(out, (const unsigned char *)source + first * t->row_bytes, n_rows * t->row_bytes);
+    return GENAIR_OK;
+}
+
+/* x in float32 and in 8 bits, which hold it exactly. out[padded rows] */
+static bool multiply(const struct golden_lm *g, const struct matrix *m, const float *x, bool int8, float *out) {
+    const size_t n_blocks = m->cols / INT8_BLOCK;
+    struct int8_rows rows = {.codes = mem_array(m->cols, 1), .scales = mem_array(n_blocks, sizeof(float)),
+                             .sums = mem_array(2 * n_blocks, sizeof(int32_t)), .stride = m->cols, .block_stride = n_blocks};
+    const bool ok = rows.codes && rows.scales && rows.sums;
+    if (ok) {
+        g->kernels->int8_quantise(x, m->cols, &rows);
+        struct activations a = {.n = 1, .values = x, .stride = m->cols};
+        if (int8) a.codes = rows;
+        matrix_products(context_parallel(g->ctx), g->kernels, &(struct matrix_product){m, out, matrix_padded_rows(m)}, 1, &a);
+    }
+    mem_free(rows.codes);
+    mem_free(rows.scales);
+    mem_free(rows.sums);
+    return ok;
+}
+
+static bool repacked_agrees(struct golden_lm *g, const struct quants *q) {
+    struct lm_tensor t = {.type = q->type, .rows = q->rows, .cols = q->cols};
+    struct matrix m = {0};
+    genair_status st = {0};
+    if (!lm_row_bytes(q->type, q->cols, &t.row_bytes)) return false;
+    if (!golden_lm_ok(g, q->name, matrix_load(context_parallel(g->ctx), read_blocks, q->blocks, &t, 0, &m, &st), &st))
+        return false;
+    float *x = mem_array(q->cols, sizeof *x), *out = mem_array(matrix_padded_rows(&m), sizeof *out);
+    bool ok = x && out;
+    for (size_t i = 0; ok && i < q->cols; i++) x[i] = (float)q->x[i];
+    for (int int8 = 0; ok && int8 < 2; int8++) {
+        ok = multiply(g, &m, x, int8, out);
+        for (size_t r = 0; ok && r < q->rows; r++) {
+            const double found = (double)out[r];
+            double magnitude = 0;
+            for (size_t i = 0; i < q->cols; i++) magnitude += fabs(q->values[r * q->cols + i] * q->x[i]);
+            ok = golden_lm_close(g, q->name, int8 ? "8-bit products" : "float32 products", r, 1, &q->products[r], &found,
+                                 2e-6 * magnitude);
+        }
+    }
+    mem_free(x);
+    mem_free(out);
+    matrix_free(&m);
+    return ok;
 }
 
 static bool decode(struct golden_lm *g, struct quants *q, size_t n_bytes) {
@@ -109,7 +162,7 @@ static void check_type(struct golden_lm *g, const char *directory, const char *f
     if (!type_of(q.name, &q.type))
         golden_lm_fail(g, q.name, "a type that this program does not know");
     else if (read_type(g, directory, &q, &n_bytes) && decode(g, &q, n_bytes) &&
-             values_agree(g, &q) && products_agree(g, &q))
+             values_agree(g, &q) && products_agree(g, &q) && repacked_agrees(g, &q))
         golden_lm_pass(g);
     mem_free(q.blocks);
     mem_free(q.x);
