@@ -194,8 +194,14 @@ static const struct option_spec table[] = {
     /* inspect, bench */
     {"path", 0, OPTION_TEXT, NULL, .argument = "FILE|DIR", .commands = " inspect ", .positional = true,
      .help = "File or workspace to look into."},
-    {"what", 0, OPTION_CHOICE, NULL, .choices = "train|eval", .commands = " bench ", .positional = true,
+    {"what", 0, OPTION_CHOICE, NULL, .choices = "train|eval|lm", .commands = " bench ", .positional = true,
      .help = "What to measure."},
+    {"prompt-tokens", 0, OPTION_INT, "128", 1, 16384, .argument = "N", .commands = " bench ",
+     .help = "lm: tokens of a prompt."},
+    {"sequences", 0, OPTION_INT, "32", 1, 1024, .argument = "N", .commands = " bench ",
+     .help = "lm: prompts answered at the same time."},
+    {"new-tokens", 0, OPTION_INT, "64", 1, 16384, .argument = "N", .commands = " bench ",
+     .help = "lm: tokens of an answer."},
     {"data-scale", 0, OPTION_INT, "1", 1, 1024, .argument = "N", .commands = " bench ",
      .help = "Repeat the users so many times, to see how time grows with data."},
 };

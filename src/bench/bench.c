@@ -5,15 +5,18 @@
 #include "base/size.h"
 #include "bench/peak.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct {
     const char *name;
     benchmark *run;
+    bool on_data; /* of a workspace, in float32; else it measures a peak of its own */
 } benchmarks[] = {
-    {"train", bench_train},
-    {"eval", bench_eval},
+    {"train", bench_train, true},
+    {"eval", bench_eval, true},
+    {"lm", bench_lm, false},
 };
 
 static genair_code result_json(const char *name, json_t *result, char **json, genair_status *st) {
@@ -30,13 +33,14 @@ static genair_code result_json(const char *name, json_t *result, char **json, ge
 
 genair_code genair_bench(genair_context *ctx, const genair_options *options, char **json, genair_status *st) {
     genair_code code = option_require(options, "what", st);
-    if (code == GENAIR_OK) code = option_require(options, "workspace", st);
     if (code != GENAIR_OK) return code;
     const char *what = option_text(options, "what");
     for (size_t i = 0; i < COUNT(benchmarks); i++) {
         if (strcmp(benchmarks[i].name, what) != 0) continue;
         genair_status peak_status = {0};
-        const double peak = bench_sgemm_peak(context_parallel(ctx), &peak_status);
+        if (benchmarks[i].on_data) code = option_require(options, "workspace", st);
+        if (code != GENAIR_OK) return code;
+        const double peak = benchmarks[i].on_data ? bench_sgemm_peak(context_parallel(ctx), &peak_status) : 0;
         if (peak_status.code != GENAIR_OK) return fail(st, peak_status.code, "%s", peak_status.message);
         json_t *result = NULL;
         code = benchmarks[i].run(ctx, options, peak, &result, st);

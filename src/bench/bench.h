@@ -8,12 +8,14 @@
 
 #include <jansson.h>
 
-/* One benchmark over the workspace that the options name. peak: this machine's SGEMM peak, GFLOP/s, measured
- * in the same run. *result: {"achieved", "peak", "utilization", "unit", …}, the caller's. */
+/* One benchmark, over the workspace that the options name if it is on data. peak: this machine's SGEMM peak, GFLOP/s,
+ * measured in the same run; 0 if it is not. *result: {"achieved", "peak", "utilization", "unit", …}, or several such, the
+ * caller's. */
 typedef genair_code benchmark(genair_context *ctx, const genair_options *options, double peak, json_t **result,
                               genair_status *st);
 
 benchmark bench_train; /* training epochs: useful operations a second */
 benchmark bench_eval;  /* full-ranking evaluation of all users */
+benchmark bench_lm;    /* the language-model engine */
 
 #endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The language-model engine on a model of Qwen 2.5 0.5B's shape with random weights in Q8_0: prompts are read, then answers
+ * written, all sequences at once, drawn as the paper draws. The floor is the multiply-adds of the layers for every token that
+ * is fed and of the output matrix for every one that is drawn, at the machine's peak of 8-bit products; attention, norms and
+ * drawing are overhead. Weights are read once a step: their bytes are the other floor. */
+#include "bench/bench.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "base/size.h"
+#include "lm/engine.h"
+
+#include <string.h>
+
+enum { LAYERS = 24, HIDDEN = 896, HEADS = 14, KV_HEADS = 2, HEAD = 64, FFN = 4864, VOCABULARY = 151936, CONTEXT = 32768,
+       PEAK_ROUNDS = 5, CHUNK = 512 };
+
+struct made {
+    struct lm_weights weights;
+    struct lm_layer layers[LAYERS];
+    float divisors[HEAD / 2];
+};
+
+static struct lm_tensor tensor(enum lm_type type, size_t rows, size_t cols) {
+    struct lm_tensor t = {.name = "random", .type = type, .rows = rows, .cols = cols};
+    (void)lm_row_bytes(type, cols, &t.row_bytes); /* the shape above is whole blocks */
+    return t;
+}
+
+static void make_shape(struct made *m) {
+    const struct lm_tensor norm = tensor(LM_F32, 1, HIDDEN);
+    const struct lm_layer layer = {
+        .attn_norm = norm, .ffn_norm = norm, .q = tensor(LM_Q8_0, HEADS * HEAD, HIDDEN), .k = tensor(LM_Q8_0, KV_HEADS * HEAD, HIDDEN),
+        .v = tensor(LM_Q8_0, KV_HEADS * HEAD, HIDDEN), .out = tensor(LM_Q8_0, HIDDEN, HEADS * HEAD),
+        .gate = tensor(LM_Q8_0, FFN, HIDDEN), .up = tensor(LM_Q8_0, FFN, HIDDEN), .down = tensor(LM_Q8_0, HIDDEN, FFN),
+        .q_bias = tensor(LM_F32, 1, HEADS * HEAD), .k_bias = tensor(LM_F32, 1, KV_HEADS * HEAD),
+        .v_bias = tensor(LM_F32, 1, KV_HEADS * HEAD)};
+    for (size_t i = 0; i < LAYERS; i++) m->layers[i] = layer;
+    for (size_t i = 0; i < HEAD / 2; i++) m->divisors[i] = 1;
+    m->weights = (struct lm_weights){
+        .config = {.architecture = LM_QWEN2, .n_layers = LAYERS, .hidden = HIDDEN, .n_heads = HEADS, .n_kv_heads = KV_HEADS,
+                   .head_dim = HEAD, .ffn = FFN, .vocabulary = VOCABULARY, .context = CONTEXT, .norm_eps = 1e-6f,
+                   .rope_base = 1e6, .rope_divisors = m->divisors},
+        .embedding = tensor(LM_Q8_0, VOCABULARY, HIDDEN), .final_norm = norm, .layers = m->layers, .tied = true,
+        .path = "random weights"};
+    m->weights.output = m->weights.embedding;
+}
+
+/* Codes by a small generator (Vigna's splitmix64), scales such that products keep their size; vectors are 1. Speed does not
+ * depend on the values. */
+static genair_code random_rows(const void *source, const struct lm_tensor *t, size_t first, size_t n_rows, void *out,
+                               genair_status *st) {
+    (void)source;
+    (void)st;
+    unsigned char *to = out;
+    uint64_t state = first * t->cols;
+    if (t->type == LM_F32) {
+        const float one = 1;
+        for (size_t i = 0; i < n_rows * t->cols; i++) memcpy(to + i * sizeof one, &one, sizeof one);
+        return GENAIR_OK;
+    }
+    for (size_t b = 0; b < n_rows * t->row_bytes; b += 34) {
+        const unsigned char half[2] = {0x60, 0x0F}; /* 0.00045 */
+        memcpy(to + b, half, sizeof half);
+        for (size_t i = 0; i < 32; i += 8) {
+            uint64_t x = state += 0x9E3779B97F4A7C15u;
+            x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+            x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+            x ^= x >> 31;
+            memcpy(to + b + 2 + i, &x, sizeof x);
+        }
+    }
+    return GENAIR_OK;
+}
+
+/* ---- the machine's peak ---- */
+
+struct peak {
+    const struct kernels *kernels;
+    size_t rounds;
+    double multiply_adds[1024]; /* of a thread; parallel.c has no more */
+    int32_t sinks[1024];
+};
+
+static void spin(void *context, size_t i, int worker) {
+    (void)worker;
+    struct peak *p = context;
+    p->sinks[i] = (int32_t)i + 3;
+    p->multiply_adds[i] = p->kernels->int8_peak(p->rounds, &p->sinks[i]);
+}
+
+/* GOP/s of all threads: the best of a few rounds of about 50 ms. */
+static double int8_peak(struct parallel *parallel, const struct kernels *kernels, genair_status *st) {
+    const size_t n = (size_t)parallel_threads(parallel);
+    struct peak *p = mem_zeros(1, sizeof *p);
+    double best = 0;
+    if (!p) {
+        fail_memory(st);
+        return 0;
+    }
+    p->kernels = kernels;
+    p->rounds = 1000000;
+    for (int round = 0; round < PEAK_ROUNDS; round++) {
+        const double start = context_seconds();
+        double sum = 0;
+        parallel_run(parallel, n, spin, p);
+        const double seconds = context_seconds() - start;
+        for (size_t i = 0; i < n; i++) sum += p->multiply_adds[i];
+        if (2 * sum / seconds * 1e-9 > best) best = 2 * sum / seconds * 1e-9;
+        p->rounds = (size_t)((double)p->rounds * 0.05 / seconds) + 1;
+    }
+    mem_free(p);
+    return best;
+}
+
+/* ---- runs ---- */
+
+struct requests {
+    uint32_t *tokens; /* [n, prompt]: prompts that begin alike */
+    size_t n, prompt, max_new, next;
+};
+
+static bool next_request(void *user, struct request *out) {
+    struct requests *r = user;
+    if (r->next == r->n) return false;
+    *out = (struct request){.id = r->next, .stream = r->next, .prompt = r->tokens + r->next * r->prompt, .n_prompt = r->prompt,
+                            .max_new = r->max_new};
+    r->next++;
+    return true;
+}
+
+static genair_code ignore(void *user, const struct answer *a, genair_status *st) {
+    (void)user;
+    (void)a;
+    (void)st;
+    return GENAIR_OK;
+}
+
+static genair_code run(struct engine *e, struct requests *r, size_t n_prefix, size_t max_new, uint64_t seed,
+                       struct engine_statistics *statistics, genair_status *st) {
+    const struct sampling sampling = {.temperature = 0.6f, .top_p = 0.9f, .repetition_penalty = 1.2f, .seed = seed};
+    r->next = 0;
+    r->max_new = max_new;
+    return engine_run(e, r->tokens, n_prefix, &sampling, next_request, ignore, r, statistics, st);
+}
+
+static json_t *measured(double multiply_adds, double seconds, double tokens, double peak) {
+    const double achieved = 2 * multiply_adds / seconds * 1e-9;
+    return json_pack("{s:f, s:f, s:f, s:s, s:f}", "achieved", achieved, "peak", peak, "utilization", achieved / peak, "unit",
+                     "GOP/s", "tokens_per_second", tokens / seconds);
+}
+
+static json_t *describe(const struct engine *e, const struct requests *r, const struct engine_statistics *prompts,
+                        const struct engine_statistics *answers, double peak, const char *kernels) {
+    const double output = (double)VOCABULARY * HIDDEN;
+    const double layers = (double)LAYERS * (2.0 * HIDDEN * HEADS * HEAD + 2.0 * HIDDEN * KV_HEADS * HEAD + 3.0 * HIDDEN * FFN);
+    const double n_fed = (double)prompts->prompt_tokens, n_first = (double)prompts->generated_tokens;
+    const double n_drawn = (double)answers->generated_tokens;
+    return json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:f, s:f, s:f}", "prompt",
+                     measured(layers * n_fed + output * n_first, prompts->prompt_seconds + prompts->generate_seconds, n_fed, peak),
+                     "answer",
+                     measured(layers * (n_drawn - (double)r->n) + output * n_drawn, answers->generate_seconds, n_drawn, peak),
+                     "kernels", kernels, "sequences", (json_int_t)r->n, "prompt_tokens_each", (json_int_t)r->prompt,
+                     "prefix_tokens_saved", (json_int_t)answers->prefix_tokens_saved, "weight_mb_per_step",
+                     (double)engine_weight_bytes(e) * 1e-6, "kv_kb_per_token", (double)engine_kv_bytes_per_token(e) * 1e-3,
+                     "peak_rss_mb", context_peak_rss_mb());
+}
+
+static genair_code measure(struct engine *e, struct requests *r, size_t max_new, uint64_t seed, double peak, const char *kernels,
+                           json_t **result, genair_status *st) {
+    struct engine_statistics prompts, answers;
+    genair_code code = run(e, r, 0, 1, seed, &prompts, st);
+    /* the first half is the same for all: read once */
+    if (code == GENAIR_OK) code = run(e, r, r->prompt / 2, max_new, seed, &answers, st);
+    if (code != GENAIR_OK) return code;
+    *result = describe(e, r, &prompts, &answers, peak, kernels);
+    return *result ? GENAIR_OK : fail_memory(st);
+}
+
+static genair_code make_requests(const genair_options *o, struct requests *r, genair_status *st) {
+    r->n = (size_t)option_int(o, "sequences");
+    r->prompt = (size_t)option_int(o, "prompt-tokens");
+    r->tokens = mem_array(r->n * r->prompt, sizeof *r->tokens);
+    if (!r->tokens) return fail_memory(st);
+    for (size_t i = 0; i < r->n * r->prompt; i++) {
+        const bool common = i % r->prompt < r->prompt / 2;
+        struct rng rng = rng_start((uint64_t)option_int(o, "seed"), RNG_GENERATE, common ? i % r->prompt : i);
+        r->tokens[i] = (uint32_t)rng_below(&rng, VOCABULARY);
+    }
+    return GENAIR_OK;
+}
+
+genair_code bench_lm(genair_context *ctx, const genair_options *options, double peak, json_t **result, genair_status *st) {
+    (void)peak; /* of float32 */
+    struct made *made = mem_zeros(1, sizeof *made);
+    if (!made) return fail_memory(st);
+    make_shape(made);
+    const struct kernels *kernels = kernels_select(NULL);
+    struct requests r = {0};
+    struct engine *e = NULL;
+    const size_t max_new = (size_t)option_int(options, "new-tokens");
+    genair_code code = make_requests(options, &r, st);
+    const struct engine_options engine = {.n_slots = r.n, .kv_bytes = UINT64_MAX, .chunk = CHUNK, .arithmetic = ENGINE_INT8,
+                                          .kernels = kernels, .read = random_rows};
+    double best = 0;
+    genair_status peak_status = {0};
+    if (code == GENAIR_OK) code = engine_create(ctx, &made->weights, &engine, &e, st);
+    if (code == GENAIR_OK) best = int8_peak(context_parallel(ctx), kernels, &peak_status);
+    if (code == GENAIR_OK && peak_status.code != GENAIR_OK) code = fail_memory(st);
+    if (code == GENAIR_OK)
+        code = measure(e, &r, max_new, (uint64_t)option_int(options, "seed"), best, kernels->name, result, st);
+    engine_free(e);
+    mem_free(r.tokens);
+    mem_free(made);
+    return code;
+}
