@@ -6,12 +6,13 @@ MESON_FLAGS ?=
 WS ?= ws-demo
 SANITIZE = -Db_lundef=false -Dwerror=true
 
-.PHONY: all build demo test check-long bench asan tsan fuzz install help dependencies
+.PHONY: all build demo model test check-long bench asan tsan fuzz install help dependencies
 all: build
 
 help:
 	@echo "make              build $(BUILD)/genair and the library"
 	@echo "make demo         everything on a small made-up shop: data, models, measurements, a picture"
+	@echo "make model        train the bundled language model anew (data/model)"
 	@echo "make test         the tests (a minute or two)"
 	@echo "make check-long   the long checks as well"
 	@echo "make bench        speeds beside the machine's own peak"
@@ -38,6 +39,9 @@ check-long: build
 demo: build
 	@tools/install-dependencies.sh demo || echo "going on without the picture" >&2
 	@data/shop/demo.sh $(BUILD) $(WS)
+
+model: build
+	$(BUILD)/genair-model data/model data/model/archetype-tiny.gguf
 
 # BENCH_WS=directory of a workspace of your own, with fused vectors; else one of the made-up shop
 bench: build
