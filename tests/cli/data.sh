@@ -40,7 +40,7 @@ done
 
 # ---- embed, fuse ----
 run 1 fuse -w ws
-holds "the missing step is named" grep -q "genair embed -w ws" err
+holds "the missing step is named" grep -q "'genair archetype' or 'genair embed' first" err
 run 0 embed -w ws --prefill shop/prefill.npy --decoding shop/decoding.npy --ids shop/vectors.ids --json
 json_holds 'embed' ".items == $items and .row_order == \"ids\""
 run 0 fuse -w ws --components 32 --json
