@@ -6,6 +6,18 @@
 
 #include <string.h>
 
+/* Without the mapping the same bytes are read. */
+static void check_unmapped(const char *path, size_t i, const struct safetensor *t) {
+    struct safetensors *f = NULL;
+    must(safetensors_open_unmapped(path, &f, NULL) == GENAIR_OK);
+    must(f->tensors[i].offset == t->offset && f->tensors[i].n_bytes == t->n_bytes);
+    unsigned char last;
+    if (t->n_bytes)
+        must(safetensors_read(f, t->offset + t->n_bytes - 1, &last, 1, NULL) == GENAIR_OK &&
+             last == t->data[t->n_bytes - 1]);
+    safetensors_close(f);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct memory_file file = memory_file_open(data, size);
     struct safetensors *f = NULL;
@@ -16,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             const struct safetensor *t = &f->tensors[i];
             must(t->n_dims <= 8 && t->n_values <= size);
             must(safetensors_find(f, t->name) == t);
+            check_unmapped(file.path, i, t);
             for (size_t k = 0; k < t->n_values; k++)
                 sum = (unsigned char)(sum + t->data[k]); /* at least a byte each */
         }

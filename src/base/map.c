@@ -34,7 +34,8 @@ struct map *map_create(void) {
     if (!m) return NULL;
     m->slots = mem_zeros(FIRST_SLOTS, sizeof *m->slots);
     m->n_slots = FIRST_SLOTS;
-    if (!m->slots || !mem_grow(&m->start, &m->start_capacity, 1, sizeof *m->start)) {
+    if (!m->slots || !mem_grow(&m->start, &m->start_capacity, 1, sizeof *m->start) ||
+        !mem_grow(&m->text, &m->text_capacity, 1, 1)) { /* never NULL: all names may be empty */
         map_free(m);
         return NULL;
     }

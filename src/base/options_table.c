@@ -24,7 +24,7 @@ static const struct command_spec commands[] = {
      "genair recommend -w ws --run g1 --history i5 i9 i31 -k 10"},
     {"similar", "Lists the items nearest to one item.",
      "genair similar -w ws --run g1 --item i5 -k 10"},
-    {"inspect", "Says what is in a workspace, .npy or safetensors file.",
+    {"inspect", "Says what is in a workspace, an array file or a language model.",
      "genair inspect ws/fused.npy"},
     {"bench", "Measures speed beside the machine's own peak.",
      "genair bench train -w ws --backbone sasrec --method genair"},

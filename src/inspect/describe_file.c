@@ -96,7 +96,7 @@ static json_t *list_tensors(const struct safetensors *f, json_int_t *n_values) {
 
 static genair_code describe_safetensors(const char *path, json_t *out, genair_status *st) {
     struct safetensors *f = NULL;
-    genair_code code = safetensors_open(path, &f, st);
+    genair_code code = safetensors_open_unmapped(path, &f, st);
     if (code != GENAIR_OK) return code;
     json_int_t n_values;
     json_t *metadata = json_object(), *tensors = list_tensors(f, &n_values);
@@ -145,11 +145,12 @@ static genair_code unknown(const char *path, const unsigned char *begin, size_t 
         snprintf(bytes + 3 * i, sizeof bytes - 3 * i, " %02x", begin[i]);
         text[i] = isprint(begin[i]) ? (char)begin[i] : '.';
     }
-    return fail_line(st, GENAIR_FORMAT, path, 0,
-                     "not a file that inspect knows (it begins with%s, \"%s\"); known are NumPy's "
-                     ".npy, safetensors, a "
-                     "workspace's .bin files, workspaces and runs",
-                     n ? bytes : " nothing", text);
+    return fail_line(
+        st, GENAIR_FORMAT, path, 0,
+        "not a file that inspect knows (it begins with%s, \"%s\"); known are NumPy's "
+        ".npy, safetensors, GGUF, "
+        "a workspace's .bin files, workspaces, runs and directories of language models",
+        n ? bytes : " nothing", text);
 }
 
 genair_code describe_file(const char *path, json_t *out, genair_status *st) {
@@ -162,6 +163,7 @@ genair_code describe_file(const char *path, json_t *out, genair_status *st) {
     memcpy(begin, m.data, n);
     mapping_close(&m);
     if (n >= 6 && memcmp(begin, "\x93NUMPY", 6) == 0) return describe_npy(path, out, st);
+    if (n >= 4 && memcmp(begin, "GGUF", 4) == 0) return describe_gguf(path, out, st);
     if (n == sizeof begin && memcmp(begin, "GENAIRWS", 8) == 0) {
         memcpy(kind, begin + KIND_AT, KIND_BYTES);
         return describe_store(path, kind, out, st);

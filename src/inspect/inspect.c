@@ -16,6 +16,16 @@ static bool has(const char *directory, const char *name) {
     return found;
 }
 
+/* A language model's directory has a config.json too, which names no method. */
+static bool is_run(const char *directory) {
+    char *path = path_join(directory, "config.json");
+    json_t *config = path ? json_load_file(path, 0, NULL) : NULL;
+    const bool found = json_object_get(config, "method") != NULL;
+    json_decref(config);
+    mem_free(path);
+    return found || has(directory, "metrics.jsonl");
+}
+
 static genair_code describe(const char *path, json_t *out, genair_status *st) {
     struct stat info;
     if (stat(path, &info) != 0) return fail_errno(st, path, "look at it");
@@ -23,10 +33,11 @@ static genair_code describe(const char *path, json_t *out, genair_status *st) {
     if (!S_ISDIR(info.st_mode))
         return fail_line(st, GENAIR_USAGE, path, 0, "neither a regular file nor a directory");
     if (has(path, "manifest.json")) return describe_workspace(path, out, st);
-    if (has(path, "config.json")) return describe_run(path, out, st);
+    if (has(path, "config.json"))
+        return is_run(path) ? describe_run(path, out, st) : describe_model_directory(path, out, st);
     return fail_line(st, GENAIR_USAGE, path, 0,
                      "neither a workspace (it has no manifest.json: did prepare finish?) nor a run "
-                     "(no config.json)");
+                     "or a language model (no config.json)");
 }
 
 GENAIR_API genair_code genair_inspect(genair_context *ctx, const genair_options *options,

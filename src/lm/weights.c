@@ -384,6 +384,19 @@ void lm_weights_close(struct lm_weights *w) {
     mem_free(o);
 }
 
+const struct lm_tensor *lm_weights_tensor(const struct lm_weights *w, size_t i) {
+    static const struct lm_tensor none;
+    struct opened *o = w->private_;
+    const size_t n_model = COUNT(model_rows), n_layer = COUNT(layer_rows);
+    if (i < n_model) {
+        const struct lm_tensor *t = tensor_in(&o->w, &model_rows[i]);
+        return t == &w->output && w->tied ? &none : t;
+    }
+    const size_t layer = (i - n_model) / n_layer;
+    if (layer >= w->config.n_layers) return NULL;
+    return tensor_in(&w->layers[layer], &layer_rows[(i - n_model) % n_layer]);
+}
+
 /* ---- reading ---- */
 
 genair_code lm_weights_read(const struct lm_weights *w, const struct lm_tensor *t, size_t first,
@@ -402,9 +415,9 @@ genair_code lm_weights_read(const struct lm_weights *w, const struct lm_tensor *
                        t->name, first, first + n_rows - 1);
 }
 
-/* Rows that are read at once. */
+/* Rows that are read at once; also of a tensor that is not there. */
 static size_t rows_at_once(const struct lm_tensor *t) {
-    return max_size(1, CHUNK_BYTES / t->row_bytes);
+    return max_size(1, CHUNK_BYTES / max_size(1, t->row_bytes));
 }
 
 genair_code lm_weights_values(const struct lm_weights *w, const struct lm_tensor *t, size_t first,
@@ -454,7 +467,7 @@ static void hash_config(struct hasher *h, const struct lm_weights *w) {
 
 static genair_code hash_tensor(struct hasher *h, const struct lm_weights *w,
                                const struct lm_tensor *t, unsigned char *bytes, genair_status *st) {
-    const size_t step = t->rows ? rows_at_once(t) : 0;
+    const size_t step = rows_at_once(t);
     genair_code code = GENAIR_OK;
     hash_number(h, (uint64_t)t->type);
     hash_number(h, t->rows);
@@ -466,31 +479,19 @@ static genair_code hash_tensor(struct hasher *h, const struct lm_weights *w,
     return code;
 }
 
-static genair_code hash_rows(struct hasher *h, const struct lm_weights *w,
-                             const struct tensor_row *rows, size_t n, void *base,
-                             unsigned char *bytes, genair_status *st) {
-    genair_code code = GENAIR_OK;
-    for (size_t i = 0; i < n && code == GENAIR_OK; i++) {
-        const struct lm_tensor *t = tensor_in(base, &rows[i]);
-        if (t != &w->output || !w->tied) code = hash_tensor(h, w, t, bytes, st);
-    }
-    return code;
-}
-
 /* No type takes more than four bytes a value. */
 static size_t largest_row(const struct lm_config *c) {
     return 4 * max_size(max_size(c->hidden, c->ffn), c->n_heads * c->head_dim);
 }
 
 genair_code lm_weights_hash(const struct lm_weights *w, char out[33], genair_status *st) {
-    struct opened *o = w->private_;
     struct hasher *h = hasher_create();
     unsigned char *bytes = mem_array(max_size(CHUNK_BYTES, largest_row(&w->config)), 1);
     genair_code code = h && bytes ? GENAIR_OK : fail_memory(st);
     if (code == GENAIR_OK) hash_config(h, w);
-    if (code == GENAIR_OK) code = hash_rows(h, w, model_rows, COUNT(model_rows), &o->w, bytes, st);
-    for (size_t i = 0; i < w->config.n_layers && code == GENAIR_OK; i++)
-        code = hash_rows(h, w, layer_rows, COUNT(layer_rows), &w->layers[i], bytes, st);
+    const struct lm_tensor *t;
+    for (size_t i = 0; code == GENAIR_OK && (t = lm_weights_tensor(w, i)); i++)
+        code = hash_tensor(h, w, t, bytes, st);
     mem_free(bytes);
     char digits[33];
     if (h) hasher_finish(h, digits);

@@ -56,6 +56,8 @@ struct lm_weights {
  * architecture (with the list of those known). */
 CHECKED genair_code lm_weights_open(const char *path, struct lm_weights **out, genair_status *st);
 void lm_weights_close(struct lm_weights *w); /* NULL is fine */
+/* Every tensor once, i from 0: NULL behind the last; rows 0 where the model has none (biases, a tied output). */
+const struct lm_tensor *lm_weights_tensor(const struct lm_weights *w, size_t i);
 /* n_rows rows as they stand in the file (row_bytes each), from row first. Any thread. GENAIR_FORMAT when the file has
  * become shorter, or when a value is an infinity or NaN: opening does not look at values. */
 CHECKED genair_code lm_weights_read(const struct lm_weights *w, const struct lm_tensor *t, size_t first, size_t n_rows,

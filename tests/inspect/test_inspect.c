@@ -2,6 +2,7 @@
 #include "fuse/shop.h"
 
 #include "base/size.h"
+#include "lm/tiny_model.h"
 #include "workspace/safetensors.h"
 
 #include <jansson.h>
@@ -175,10 +176,75 @@ static void runs(void **state) {
     mem_free(c);
 }
 
+/* What both forms of a model say. */
+static void check_model(const json_t *model) {
+    assert_string_equal(text_at(model, "architecture"), "llama");
+    assert_int_equal(number_at(model, "layers"), 1);
+    assert_int_equal(number_at(model, "head_dim"), TINY_HEAD);
+    assert_int_equal(number_at(model, "vocabulary"), TINY_VOCABULARY);
+    assert_int_equal(number_at(model, "parameters"), 2 * 48 + 3 * 8 + 2 * 64 + 2 * 32 + 3 * 32);
+    assert_int_equal(number_at(model, "weight_bytes"), 4 * number_at(model, "parameters"));
+    assert_string_equal(text_at(model, "types"), "F32 100 %");
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(model, "end_tokens"), 0)),
+                     2);
+}
+
+static void list_key(struct gguf_bytes *b) {
+    put_array(b, "some.list", GGUF_STRING, 5);
+    for (int i = 0; i < 5; i++)
+        put_text(b, i == 1 ? "\xff" : "x");
+}
+
+static void gguf_files(void **state) {
+    (void)state;
+    char *path = scratch_path("tiny.gguf");
+    tiny_gguf(&(struct tiny){.n_keys = 1, .keys = list_key}, path);
+    json_t *out = inspect_ok(path);
+    assert_string_equal(text_at(out, "kind"), "GGUF");
+    assert_int_equal(number_at(out, "version"), 3);
+    check_model(json_object_get(out, "model"));
+    const json_t *metadata = json_object_get(out, "metadata"),
+                 *list = json_object_get(metadata, "some.list");
+    assert_string_equal(text_at(metadata, "general.architecture"), "llama");
+    assert_int_equal(number_at(metadata, "llama.block_count"), 1);
+    assert_string_equal(text_at(list, "array_of"), "string");
+    assert_int_equal(number_at(list, "elements"), 5);
+    assert_int_equal(json_array_size(json_object_get(list, "first")), 4);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(list, "first"), 1)),
+                        "\\xff");
+    const json_t *embedding = entry(out, "tensors", "name", "token_embd.weight");
+    assert_string_equal(text_at(embedding, "type"), "F32");
+    assert_string_equal(text_at(embedding, "shape"), "6 x 8");
+    assert_int_equal(number_at(embedding, "bytes"), 192);
+    json_decref(out);
+    tiny_gguf(&(struct tiny){.skip = "output_norm.weight"}, path); /* no model, but a file */
+    out = inspect_ok(path);
+    assert_null(json_object_get(out, "model"));
+    assert_non_null(strstr(text_at(out, "not_usable"), "\"output_norm.weight\" is missing"));
+    json_decref(out);
+    mem_free(path);
+}
+
+static void model_directories(void **state) {
+    (void)state;
+    char *path = scratch_path("tiny");
+    tiny_directory(&(struct tiny){.qwen2 = false}, path);
+    json_t *out = inspect_ok(path);
+    assert_string_equal(text_at(out, "kind"), "Hugging Face model");
+    check_model(json_object_get(out, "model"));
+    assert_string_equal(text_at(entry(out, "tensors", "name", "model.norm.weight"), "shape"), "8");
+    assert_string_equal(
+        text_at(entry(out, "tensors", "name", "model.layers.0.mlp.down_proj.weight"), "shape"),
+        "8 x 4");
+    json_decref(out);
+    mem_free(path);
+}
+
 static void others_are_refused_in_words(void **state) {
     (void)state;
-    static const char known[] =
-        "; known are NumPy's .npy, safetensors, a workspace's .bin files, workspaces and runs";
+    static const char known[] = "; known are NumPy's .npy, safetensors, GGUF, a workspace's .bin "
+                                "files, workspaces, runs and "
+                                "directories of language models";
     static const struct {
         const char *name, *bytes, *message;
         genair_code code;
@@ -204,10 +270,9 @@ static void others_are_refused_in_words(void **state) {
     }
     st = (genair_status){0};
     assert_int_equal(inspect(scratch_directory, &out, &st), GENAIR_USAGE);
-    assert_string_equal(
-        st.message,
-        "neither a workspace (it has no manifest.json: did prepare finish?) nor a run (no "
-        "config.json)");
+    assert_string_equal(st.message, "neither a workspace (it has no manifest.json: did prepare "
+                                    "finish?) nor a run or a language "
+                                    "model (no config.json)");
     st = (genair_status){0};
     assert_int_equal(inspect(NULL, &out, &st), GENAIR_USAGE);
     assert_string_equal(st.message, "inspect what? 'genair inspect FILE' or 'genair inspect DIR'");
@@ -216,9 +281,14 @@ static void others_are_refused_in_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(npy_files),  cmocka_unit_test(safetensors_files),
-        cmocka_unit_test(workspaces), cmocka_unit_test(workspace_files),
-        cmocka_unit_test(runs),       cmocka_unit_test(others_are_refused_in_words),
+        cmocka_unit_test(npy_files),
+        cmocka_unit_test(safetensors_files),
+        cmocka_unit_test(workspaces),
+        cmocka_unit_test(workspace_files),
+        cmocka_unit_test(runs),
+        cmocka_unit_test(gguf_files),
+        cmocka_unit_test(model_directories),
+        cmocka_unit_test(others_are_refused_in_words),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
 }
