@@ -211,7 +211,7 @@ static void gguf_files(void **state) {
     assert_int_equal(number_at(list, "elements"), 5);
     assert_int_equal(json_array_size(json_object_get(list, "first")), 4);
     assert_string_equal(json_string_value(json_array_get(json_object_get(list, "first"), 1)),
-                        "\\xff");
+                        "\\xFF");
     const json_t *embedding = entry(out, "tensors", "name", "token_embd.weight");
     assert_string_equal(text_at(embedding, "type"), "F32");
     assert_string_equal(text_at(embedding, "shape"), "6 x 8");
