@@ -77,6 +77,7 @@ GENAIR_API void genair_options_free(genair_options *o);
 /* ---- stages ----
  * json: one object, the caller's, released with genair_string_free; untouched on failure; may be NULL. */
 GENAIR_CHECKED genair_code genair_prepare(genair_context *, const genair_options *, char **json, genair_status *);
+GENAIR_CHECKED genair_code genair_archetype(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_embed(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_fuse(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_train(genair_context *, const genair_options *, char **json, genair_status *);

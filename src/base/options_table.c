@@ -10,6 +10,8 @@
 static const struct command_spec commands[] = {
     {"prepare", "Turns a click log and item metadata into a workspace: ids, sequences, split, co-occurrence, statistics.",
      "genair prepare -w ws --interactions clicks.tsv --items items.jsonl"},
+    {"archetype", "Has a language model write, item by item, who it is for, and keeps texts and vectors.",
+     "genair archetype -w ws --model Qwen2.5-7B-Instruct-Q8_0.gguf"},
     {"embed", "Takes item vectors that were made elsewhere (.npy) into the workspace.",
      "genair embed -w ws --prefill prompt_vectors.npy --decoding answer_vectors.npy"},
     {"fuse", "Reduces the item vectors by principal components and joins them into one matrix.",
@@ -31,6 +33,7 @@ static const struct command_spec commands[] = {
 };
 
 #define PREPARE " prepare "
+#define ARCHETYPE " archetype "
 #define TRAIN " train "
 #define ENGINE " train bench "
 
@@ -75,6 +78,37 @@ static const struct option_spec table[] = {
      .help = "Memory for counting pairs; more goes through temporary files in the workspace."},
     {"candidate-seed", 0, OPTION_INT, "44", 0, 9007199254740992.0, .argument = "N", .commands = PREPARE,
      .help = "Seed of the stored evaluation candidates, one set for every run on this data."},
+
+    /* archetype */
+    {"model", 0, OPTION_TEXT, NULL, .argument = "FILE.gguf|DIR", .commands = ARCHETYPE,
+     .help = "Language model: a GGUF file, or a Hugging Face directory (llama and qwen2 architectures)."},
+    {"template", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = ARCHETYPE,
+     .help = "Prompt as plain text with <item_NAME> where the attribute NAME is to stand; the paper's otherwise."},
+    {"item-noun", 0, OPTION_TEXT, "item", .argument = "TEXT", .commands = ARCHETYPE,
+     .help = "What the prompt calls an item: \"fashion item\", \"business\"."},
+    {"attribute-characters", 0, OPTION_INT, "100", 1, 1e6, .argument = "N", .commands = ARCHETYPE,
+     .help = "Characters of an attribute's text at most; the rest is cut off."},
+    {"texts", 0, OPTION_TEXT, NULL, .argument = "FILE.jsonl", .commands = ARCHETYPE,
+     .help = "Archetypes written elsewhere, {\"item\": ID, \"archetype\": TEXT} a line; the model only reads them."},
+    {"max-new-tokens", 0, OPTION_INT, "512", 1, 1e6, .argument = "N", .commands = ARCHETYPE,
+     .help = "Longest answer."},
+    {"temperature", 0, OPTION_REAL, "0.6", 0, 100, .argument = "X", .commands = ARCHETYPE,
+     .help = "How freely the model chooses; 0 is --greedy."},
+    {"top-p", 0, OPTION_REAL, "0.9", 1e-6, 1, .argument = "P", .commands = ARCHETYPE,
+     .help = "Choose among the likeliest tokens that together have this probability."},
+    {"repetition-penalty", 0, OPTION_REAL, "1.2", 0.01, 100, .argument = "X", .commands = ARCHETYPE,
+     .help = "How much less likely a token becomes that has occurred already; 1 for none."},
+    {"greedy", 0, OPTION_FLAG, "no", .commands = ARCHETYPE, .help = "Always take the likeliest token."},
+    {"batch", 0, OPTION_INT, "64", 1, 4096, .argument = "ITEMS", .commands = ARCHETYPE,
+     .help = "Items at once. Texts and vectors do not depend on it."},
+    {"kv-memory", 0, OPTION_INT, "1024", 1, 16777216, .argument = "MB", .commands = ARCHETYPE,
+     .help = "Memory for the keys and values of the items in work; fewer at once when it is spent."},
+    {"limit", 0, OPTION_INT, NULL, 1, 4294967294.0, .argument = "N", .commands = ARCHETYPE,
+     .help = "Only the first N items, for a look before the long run; no vectors are written."},
+    {"show", 0, OPTION_TEXT, NULL, .argument = "ITEM", .commands = ARCHETYPE,
+     .help = "Print an item's prompt, archetype and counts instead, also while they are being made."},
+    {"restart", 0, OPTION_FLAG, "no", .commands = ARCHETYPE,
+     .help = "Throw away the archetypes that the workspace has and begin anew."},
 
     /* embed */
     {"prefill", 0, OPTION_TEXT, NULL, .argument = "FILE.npy", .commands = " embed ",
@@ -189,7 +223,7 @@ static const struct option_spec table[] = {
     {"k", 'k', OPTION_INT, "10", 1, 1e6, .argument = "N", .commands = " recommend similar ",
      .help = "Length of the list."},
     {"explain", 0, OPTION_FLAG, "no", .commands = " recommend ",
-     .help = "Also the item of the history that is nearest to each recommendation."},
+     .help = "Also the archetype of each recommendation, and the item of the history that is nearest to it."},
 
     /* inspect, bench */
     {"path", 0, OPTION_TEXT, NULL, .argument = "FILE|DIR", .commands = " inspect ", .positional = true,

@@ -250,6 +250,8 @@ static const struct view {
      NULL},
     {"evaluate", {NULL}, render_evaluation},
     {"compare", {NULL}, render_comparison},
+    {"archetype", {NULL}, render_archetype},
+    {"recommend", {NULL}, render_recommendation},
 };
 
 /* Moves the headline's values out of result. */
@@ -270,6 +272,10 @@ static void render_headline(FILE *out, const struct view *v, json_t *result) {
     json_decref(row);
 }
 
+void render_plainly(FILE *out, json_t *result) {
+    render_object(out, result, 0, 0);
+}
+
 void render(FILE *out, const char *command, json_t *result) {
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         if (strcmp(views[i].command, command) != 0) continue;
@@ -279,5 +285,5 @@ void render(FILE *out, const char *command, json_t *result) {
         }
         render_headline(out, &views[i], result);
     }
-    render_object(out, result, 0, 0);
+    render_plainly(out, result);
 }

@@ -14,8 +14,13 @@ void render(FILE *out, const char *command, json_t *result);
 
 /* An array of flat objects as a table; columns are their keys in order of first appearance. */
 void render_rows(FILE *out, json_t *rows, int indent);
+/* The rules above without a command's own form. */
+void render_plainly(FILE *out, json_t *result);
 /* The results of evaluate and compare: runs side by side, the protocol in each heading. */
 void render_evaluation(FILE *out, json_t *result);
 void render_comparison(FILE *out, json_t *result);
+/* Of archetype --show and recommend --explain: with the texts in full below the rest. */
+void render_archetype(FILE *out, json_t *result);
+void render_recommendation(FILE *out, json_t *result);
 
 #endif

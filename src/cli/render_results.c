@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Results that read better with a table of their own: metrics by protocol, runs side by side. */
+/* Results that read better in a form of their own: metrics by protocol, runs side by side, long
+ * texts. */
 #include "cli/render.h"
 
 #include <stdbool.h>
@@ -163,4 +164,92 @@ void render_comparison(FILE *out, json_t *result) {
                  "; difference A - B, paired over seeds");
     fputs("\nlow, high: 95 % confidence interval of the difference; p: two-sided paired t-test\n",
           out);
+}
+
+/* ---- texts ---- */
+
+enum { PARAGRAPH = 96 /* columns */, PARAGRAPH_INDENT = 2 };
+
+/* Bytes of the control character at s, which a terminal would obey; 0 when it is none. */
+static size_t control(const char *s) {
+    const unsigned char c = (unsigned char)s[0], next = (unsigned char)(c ? s[1] : 0);
+    if (c == 0xC2 && next >= 0x80 && next < 0xA0) return 2;
+    return c && (c < 0x20 || c == 0x7F);
+}
+
+/* One word from *s on, copied to word; its bytes, 0 at the text's end. *n_breaks: line ends before
+ * it. A word that is too long is cut in two between characters. */
+static size_t next_word(const char **s, char *word, size_t size, int *n_breaks) {
+    *n_breaks = 0;
+    for (size_t n; **s == ' ' || (n = control(*s)) > 0; *s += **s == ' ' ? 1 : n)
+        *n_breaks += **s == '\n';
+    size_t n = 0;
+    while (**s && **s != ' ' && !control(*s) &&
+           (n + 4 < size || ((unsigned char)**s & 0xC0) == 0x80) && n + 1 < size)
+        word[n++] = *(*s)++;
+    word[n] = '\0';
+    return n;
+}
+
+static int columns_of(const char *word) {
+    int n = 0;
+    for (; *word; word++)
+        n += ((unsigned char)*word & 0xC0) != 0x80;
+    return n;
+}
+
+/* Wrapped; line ends in the text are kept, several as one empty line. */
+static void paragraph(FILE *out, const char *s) {
+    char word[4 * PARAGRAPH];
+    int column = 0, n_breaks;
+    while (next_word(&s, word, sizeof word, &n_breaks)) {
+        const int width = columns_of(word);
+        if (column && (n_breaks || column + 1 + width > PARAGRAPH)) {
+            fputs(n_breaks > 1 ? "\n\n" : "\n", out);
+            column = 0;
+        }
+        fprintf(out, "%*s%s", column ? 1 : PARAGRAPH_INDENT, "", word);
+        column += (column ? 1 : PARAGRAPH_INDENT) + width;
+    }
+    fputc('\n', out);
+}
+
+void render_archetype(FILE *out, json_t *result) {
+    static const char *const texts[] = {"prompt", "archetype"};
+    json_t *rest = json_copy(result);
+    for (size_t i = 0; i < 2; i++)
+        json_object_del(rest, texts[i]);
+    render_plainly(out, rest);
+    json_decref(rest);
+    for (size_t i = 0; i < 2; i++) {
+        if (!json_object_get(result, texts[i])) continue;
+        fprintf(out, "\n%s\n", texts[i]);
+        paragraph(out, text_of(result, texts[i]));
+    }
+}
+
+/* Moves the archetypes out of a list of items, by item. */
+static void take_archetypes(json_t *items, json_t *archetypes) {
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        json_t *item = json_array_get(items, i), *text = json_object_get(item, "archetype");
+        if (!text) continue;
+        json_object_set(archetypes, text_of(item, "item"), text);
+        json_object_del(item, "archetype");
+    }
+}
+
+void render_recommendation(FILE *out, json_t *result) {
+    json_t *archetypes = json_object(), *users = json_object_get(result, "users"), *text;
+    take_archetypes(json_object_get(result, "items"), archetypes);
+    for (size_t i = 0; i < json_array_size(users); i++)
+        take_archetypes(json_object_get(json_array_get(users, i), "items"), archetypes);
+    render_plainly(out, result);
+    if (json_object_size(archetypes)) fputs("\nwho they are for\n", out);
+    const char *item;
+    json_object_foreach(archetypes, item, text) {
+        fputc('\n', out);
+        paragraph(out, item);
+        paragraph(out, json_string_value(text));
+    }
+    json_decref(archetypes);
 }

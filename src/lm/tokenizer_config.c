@@ -87,7 +87,7 @@ static struct text template_text(const json_t *config) {
     return (struct text){json_string_value(template), json_string_length(template)};
 }
 
-genair_code config_apply(struct tokenizer *t, const json_t *config, const char *path,
+genair_code tokenizer_config_apply(struct tokenizer *t, const json_t *config, const char *path,
                          genair_status *st) {
     const genair_code code = apply_begin(t, config, (struct place){path, 0, -1}, st);
     return code == GENAIR_OK ? chat_recognise(t, template_text(config), st) : code;

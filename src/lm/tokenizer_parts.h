@@ -110,7 +110,7 @@ CHECKED genair_code json_add_token(struct tokenizer *t, const json_t *entry, con
 CHECKED genair_code config_add_tokens(struct tokenizer *t, const json_t *config, const char *path,
                                       genair_status *st);
 /* After it: begin token, chat template. */
-CHECKED genair_code config_apply(struct tokenizer *t, const json_t *config, const char *path,
+CHECKED genair_code tokenizer_config_apply(struct tokenizer *t, const json_t *config, const char *path,
                                  genair_status *st);
 
 /* ---- chat (chat.c) ---- */

@@ -8,6 +8,7 @@
 #include "base/size.h"
 #include "ranking/rank.h"
 #include "ranking/score_row.h"
+#include "workspace/archetypes.h"
 #include "workspace/catalogue.h"
 #include "recommend/likeness.h"
 #include "workspace/stage_result.h"
@@ -19,6 +20,7 @@ struct work {
     const struct catalogue *catalogue;
     const struct run *run;
     bool explain;
+    struct archetypes *archetypes; /* NULL: not asked for, or none in the workspace */
     float *row;        /* [n_items + 1] */
     uint32_t *listed;  /* [k] the recommended ids */
     float *likeness;   /* [k] */
@@ -44,6 +46,7 @@ static genair_code create(struct work *w, size_t k, genair_status *st) {
 }
 
 static void destroy(struct work *w) {
+    archetypes_close(w->archetypes);
     mem_free(w->best.entries);
     mem_free(w->row);
     mem_free(w->likeness);
@@ -79,6 +82,24 @@ static genair_code explain(struct work *w, size_t n_history, genair_status *st) 
         }
     }
     return GENAIR_OK;
+}
+
+static genair_code add_archetype(const struct work *w, uint32_t item, json_t *out,
+                                 genair_status *st) {
+    struct archetype row;
+    bool found;
+    const genair_code code =
+        archetypes_get(w->archetypes, dataset_item_name(w->run->data, item), &row, &found, st);
+    if (code != GENAIR_OK || !found || !row.done) return code;
+    json_t *text = json_stringn(row.text.p, row.text.n);
+    return json_object_set_new(out, "archetype", text) == 0 ? GENAIR_OK : fail_memory(st);
+}
+
+static genair_code add_archetypes(const struct work *w, json_t *items, genair_status *st) {
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; w->archetypes && i < w->best.n && code == GENAIR_OK; i++)
+        code = add_archetype(w, w->best.entries[i].id, json_array_get(items, i), st);
+    return code;
 }
 
 static json_t *list_json(const struct work *w) {
@@ -122,7 +143,9 @@ static genair_code recommend_for(struct work *w, const uint32_t *history, size_t
     if (n == 0 &&
         json_object_set_new(out, "fallback", json_string("popular items: no history")) != 0)
         return fail_memory(st);
-    return json_object_set_new(out, "items", list_json(w)) == 0 ? GENAIR_OK : fail_memory(st);
+    json_t *items = list_json(w);
+    if (json_object_set_new(out, "items", items) != 0) return fail_memory(st);
+    return add_archetypes(w, items, st);
 }
 
 static genair_code for_users(genair_context *ctx, struct work *w, size_t n,
@@ -163,6 +186,8 @@ static genair_code with_run(genair_context *ctx, const genair_options *o, const 
                  n_items = option_list(o, "history", &items);
     struct work w = {.catalogue = c, .run = r, .explain = option_flag(o, "explain")};
     genair_code code = create(&w, (size_t)option_int(o, "k"), st);
+    if (code == GENAIR_OK && w.explain)
+        code = archetypes_open_read(option_text(o, "workspace"), &w.archetypes, st);
     if (code == GENAIR_OK && json_object_set_new(out, "run", json_string(r->name)) != 0)
         code = fail_memory(st);
     if (code == GENAIR_OK)

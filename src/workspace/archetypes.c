@@ -161,14 +161,26 @@ static genair_code load_settings(struct archetypes *a, genair_status *st) {
     return a->vectors ? GENAIR_OK : fail_memory(st);
 }
 
+static bool differs(const struct archetypes *a, const struct archetype_setting *setting) {
+    const char *then = archetypes_setting(a, setting->name);
+    return setting->fixed && (!then || strcmp(then, setting->value) != 0);
+}
+
+bool archetypes_made_with(const struct archetypes *a, const struct archetype_setting *settings,
+                          size_t n_settings) {
+    for (size_t i = 0; i < n_settings; i++)
+        if (differs(a, &settings[i])) return false;
+    return true;
+}
+
 /* *outdated: they differ, but nothing was made with the earlier ones. */
 static genair_code compare_settings(struct archetypes *a, const struct archetype_setting *settings,
                                     size_t n, bool *outdated, genair_status *st) {
     char differences[600] = "";
     size_t used = 0;
     for (size_t i = 0; i < n; i++) {
+        if (!differs(a, &settings[i])) continue;
         const char *then = archetypes_setting(a, settings[i].name);
-        if (!settings[i].fixed || (then && strcmp(then, settings[i].value) == 0)) continue;
         const int more = snprintf(differences + used, sizeof differences - used,
                                   "%s%s %.100s (now %.100s)", used ? ", " : "", settings[i].name,
                                   then ? then : "unknown", settings[i].value);

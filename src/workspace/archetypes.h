@@ -51,6 +51,10 @@ size_t archetypes_width(const struct archetypes *a);
 /* The value of a setting, borrowed; NULL when there is none of that name. */
 const char *archetypes_setting(const struct archetypes *a, const char *name);
 
+/* Whether the fixed ones are these. */
+bool archetypes_made_with(const struct archetypes *a, const struct archetype_setting *settings,
+                          size_t n_settings);
+
 /* Commits one archetype; an earlier one of the item is replaced. */
 CHECKED genair_code archetypes_put(struct archetypes *a, const struct archetype *archetype,
                                    genair_status *st);

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* genair archetype: a language model reads what the catalogue says of each item and writes who it is
+ * for; the text and both vectors (eq. 5, 6) go into the workspace's store, and when all are there
+ * the vectors become what fuse reads. */
+#include "genair.h"
+
+#include "archetype/generate.h"
+#include "archetype/show.h"
+#include "base/alloc.h"
+#include "base/files.h"
+#include "base/options.h"
+#include "base/size.h"
+#include "workspace/item_vectors.h"
+#include "workspace/stage_result.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MAX_TEMPLATE_BYTES = 1 << 20,
+    MAX_SETTINGS = 16,
+    SETTING_BYTES = 256,
+    CHUNK = 256 /* prompt tokens in a step */
+};
+
+struct stage {
+    genair_context *ctx;
+    const genair_options *options;
+    struct workspace *workspace;
+    struct catalogue catalogue;
+    struct template *template;
+    char template_hash[33];
+    struct texts *texts;
+    struct lm_weights *weights;
+    struct tokenizer *tokenizer;
+    struct sampling sampling;
+    struct archetype_setting settings[MAX_SETTINGS];
+    char values[MAX_SETTINGS][SETTING_BYTES];
+    size_t n_settings;
+    struct archetypes *store;
+    struct generate *generate;
+};
+
+static void stage_deinit(struct stage *s) {
+    generate_free(s->generate);
+    archetypes_close(s->store);
+    tokenizer_free(s->tokenizer);
+    lm_weights_close(s->weights);
+    texts_free(s->texts);
+    template_free(s->template);
+    catalogue_close(&s->catalogue);
+    workspace_close(s->workspace);
+}
+
+/* ---- what goes in ---- */
+
+static genair_code open_template(struct stage *s, genair_status *st) {
+    const char *path = option_text(s->options, "template");
+    struct text source = text_of(template_builtin);
+    char *data = NULL;
+    genair_code code = GENAIR_OK;
+    if (path) code = file_read(path, MAX_TEMPLATE_BYTES, &data, &source.n, st);
+    if (path) source.p = data;
+    if (code == GENAIR_OK) {
+        hash_bytes(source.p, source.n, s->template_hash);
+        code = template_parse(source, path ? path : "the built-in template", &s->template, st);
+    }
+    mem_free(data);
+    return code;
+}
+
+static genair_code open_model(struct stage *s, genair_status *st) {
+    const char *path = option_text(s->options, "model");
+    genair_code code = lm_weights_open(path, &s->weights, st);
+    if (code != GENAIR_OK) return code;
+    const size_t vocabulary = s->weights->config.vocabulary;
+    if (s->weights->gguf)
+        return tokenizer_open_gguf(s->weights->gguf, vocabulary, &s->tokenizer, st);
+    return tokenizer_open_directory(path, vocabulary, &s->tokenizer, st);
+}
+
+static struct sampling sampling_of(const genair_options *o) {
+    const float temperature = (float)option_real(o, "temperature");
+    return (struct sampling){.greedy = option_flag(o, "greedy") || temperature == 0,
+                             .temperature = temperature,
+                             .top_p = (float)option_real(o, "top-p"),
+                             .repetition_penalty = (float)option_real(o, "repetition-penalty"),
+                             .seed = (uint64_t)option_int(o, "seed")};
+}
+
+static void set(struct stage *s, const char *name, bool fixed, const char *format, ...)
+    PRINTF(4, 5);
+
+static void set(struct stage *s, const char *name, bool fixed, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *value = s->values[s->n_settings];
+    vsnprintf(value, SETTING_BYTES, format, args);
+    va_end(args);
+    s->settings[s->n_settings++] = (struct archetype_setting){name, value, fixed};
+}
+
+/* It goes into every prompt, and into the store. */
+static genair_code check_noun(const char *noun, genair_status *st) {
+    const struct text text = text_of(noun);
+    if (text_utf8_prefix(text) == text.n && text.n < SETTING_BYTES) return GENAIR_OK;
+    char shown[TEXT_EXCERPT];
+    text_excerpt(text, shown);
+    return fail(st, GENAIR_USAGE, "--item-noun is '%s': allowed is text in UTF-8 of less than %d bytes",
+                shown, SETTING_BYTES);
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* What the archetypes are a function of, items apart. Named like the options. */
+static genair_code describe_settings(struct stage *s, genair_status *st) {
+    const genair_options *o = s->options;
+    char digits[33];
+    const genair_code code = lm_weights_hash(s->weights, digits, st);
+    if (code != GENAIR_OK) return code;
+    set(s, "model", true, "%s", digits);
+    set(s, "model_file", false, "%s", base_name(option_text(o, "model")));
+    set(s, "chat_format", true, "%s", chat_format_names[tokenizer_chat_format(s->tokenizer)]);
+    set(s, "template", true, "%s", s->template_hash);
+    set(s, "item-noun", true, "%s", option_text(o, "item-noun"));
+    set(s, "attribute-characters", true, "%" PRId64, option_int(o, "attribute-characters"));
+    set(s, "answers", true, "%s", option_text(o, "texts") ? "given" : "generated");
+    if (option_text(o, "texts")) return GENAIR_OK; /* nothing is drawn */
+    set(s, "greedy", true, "%s", s->sampling.greedy ? "yes" : "no");
+    set(s, "repetition-penalty", true, "%.9g", option_real(o, "repetition-penalty"));
+    set(s, "max-new-tokens", true, "%" PRId64, option_int(o, "max-new-tokens"));
+    if (s->sampling.greedy) return GENAIR_OK;
+    set(s, "temperature", true, "%.9g", option_real(o, "temperature"));
+    set(s, "top-p", true, "%.9g", option_real(o, "top-p"));
+    set(s, "seed", true, "%" PRId64, option_int(o, "seed"));
+    return GENAIR_OK;
+}
+
+static genair_code describe_inputs(const struct stage *s, json_t **out, genair_status *st) {
+    const char *texts = option_text(s->options, "texts");
+    char digits[33];
+    const genair_code code = texts ? hash_file(texts, digits, st) : GENAIR_OK;
+    if (code != GENAIR_OK) return code;
+    json_t *settings = json_object();
+    for (size_t i = 0; i < s->n_settings; i++)
+        if (s->settings[i].fixed)
+            json_object_set_new(settings, s->settings[i].name, json_string(s->settings[i].value));
+    *out = json_pack("{s:s, s:s, s:o, s:s?}", "made_by", "archetype", "prepare",
+                     workspace_stage_hash(s->workspace, "prepare"), "settings", settings, "texts",
+                     texts ? digits : NULL);
+    return *out ? GENAIR_OK : fail_memory(st);
+}
+
+static genair_code open_catalogue(struct stage *s, genair_status *st) {
+    const char *path = workspace_path(s->workspace), *texts = option_text(s->options, "texts");
+    genair_code code = catalogue_open(path, &s->catalogue, st);
+    if (code == GENAIR_OK && texts) code = texts_read(texts, s->catalogue.data, &s->texts, st);
+    if (code == GENAIR_OK && texts && texts_unused(s->texts))
+        context_info(s->ctx, "%zu texts belong to items that prepare did not keep and are left out",
+                     texts_unused(s->texts));
+    return code;
+}
+
+/* Whether all have been seen. */
+static bool note_attributes(const json_t *record, const struct text *names, size_t n, bool *seen) {
+    bool all = true;
+    for (size_t i = 0; i < n; i++) {
+        seen[i] = seen[i] || json_object_getn(record, names[i].p, names[i].n);
+        all = all && seen[i];
+    }
+    return all;
+}
+
+/* A misspelt name would silently leave its sentence out of every prompt. */
+static genair_code tell_unknown_attributes(struct stage *s, genair_status *st) {
+    size_t n;
+    const struct text *names = template_attributes(s->template, &n);
+    bool *seen = mem_zeros(n + 1, sizeof *seen), all = n == 0;
+    genair_code code = seen ? GENAIR_OK : fail_memory(st);
+    for (uint32_t i = 1; code == GENAIR_OK && !all && i <= s->catalogue.data->n_items; i++) {
+        json_t *record;
+        code = catalogue_record(&s->catalogue, i, &record, st);
+        if (code == GENAIR_OK) all = note_attributes(record, names, n, seen);
+        json_decref(record);
+    }
+    for (size_t i = 0; code == GENAIR_OK && i < n; i++) {
+        char name[TEXT_EXCERPT];
+        text_excerpt(names[i], name);
+        if (!seen[i])
+            context_warn(s->ctx, "no item has the attribute '%s' that the template names", name);
+    }
+    mem_free(seen);
+    return code;
+}
+
+/* ---- the vectors ---- */
+
+static genair_code vector_of(void *user, enum item_part part, uint32_t item, float *out,
+                             genair_status *st) {
+    struct stage *s = user;
+    const struct text name = dataset_item_name(s->catalogue.data, item);
+    struct archetype row;
+    bool found;
+    const genair_code code = archetypes_get(s->store, name, &row, &found, st);
+    if (code != GENAIR_OK) return code;
+    if (!found || !row.done)
+        return fail(st, GENAIR_INTERNAL, "item %" PRIu32 " was done and is not in the store", item);
+    memcpy(out, part == PREFILL ? row.prefill : row.decoding,
+           archetypes_width(s->store) * sizeof *out);
+    return GENAIR_OK;
+}
+
+static genair_code export_vectors(struct stage *s, const json_t *inputs, const json_t *result,
+                                  genair_status *st) {
+    struct item_vectors vectors = {s->ctx, s->workspace, s->catalogue.data->n_items,
+                                   .row = vector_of, .user = s};
+    vectors.width[PREFILL] = vectors.width[DECODING] = archetypes_width(s->store);
+    return item_vectors_publish(&vectors, inputs, result, st);
+}
+
+/* ---- result ---- */
+
+static double rate(uint64_t tokens, double seconds) {
+    return seconds > 0 ? (double)tokens / seconds : 0;
+}
+
+/* What the store holds: the same however it came about. */
+static json_t *describe_store(const struct stage *s) {
+    const struct made *m = generate_made(s->generate);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "items", (json_int_t)m->n_done, "columns",
+                     (json_int_t)archetypes_width(s->store), "prompt_tokens",
+                     (json_int_t)m->n_prompt, "generated_tokens", (json_int_t)m->n_generated,
+                     "short_answers", (json_int_t)m->n_short, "failed", (json_int_t)m->n_failed);
+}
+
+/* What this run did. Borrows nothing: a new object. */
+static json_t *describe_run(const json_t *store, const struct made *m) {
+    const struct engine_statistics *v = &m->speed;
+    json_t *all = json_deep_copy(store),
+           *run = json_pack("{s:I, s:I, s:f, s:f}", "made", (json_int_t)m->n_new,
+                            "prefix_tokens_saved", (json_int_t)v->prefix_tokens_saved,
+                            "prefill_tokens_per_second", rate(v->prompt_tokens, v->prompt_seconds),
+                            "decode_tokens_per_second",
+                            rate(v->generated_tokens, v->generate_seconds));
+    const bool done = all && run && json_object_update(all, run) == 0;
+    json_decref(run);
+    if (done) return all;
+    json_decref(all);
+    return NULL;
+}
+
+static void tell_short(const struct stage *s) {
+    const uint64_t n = generate_made(s->generate)->n_short;
+    if (n)
+        context_warn(s->ctx,
+                     "%" PRIu64 " items have an answer of one token or none; their decoding vector "
+                     "is that of the prompt's last position",
+                     n);
+}
+
+static genair_code fail_missing(const struct stage *s, uint32_t n_missing, uint32_t first,
+                                genair_status *st) {
+    char name[TEXT_EXCERPT];
+    text_excerpt(dataset_item_name(s->catalogue.data, first), name);
+    const uint32_t n_items = s->catalogue.data->n_items;
+    const uint64_t n_failed = generate_made(s->generate)->n_failed;
+    if (s->texts && n_missing > n_failed)
+        return fail_line(st, GENAIR_FORMAT, option_text(s->options, "texts"), 0,
+                         "no text for %" PRIu32 " of %" PRIu32 " items, the first is '%s'; the "
+                         "others are kept, and no vectors were written: give texts for all",
+                         n_missing, n_items, name);
+    return fail_line(st, GENAIR_FORMAT, workspace_path(s->workspace), 0,
+                     "%" PRIu32 " of %" PRIu32 " items failed, the first is '%s' ('genair archetype "
+                     "-w %s --show %s' says why); the others are kept, and no vectors were written: "
+                     "the same command tries the failed ones again",
+                     n_missing, n_items, name, workspace_path(s->workspace), name);
+}
+
+/* ---- the stage ---- */
+
+static genair_code make_pending(struct stage *s, genair_status *st) {
+    const genair_options *o = s->options;
+    const struct generator with = {
+        .weights = s->weights,
+        .tokenizer = s->tokenizer,
+        .format = tokenizer_chat_format(s->tokenizer),
+        .options = {.n_slots = (size_t)option_int(o, "batch"),
+                    .kv_bytes = (uint64_t)option_int(o, "kv-memory") << 20,
+                    .chunk = CHUNK,
+                    .arithmetic = ENGINE_INT8}};
+    return generate_pending(s->generate) ? generate_run(s->generate, &with, st) : GENAIR_OK;
+}
+
+static genair_code open_store(struct stage *s, genair_status *st) {
+    const char *path = workspace_path(s->workspace);
+    const genair_code code =
+        option_flag(s->options, "restart") ? archetypes_remove(path, st) : GENAIR_OK;
+    if (code != GENAIR_OK) return code;
+    return archetypes_open(path, s->weights->config.hidden, s->settings, s->n_settings, &s->store,
+                           st);
+}
+
+static genair_code start_generation(struct stage *s, genair_status *st) {
+    const genair_options *o = s->options;
+    const uint32_t n_items = s->catalogue.data->n_items;
+    struct generation g = {
+        .ctx = s->ctx,
+        .catalogue = &s->catalogue,
+        .store = s->store,
+        .template = s->template,
+        .style = {option_text(o, "item-noun"), (size_t)option_int(o, "attribute-characters")},
+        .texts = s->texts,
+        .n_items = n_items,
+        .sampling = s->sampling,
+        .max_new = (size_t)option_int(o, "max-new-tokens")};
+    if (option_given(o, "limit") && option_int(o, "limit") < n_items)
+        g.n_items = (uint32_t)option_int(o, "limit");
+    return generate_create(&g, &s->generate, st);
+}
+
+static genair_code finish(struct stage *s, const json_t *inputs, json_t **result,
+                          genair_status *st) {
+    const uint32_t n_items = s->catalogue.data->n_items;
+    uint32_t first = 0, n_missing = generate_missing(s->generate, &first);
+    tell_short(s);
+    if (n_missing) return fail_missing(s, n_missing, first, st);
+    json_t *store = describe_store(s);
+    genair_code code = store ? GENAIR_OK : fail_memory(st);
+    if (code == GENAIR_OK && generate_made(s->generate)->n_done == n_items)
+        code = export_vectors(s, inputs, store, st);
+    else if (code == GENAIR_OK)
+        context_info(s->ctx, "%" PRIu64 " of %" PRIu32 " items are done; without --limit the "
+                             "command goes on and writes the vectors that fuse needs",
+                     generate_made(s->generate)->n_done, n_items);
+    if (code == GENAIR_OK) *result = describe_run(store, generate_made(s->generate));
+    json_decref(store);
+    return code == GENAIR_OK && !*result ? fail_memory(st) : code;
+}
+
+static genair_code make(struct stage *s, const json_t *inputs, json_t **result, genair_status *st) {
+    genair_code code = open_store(s, st);
+    if (code == GENAIR_OK) code = start_generation(s, st);
+    if (code == GENAIR_OK) code = make_pending(s, st);
+    if (code == GENAIR_OK) code = finish(s, inputs, result, st);
+    return code;
+}
+
+/* The vectors are those of these inputs, and the store holds all that they were made from: read
+ * through, since a row may be damaged. Nothing is written. */
+static genair_code is_complete(struct stage *s, const json_t *inputs, json_t **recorded,
+                               bool *complete, genair_status *st) {
+    *complete = false;
+    if (option_flag(s->options, "restart") ||
+        !workspace_is_current(s->workspace, "embed", inputs, recorded))
+        return GENAIR_OK;
+    genair_code code = archetypes_open_read(workspace_path(s->workspace), &s->store, st);
+    if (code != GENAIR_OK || !s->store) return code;
+    if (archetypes_made_with(s->store, s->settings, s->n_settings)) {
+        uint32_t first;
+        code = start_generation(s, st);
+        if (code == GENAIR_OK) *complete = generate_missing(s->generate, &first) == 0;
+    }
+    generate_free(s->generate);
+    archetypes_close(s->store);
+    s->generate = NULL;
+    s->store = NULL;
+    return code;
+}
+
+static genair_code make_or_not(struct stage *s, const json_t *inputs, json_t **result,
+                               genair_status *st) {
+    json_t *recorded = NULL;
+    bool complete;
+    const genair_code code = is_complete(s, inputs, &recorded, &complete, st);
+    if (code != GENAIR_OK) return code;
+    if (!complete) return make(s, inputs, result, st);
+    context_info(s->ctx, "nothing to do: the archetypes are here already, made from the same items, "
+                         "model, template and options");
+    *result = describe_run(recorded, &(struct made){0});
+    return *result ? GENAIR_OK : fail_memory(st);
+}
+
+static genair_code run(struct stage *s, json_t **result, genair_status *st) {
+    genair_code code = workspace_verify(s->workspace, "prepare", st);
+    json_t *inputs = NULL;
+    if (code == GENAIR_OK) code = open_template(s, st);
+    if (code == GENAIR_OK) code = open_model(s, st);
+    if (code == GENAIR_OK) code = open_catalogue(s, st);
+    s->sampling = sampling_of(s->options);
+    if (code == GENAIR_OK) code = describe_settings(s, st);
+    if (code == GENAIR_OK) code = describe_inputs(s, &inputs, st);
+    if (code == GENAIR_OK && option_text(s->options, "template"))
+        code = tell_unknown_attributes(s, st);
+    if (code == GENAIR_OK) code = make_or_not(s, inputs, result, st);
+    json_decref(inputs);
+    return code;
+}
+
+static genair_code archetype(genair_context *ctx, const genair_options *o, json_t **result,
+                             genair_status *st) {
+    if (option_text(o, "show")) return archetype_show(o, result, st);
+    struct stage s = {.ctx = ctx, .options = o};
+    genair_code code = option_require(o, "model", st);
+    if (code == GENAIR_OK) code = check_noun(option_text(o, "item-noun"), st);
+    if (code == GENAIR_OK)
+        code = workspace_open(option_text(o, "workspace"), "archetype", false, &s.workspace, st);
+    if (code == GENAIR_OK) code = run(&s, result, st);
+    stage_deinit(&s);
+    return code;
+}
+
+GENAIR_API genair_code genair_archetype(genair_context *ctx, const genair_options *options,
+                                        char **json, genair_status *st) {
+    const double start = context_seconds();
+    json_t *result = NULL;
+    genair_code code = option_require(options, "workspace", st);
+    if (code == GENAIR_OK) code = archetype(ctx, options, &result, st);
+    if (code == GENAIR_OK) code = stage_result(result, context_seconds() - start, json, st);
+    json_decref(result);
+    return code;
+}

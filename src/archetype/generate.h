@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module makes the archetypes that a store lacks, item by item. */
+#ifndef GENAIR_ARCHETYPE_GENERATE_H
+#define GENAIR_ARCHETYPE_GENERATE_H
+
+#include "archetype/template.h"
+#include "archetype/texts.h"
+#include "base/context.h"
+#include "lm/engine.h"
+#include "lm/tokenizer.h"
+#include "workspace/archetypes.h"
+#include "workspace/catalogue.h"
+
+/* What it works with; all borrowed. */
+struct generation {
+    genair_context *ctx;
+    const struct catalogue *catalogue;
+    struct archetypes *store;
+    const struct template *template;
+    struct prompt_style style;
+    const struct texts *texts; /* NULL: the model writes */
+    uint32_t n_items;          /* the first so many of the catalogue */
+    struct sampling sampling;
+    size_t max_new;
+};
+
+/* What the store holds of those items. */
+struct made {
+    uint64_t n_done;
+    uint64_t n_prompt, n_generated; /* tokens of all that are done */
+    uint64_t n_short;               /* done with one token or none */
+    uint64_t n_new, n_failed;       /* by this run */
+    struct engine_statistics speed; /* of this run */
+};
+
+struct generate;
+
+/* Looks through the store: what is in it with today's prompt (and text) counts as done; what is
+ * damaged or failed is pending, as is all that is not there. */
+CHECKED genair_code generate_create(const struct generation *g, struct generate **out,
+                                    genair_status *st);
+void generate_free(struct generate *g); /* NULL is fine */
+uint32_t generate_pending(const struct generate *g); /* items to be made */
+const struct made *generate_made(const struct generate *g);
+/* How many items have no archetype, and the first of them. */
+uint32_t generate_missing(const struct generate *g, uint32_t *first);
+
+/* The model's side: opened only when there is something to make. */
+struct generator {
+    const struct lm_weights *weights;
+    const struct tokenizer *tokenizer;
+    enum chat_format format;
+    struct engine_options options;
+};
+
+/* Makes all that is pending. Interrupted, or failing, it leaves what is done in the store. */
+CHECKED genair_code generate_run(struct generate *g, const struct generator *with,
+                                 genair_status *st);
+
+#endif
