@@ -2,18 +2,28 @@
 /* Sums of 8-bit products with AVX2. Included by vector_lm.h only. */
 
 /* Vectors of the right side that share a load of the left: their sums stay in registers. */
-enum { INT8_ROWS = 8, INT8_OFFSET = 0 };
+enum { INT8_ROWS = 8, INT8_OFFSET = 0, INT8_STARTS = 1 };
 #define INT8_REGISTER(v) "x"(v) /* where assembler sees a vector */
 
-static inline vi int8_left(vi w) {
-    return w;
+/* The instruction wants a left side without sign: |w| a = w a where w is positive; where it is negative |w| ~a =
+ * w a - |w|, so sums start at those |w|, the same for every a. (Turning a's sign would take one instruction too, but of those
+ * that share the multipliers' ports.) Pairs of at most 128 * 128 are at least -32768: nothing saturates. */
+struct int8_left {
+    vi magnitude, negative;
+};
+
+static inline struct int8_left int8_left(vi w) {
+    return (struct int8_left){(vi)_mm256_abs_epi8((__m256i)w),
+                              (vi)_mm256_cmpgt_epi8(_mm256_setzero_si256(), (__m256i)w)};
 }
 
-/* sum + the four products of each lane. |w| <= 128 has no sign, so the products take it from a instead; two of at most
- * 128 * 127 fit 16 bits, so nothing saturates. */
-static inline vi int8_dot4(vi sum, vi w, vi a) {
-    const __m256i magnitude = _mm256_abs_epi8((__m256i)w), turned = _mm256_sign_epi8((__m256i)a, (__m256i)w);
-    const __m256i pairs = _mm256_maddubs_epi16(magnitude, turned);
+static inline vi int8_dot4(vi sum, struct int8_left w, vi a) {
+    const __m256i pairs = _mm256_maddubs_epi16((__m256i)w.magnitude, (__m256i)(a ^ w.negative));
+    return sum + (vi)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+static inline vi int8_start(vi sum, struct int8_left w) {
+    const __m256i pairs = _mm256_maddubs_epi16((__m256i)(w.magnitude & w.negative), _mm256_set1_epi8(1));
     return sum + (vi)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 

@@ -4,15 +4,24 @@
 /* Vectors of the right side that share a load of the left: their sums stay in registers, and are enough to hide the
  * instruction's latency. Its left operand has no sign: it is raised by INT8_OFFSET, and sums start at -INT8_OFFSET times
  * the right side's sum. */
-enum { INT8_ROWS = 12, INT8_OFFSET = 128 };
+enum { INT8_ROWS = 12, INT8_OFFSET = 128, INT8_STARTS = 0 };
 #define INT8_REGISTER(v) "v"(v) /* where assembler sees a vector */
 
-static inline vi int8_left(vi w) {
-    return w ^ (int32_t)0x80808080;
+struct int8_left {
+    vi raised;
+};
+
+static inline struct int8_left int8_left(vi w) {
+    return (struct int8_left){w ^ (int32_t)0x80808080};
 }
 
-static inline vi int8_dot4(vi sum, vi w, vi a) {
-    return (vi)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)w, (__m512i)a);
+static inline vi int8_dot4(vi sum, struct int8_left w, vi a) {
+    return (vi)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)w.raised, (__m512i)a);
+}
+
+static inline vi int8_start(vi sum, struct int8_left w) {
+    (void)w;
+    return sum;
 }
 
 static inline vf half_lanes(const uint16_t *p) {

@@ -58,9 +58,13 @@ static inline vi splat_codes(const int8_t *p) {
     return four - (vi){0};
 }
 
+/* Blocks at a time: their starts fit a first cache beside their codes. */
+enum { INT8_SLICE = 32 };
+
 struct int8_tile {
     const struct int8_rows *rows;
     const struct int8_panel *panel;
+    const int32_t *starts; /* of sums: [groups][PANEL] */
     float *out;
     size_t out_stride;
     bool accumulate;
@@ -74,12 +78,14 @@ static inline __attribute__((always_inline)) void add_group(size_t n, size_t gro
     for (size_t r = 0; r < n; r++) {
         const int32_t *x_sums = x->sums + r * 2 * x->block_stride + first / 16;
         products[r] = (vi){0};
+        if (INT8_STARTS) products[r] = load_codes((const int8_t *)(t->starts + first / group * PANEL + v * LANES));
         if (INT8_OFFSET) products[r] -= INT8_OFFSET * (group == 16 ? x_sums[0] : x_sums[0] + x_sums[1]);
     }
-    for (size_t k = first; k < first + group; k += 4) {
-        const vi w = int8_left(load_codes(t->panel->codes + (k / 4 * PANEL + v * LANES) * 4));
-        for (size_t r = 0; r < n; r++)
-            products[r] = int8_dot4(products[r], w, splat_codes(x->codes + r * x->stride + k));
+    const int8_t *codes = t->panel->codes + (first * PANEL / 4 + v * LANES) * 4, *x_codes = x->codes + first;
+#pragma GCC unroll 2
+    for (size_t k = 0; k < group / 4; k++, codes += PANEL * 4, x_codes += 4) {
+        const struct int8_left w = int8_left(load_codes(codes));
+        for (size_t r = 0; r < n; r++) products[r] = int8_dot4(products[r], w, splat_codes(x_codes + r * x->stride));
     }
     const vf scales = load(t->panel->scales + first / group * PANEL + v * LANES);
     for (size_t r = 0; r < n; r++)
@@ -136,10 +142,23 @@ static __attribute__((noinline)) void product_of_one(const struct int8_tile *t) 
     product_of_form(1, t);
 }
 
-static void int8_product(const struct int8_rows *rows, size_t n_rows, const struct int8_panel *panel, float *out,
-                         size_t out_stride, bool accumulate) {
+/* [n_blocks * 32 / group][PANEL] */
+static void starts_of(const struct int8_panel *panel, int32_t *starts) {
+    for (size_t g = 0; g < panel->n_blocks * INT8_BLOCK / panel->group; g++)
+        for (size_t v = 0; v < PANEL_VECTORS; v++) {
+            vi sum = {0};
+            for (size_t k = g * panel->group; k < (g + 1) * panel->group; k += 4)
+                sum = int8_start(sum, int8_left(load_codes(panel->codes + (k / 4 * PANEL + v * LANES) * 4)));
+            memcpy(starts + g * PANEL + v * LANES, &sum, sizeof sum);
+        }
+}
+
+static void product_of_slice(const struct int8_rows *rows, size_t n_rows, const struct int8_panel *panel, float *out,
+                             size_t out_stride, bool accumulate) {
     struct int8_rows x = *rows;
-    struct int8_tile t = {&x, panel, out, out_stride, accumulate};
+    int32_t starts[INT8_SLICE * INT8_BLOCK / 16 * PANEL];
+    struct int8_tile t = {&x, panel, starts, out, out_stride, accumulate};
+    if (INT8_STARTS) starts_of(panel, starts);
     for (size_t r = 0; r < n_rows;) {
         const size_t left = n_rows - r, n = left >= INT8_ROWS ? INT8_ROWS : left >= 4 ? 4 : left >= 2 ? 2 : 1;
         (n == INT8_ROWS ? product_of_many : n == 4 ? product_of_four : n == 2 ? product_of_two : product_of_one)(&t);
@@ -149,6 +168,21 @@ static void int8_product(const struct int8_rows *rows, size_t n_rows, const stru
         t.out += n * out_stride;
         r += n;
     }
+}
+
+static void int8_product(const struct int8_rows *rows, size_t n_rows, const struct int8_panel *panel, float *out,
+                         size_t out_stride, bool accumulate) {
+    size_t b = 0;
+    do {
+        const size_t n = panel->n_blocks - b < INT8_SLICE ? panel->n_blocks - b : INT8_SLICE;
+        const struct int8_panel slice = {panel->codes + b * INT8_BLOCK * PANEL,
+                                         panel->scales + b * INT8_BLOCK / panel->group * PANEL,
+                                         panel->mins ? panel->mins + b * PANEL : NULL, n, panel->group};
+        const struct int8_rows x = {rows->codes + b * INT8_BLOCK, rows->scales + b, rows->sums + 2 * b, rows->stride,
+                                    rows->block_stride};
+        product_of_slice(&x, n_rows, &slice, out, out_stride, accumulate || b > 0);
+        b += n;
+    } while (b < panel->n_blocks);
 }
 
 static void int4_unpack(const uint8_t *in, size_t n, int offset, int8_t *out) {
@@ -203,7 +237,7 @@ static void rotate(float *x, const float *c, const float *s, size_t n) {
 
 static double int8_peak(size_t rounds, int32_t *sink) {
     vi sums[INT8_ROWS], a = (vi){0} + *sink;
-    const vi w = int8_left(a);
+    const struct int8_left w = int8_left(a);
     for (int r = 0; r < INT8_ROWS; r++) sums[r] = a + r;
     for (size_t i = 0; i < rounds; i++)
         for (int r = 0; r < INT8_ROWS; r++) {
