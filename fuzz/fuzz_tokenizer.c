@@ -25,7 +25,7 @@ static genair_code bytes_and_config(struct tokenizer *t, const char *path, genai
     if (code == GENAIR_OK) code = config_add_tokens(t, config, path, st);
     if (code == GENAIR_OK) code = tokenizer_finish(t, nowhere, st);
     if (code == GENAIR_OK) code = tokenizer_set_expression(t, EXPRESSION_LLAMA3, st);
-    if (code == GENAIR_OK) code = config_apply(t, config, path, st);
+    if (code == GENAIR_OK) code = tokenizer_config_apply(t, config, path, st);
     json_decref(config);
     return code;
 }
