@@ -181,7 +181,7 @@ static size_t control(const char *s) {
  * it. A word that is too long is cut in two between characters. */
 static size_t next_word(const char **s, char *word, size_t size, int *n_breaks) {
     *n_breaks = 0;
-    for (size_t n; **s == ' ' || (n = control(*s)) > 0; *s += **s == ' ' ? 1 : n)
+    for (size_t n = 0; **s == ' ' || (n = control(*s)) > 0; *s += **s == ' ' ? 1 : n)
         *n_breaks += **s == '\n';
     size_t n = 0;
     while (**s && **s != ' ' && !control(*s) &&
