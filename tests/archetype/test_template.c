@@ -23,7 +23,7 @@ static const char *rendered(const char *source, const char *item, struct prompt_
     assert_non_null(record);
     assert_int_equal(template_render(t, record, &style, p, NULL), GENAIR_OK);
     assert_true(p->n < sizeof text);
-    memcpy(text, p->text, p->n);
+    if (p->n) memcpy(text, p->text, p->n);
     text[p->n] = '\0';
     json_decref(record);
     template_free(t);
