@@ -7,17 +7,22 @@
 #include "base/size.h"
 #include "lm/gguf_write.h"
 
-#include <math.h>
 #include <stdio.h>
 
-enum form { MATRIX, GAIN };
+/* How parameters start: gains at 1, matrices as parameter_xavier_normal draws them, but what is added to the residual
+ * stream ten times smaller and the embedding three times larger: else a token is lost under the first blocks' noise, and
+ * the model learns for long what answers look like before it looks at the question. */
+#define START_GAIN 0
+#define START_MATRIX 1
+#define START_ADDED 0.1
+#define START_EMBEDDING 3
+#define START_HANDED_ON 0.25F
 
 struct place {
     struct parameter **to;
     const char *name;
     size_t rows, cols;
-    enum form form;
-    bool adds; /* to the residual stream: starts smaller, so that its variance does not grow with depth */
+    double start;
 };
 
 static genair_code add(struct network *n, const char *prefix, const struct place *p, uint64_t seed, genair_status *st) {
@@ -25,35 +30,43 @@ static genair_code add(struct network *n, const char *prefix, const struct place
     snprintf(name, sizeof name, "%s%s", prefix, p->name);
     const genair_code code = parameters_add(n->parameters, name, p->rows, p->cols, false, p->to, st);
     if (code != GENAIR_OK) return code;
-    if (p->form == GAIN) {
+    if (p->start > 0)
+        parameter_xavier_normal(*p->to, p->start, seed);
+    else
         parameter_fill(*p->to, 1);
-        return GENAIR_OK;
-    }
-    parameter_xavier_normal(*p->to, p->adds ? 1 / sqrt(2 * (double)n->sizes.n_layers) : 1, seed);
     return GENAIR_OK;
+}
+
+/* Attention starts by handing on the mean of what it looks at: W_out = share W_v^T, whose product with W_v is near the
+ * identity. */
+static void hand_on(const struct network_layer *a, size_t d) {
+    const float *values = a->kv->value + d * d;
+    for (size_t i = 0; i < d; i++)
+        for (size_t j = 0; j < d; j++) a->out->value[i * d + j] = START_HANDED_ON * values[j * d + i];
 }
 
 genair_code network_init(struct network *n, const struct network_sizes *sizes, struct parameters *parameters,
                          uint64_t seed, genair_status *st) {
     *n = (struct network){.sizes = *sizes, .parameters = parameters};
     const size_t d = sizes->hidden;
-    const struct place outer[] = {{&n->embedding, "token_embd", sizes->vocabulary, d, MATRIX, false},
-                                  {&n->final_norm, "output_norm", 1, d, GAIN, false}};
+    const struct place outer[] = {{&n->embedding, "token_embd", sizes->vocabulary, d, START_EMBEDDING},
+                                  {&n->final_norm, "output_norm", 1, d, START_GAIN}};
     genair_code code = GENAIR_OK;
     for (size_t i = 0; i < COUNT(outer) && code == GENAIR_OK; i++) code = add(n, "", &outer[i], seed, st);
     for (size_t l = 0; l < sizes->n_layers; l++) {
         struct network_layer *a = &n->layers[l];
-        const struct place inner[] = {{&a->attention_norm, "attn_norm", 1, d, GAIN, false},
-                                      {&a->q, "attn_q", d, d, MATRIX, false},
-                                      {&a->kv, "attn_kv", 2 * d, d, MATRIX, false},
-                                      {&a->out, "attn_output", d, d, MATRIX, true},
-                                      {&a->ffn_norm, "ffn_norm", 1, d, GAIN, false},
-                                      {&a->gate, "ffn_gate", sizes->ffn, d, MATRIX, false},
-                                      {&a->up, "ffn_up", sizes->ffn, d, MATRIX, false},
-                                      {&a->down, "ffn_down", d, sizes->ffn, MATRIX, true}};
+        const struct place inner[] = {{&a->attention_norm, "attn_norm", 1, d, START_GAIN},
+                                      {&a->q, "attn_q", d, d, START_MATRIX},
+                                      {&a->kv, "attn_kv", 2 * d, d, START_MATRIX},
+                                      {&a->out, "attn_output", d, d, START_ADDED},
+                                      {&a->ffn_norm, "ffn_norm", 1, d, START_GAIN},
+                                      {&a->gate, "ffn_gate", sizes->ffn, d, START_MATRIX},
+                                      {&a->up, "ffn_up", sizes->ffn, d, START_MATRIX},
+                                      {&a->down, "ffn_down", d, sizes->ffn, START_ADDED}};
         char prefix[32];
         snprintf(prefix, sizeof prefix, "blk.%zu.", l);
         for (size_t i = 0; i < COUNT(inner) && code == GENAIR_OK; i++) code = add(n, prefix, &inner[i], seed, st);
+        if (code == GENAIR_OK) hand_on(a, d);
     }
     return code;
 }

@@ -5,6 +5,7 @@
  * SAVE_EVERY steps and at the end, and says how often the archetype of a product kind that was kept out of the training
  * names one of its audiences. Every example is new; the same arguments give the same bytes for any number of threads. */
 #include "compose.h"
+#include "likeness.h"
 #include "network.h"
 #include "pieces.h"
 
@@ -19,8 +20,8 @@
 #include <string.h>
 
 enum {
-    SEED = 2026, VOCABULARY = 3072, VOCABULARY_EXAMPLES = 3000, HIDDEN = 192, LAYERS = 2, HEADS = 6, FFN = 512,
-    CONTEXT = 1024, BATCH_TOKENS = 1536, MOST_SEQUENCES = 64, WARM_UP = 60, DEFAULT_STEPS = 1300, SAVE_EVERY = 200,
+    SEED = 2026, VOCABULARY = 3072, VOCABULARY_EXAMPLES = 3000, LIKENESS_EXAMPLES = 12000, HIDDEN = 192, LAYERS = 2, HEADS = 6, FFN = 512,
+    CONTEXT = 1024, BATCH_TOKENS = 1536, MOST_SEQUENCES = 64, WARM_UP = 60, DEFAULT_STEPS = 1100, SAVE_EVERY = 200,
     REPORT_EVERY = 20, N_SAMPLES = 2, MOST_NEW = 72, HELD_OUT_EXAMPLES = 68, HELD_OUT_NEW = 30
 };
 
@@ -148,6 +149,23 @@ static void clip(const struct run *r) {
     }
 }
 
+/* Embeddings that know the company of words, from the attributes and answers of the first examples. */
+static genair_code start_embedding(struct run *r) {
+    struct example e;
+    struct likeness *l = likeness_create(pieces_size(r->vocabulary));
+    genair_code code = l ? GENAIR_OK : fail_memory(&r->status);
+    for (uint64_t i = 0; i < LIKENESS_EXAMPLES && code == GENAIR_OK; i++) {
+        size_t n_fixed;
+        compose(r->inventory, SEED, i, KEPT_IN, &e);
+        code = encode_prompt(r, &e, &n_fixed);
+        if (code == GENAIR_OK) code = pieces_encode(r->vocabulary, text_of(e.answer), true, &r->sequence, &r->status);
+        if (code == GENAIR_OK) likeness_count(l, r->sequence.at + n_fixed, r->sequence.n - n_fixed);
+    }
+    if (code == GENAIR_OK) code = likeness_start(l, r->parallel, r->kernels, r->network.embedding, &r->status);
+    likeness_free(l);
+    return code;
+}
+
 static genair_code train_step(struct run *r, uint64_t step, uint64_t n_steps, double *loss) {
     genair_code code = next_batch(r);
     if (code != GENAIR_OK) return code;
@@ -254,11 +272,11 @@ static genair_code prepare(struct run *r, const char *directory, int n_threads) 
     const struct adam_options adam = {.rate = RATE, .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-8};
     if (code == GENAIR_OK) code = parameters_create(&adam, r->parallel, r->kernels, &r->parameters, &r->status);
     if (code != GENAIR_OK) return code;
-    return network_init(&r->network,
-                        &(struct network_sizes){.vocabulary = pieces_size(r->vocabulary), .hidden = HIDDEN,
-                                                .n_layers = LAYERS, .n_heads = HEADS, .ffn = FFN, .context = CONTEXT,
-                                                .rope_base = 10000, .norm_eps = 1e-5f},
-                        r->parameters, SEED, &r->status);
+    const struct network_sizes sizes = {.vocabulary = pieces_size(r->vocabulary), .hidden = HIDDEN, .n_layers = LAYERS,
+                                        .n_heads = HEADS, .ffn = FFN, .context = CONTEXT, .rope_base = 10000,
+                                        .norm_eps = 1e-5f};
+    code = network_init(&r->network, &sizes, r->parameters, SEED, &r->status);
+    return code == GENAIR_OK ? start_embedding(r) : code;
 }
 
 static genair_code train(struct run *r, uint64_t n_steps, const char *path) {
