@@ -23,10 +23,13 @@ mkdir -p "$ws"
 head -n 2 "$shop/items.jsonl"
 head -n 3 "$shop/interactions.tsv"
 
-say "From files to an item matrix"
+say "From files to sequences"
 genair prepare -w "$ws" --interactions "$shop/interactions.tsv" --items "$shop/items.jsonl"
-genair embed -w "$ws" --prefill "$shop/prefill.npy" --decoding "$shop/decoding.npy" --ids "$shop/vectors.ids"
-genair fuse -w "$ws" --components 64
+
+say "A language model (bundled: small, a demonstration) says who each item is for"
+genair archetype -w "$ws" --model "$(dirname "$here")/model/archetype-tiny.gguf" --max-new-tokens 64
+genair archetype -w "$ws" --show trail-tent-3
+genair fuse -w "$ws" --components 64 --whiten
 
 say "Two models: one learns a table of items, one knows their texts"
 model="--backbone sasrec --hidden 64 --max-len 50 --epochs 40 --patience 10 --threads 0"
