@@ -34,7 +34,7 @@ static genair_code block_parameters(struct model *m, size_t layer, genair_status
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         char name[64];
         snprintf(name, sizeof name, "block%zu.%s", layer, list[i].name);
-        const genair_code code = list[i].rows ? add_matrix(m, name, list[i].rows, list[i].cols, list[i].value, st)
+        const genair_code code = list[i].rows ? add_matrix(m, name, list[i].rows, list[i].cols, (double)list[i].value, st)
                                               : add_vector(m, name, list[i].cols, list[i].value, st);
         if (code != GENAIR_OK) return code;
     }
