@@ -245,7 +245,7 @@ static void absent_options_are_asked_for(void **state) {
     assert_int_equal(genair_options_create("bench", &o, &st), GENAIR_OK);
     assert_int_equal(option_require(o, "what", &st), GENAIR_USAGE);
     assert_string_equal(st.message,
-                        "'bench' needs train|eval; for example: genair bench train|eval");
+                        "'bench' needs train|eval|lm; for example: genair bench train|eval|lm");
     genair_options_free(o);
 }
 
