@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* genair_train: one run, from options to runs/NAME. The run grows in runs/NAME.training and takes the place
  * of an earlier one only when it is complete. */
+#include "train/train.h"
+
 #include "train/checkpoint.h"
 #include "train/loop.h"
 
@@ -29,6 +31,7 @@ struct train {
     const genair_options *options;
     const char *workspace, *name, *method;
     struct workspace *lock;
+    pthread_mutex_t *guard; /* of the manifest behind lock */
     struct run_paths paths;
     json_t *config;  /* as in config.json */
     json_t *inputs;  /* config and the hashes of what is read */
@@ -280,19 +283,31 @@ static genair_code run_it(struct train *t, genair_status *st) {
     if (code == GENAIR_OK) code = is_closed_form(t->method) ? train_closed_form(t, st) : train_learned(t, st);
     if (code == GENAIR_OK) code = write_json(t->paths.growing, "result.json", t->result, st);
     if (code == GENAIR_OK) code = write_json(t->paths.growing, "timing.json", t->figures, st);
-    if (code == GENAIR_OK) code = publish(t, st);
-    return code == GENAIR_OK ? record(t, st) : code;
+    if (code != GENAIR_OK) return code;
+    pthread_mutex_lock(t->guard);
+    code = publish(t, st);
+    if (code == GENAIR_OK) code = record(t, st);
+    pthread_mutex_unlock(t->guard);
+    return code;
+}
+
+/* What the run is made from; *known: the result of an earlier run of the same, or NULL. */
+static genair_code look_up(struct train *t, json_t **known, genair_status *st) {
+    pthread_mutex_lock(t->guard);
+    const genair_code code = collect_inputs(t, st);
+    json_t *result = NULL;
+    if (code == GENAIR_OK && workspace_is_current(t->lock, t->paths.stage, t->inputs, &result)) json_incref(result);
+    pthread_mutex_unlock(t->guard);
+    *known = result;
+    return code;
 }
 
 static genair_code train(struct train *t, char **json, genair_status *st) {
     genair_code code = name_paths(t, st);
-    if (code == GENAIR_OK) code = workspace_open(t->workspace, "train", false, &t->lock, st);
-    if (code == GENAIR_OK) code = collect_inputs(t, st);
+    if (code == GENAIR_OK) code = look_up(t, &t->result, st);
     if (code != GENAIR_OK) return code;
-    json_t *known;
-    if (workspace_is_current(t->lock, t->paths.stage, t->inputs, &known)) {
+    if (t->result) {
         context_info(t->ctx, "run %s is up to date", t->name);
-        t->result = json_incref(known);
         t->figures = read_json(t->paths.directory, "timing.json");
     } else {
         code = run_it(t, st);
@@ -305,14 +320,14 @@ static genair_code train(struct train *t, char **json, genair_status *st) {
     return *json ? GENAIR_OK : fail_memory(st);
 }
 
-genair_code genair_train(genair_context *ctx, const genair_options *options, char **json, genair_status *st) {
-    genair_code code = option_require(options, "workspace", st);
-    if (code == GENAIR_OK) code = option_require(options, "run", st);
+genair_code train_within(genair_context *ctx, const genair_options *options, struct workspace *workspace,
+                         pthread_mutex_t *guard, char **json, genair_status *st) {
+    genair_code code = option_require(options, "run", st);
     if (code != GENAIR_OK) return code;
-    struct train t = {.ctx = ctx, .options = options, .workspace = option_text(options, "workspace"),
-                      .name = option_text(options, "run"), .method = option_text(options, "method")};
+    struct train t = {.ctx = ctx, .options = options, .workspace = workspace_path(workspace),
+                      .name = option_text(options, "run"), .method = option_text(options, "method"),
+                      .lock = workspace, .guard = guard};
     code = train(&t, json, st);
-    workspace_close(t.lock);
     json_decref(t.config);
     json_decref(t.inputs);
     json_decref(t.result);
@@ -320,5 +335,17 @@ genair_code genair_train(genair_context *ctx, const genair_options *options, cha
     mem_free(t.paths.stage);
     mem_free(t.paths.directory);
     mem_free(t.paths.growing);
+    return code;
+}
+
+genair_code genair_train(genair_context *ctx, const genair_options *options, char **json, genair_status *st) {
+    genair_code code = option_require(options, "workspace", st);
+    if (code == GENAIR_OK) code = option_require(options, "run", st);
+    struct workspace *workspace = NULL;
+    if (code == GENAIR_OK) code = workspace_open(option_text(options, "workspace"), "train", false, &workspace, st);
+    if (code != GENAIR_OK) return code;
+    pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
+    code = train_within(ctx, options, workspace, &guard, json, st);
+    workspace_close(workspace);
     return code;
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module trains runs in a workspace that the caller holds open, several at once if it likes. */
+#ifndef GENAIR_TRAIN_TRAIN_H
+#define GENAIR_TRAIN_TRAIN_H
+
+#include "base/context.h"
+#include "workspace/manifest.h"
+
+#include <pthread.h>
+
+/* As genair_train; the workspace is open for writing. From several threads at once, each with a context and
+ * a --run of its own: guard is held while the manifest is read or written. */
+CHECKED genair_code train_within(genair_context *ctx, const genair_options *options, struct workspace *workspace,
+                                 pthread_mutex_t *guard, char **json, genair_status *st);
+
+#endif
