@@ -85,8 +85,10 @@ GENAIR_CHECKED genair_code genair_evaluate(genair_context *, const genair_option
 GENAIR_CHECKED genair_code genair_compare(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_recommend(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_similar(genair_context *, const genair_options *, char **json, genair_status *);
+GENAIR_CHECKED genair_code genair_export(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_inspect(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_bench(genair_context *, const genair_options *, char **json, genair_status *);
+GENAIR_CHECKED genair_code genair_doctor(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_API void genair_string_free(char *s);
 
 GENAIR_API const char *genair_version(void);

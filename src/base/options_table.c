@@ -26,10 +26,14 @@ static const struct command_spec commands[] = {
      "genair recommend -w ws --run g1 --history i5 i9 i31 -k 10"},
     {"similar", "Lists the items nearest to one item.",
      "genair similar -w ws --run g1 --item i5 -k 10"},
+    {"export", "Writes ranks, lists and item vectors of a run, or the data, for other programs.",
+     "genair export -w ws --run g1 --what ranks --out ranks.tsv"},
     {"inspect", "Says what is in a workspace, an array file or a language model.",
      "genair inspect ws/fused.npy"},
     {"bench", "Measures speed beside the machine's own peak.",
      "genair bench train -w ws --backbone sasrec --method genair"},
+    {"doctor", "Says what this machine offers, what of it is used, and what is missing.",
+     "genair doctor -w ws"},
 };
 
 #define PREPARE " prepare "
@@ -182,7 +186,7 @@ static const struct option_spec table[] = {
      .help = "Stop after so many epochs without a better validation NDCG@10; 0 never."},
     {"valid-protocol", 0, OPTION_CHOICE, "sampled", .choices = "sampled|full", .commands = TRAIN,
      .help = "Protocol that picks the best epoch."},
-    {"run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train recommend similar ", .rule = RULE_NAME,
+    {"run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train recommend similar export ", .rule = RULE_NAME,
      .help = "Name of the run."},
     {"resume", 0, OPTION_FLAG, "no", .commands = TRAIN,
      .help = "Go on from the last checkpoint of an interrupted run."},
@@ -202,7 +206,7 @@ static const struct option_spec table[] = {
      .help = "Name of a run; give it several times for several runs."},
     {"protocol", 0, OPTION_CHOICE, "both", .choices = "sampled|full|both", .commands = " evaluate compare ",
      .help = "Rank the target among 100 stored negatives, or among all items the user has not touched."},
-    {"part", 0, OPTION_CHOICE, "test", .choices = "test|valid", .commands = " evaluate compare ",
+    {"part", 0, OPTION_CHOICE, "test", .choices = "test|valid", .commands = " evaluate compare export ",
      .help = "Which held-out interactions."},
     {"groups", 0, OPTION_FLAG, "no", .commands = " evaluate ",
      .help = "Also by length of the history and by popularity of the target."},
@@ -224,6 +228,15 @@ static const struct option_spec table[] = {
      .help = "Length of the list."},
     {"explain", 0, OPTION_FLAG, "no", .commands = " recommend ",
      .help = "Also the archetype of each recommendation, and the item of the history that is nearest to it."},
+
+    /* export */
+    {"what", 0, OPTION_CHOICE, NULL, .choices = "ranks|lists|items|recbole", .commands = " export ",
+     .help = "ranks: of each user's target, TSV; lists: each user's ten best, TSV; items: the run's item vectors, .npy with "
+             "the ids beside it; recbole: interactions and items as atomic files."},
+    {"protocol", 0, OPTION_CHOICE, "full", .choices = "sampled|full", .commands = " export ",
+     .help = "Of the ranks: among 100 stored negatives, or among all items the user has not touched."},
+    {"out", 0, OPTION_TEXT, NULL, .argument = "FILE|DIR", .commands = " export ",
+     .help = "File to write; for recbole a directory, which names the files."},
 
     /* inspect, bench */
     {"path", 0, OPTION_TEXT, NULL, .argument = "FILE|DIR", .commands = " inspect ", .positional = true,

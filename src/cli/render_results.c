@@ -56,22 +56,52 @@ static bool same_model(json_t *runs) {
     return n > 1;
 }
 
+/* The values of `from` that say where the target stands, or the others: those of the lists. */
+static json_t *chosen(json_t *from, bool of_target) {
+    if (!from) return NULL;
+    json_t *out = json_object(), *value;
+    const char *key;
+    json_object_foreach(from, key, value) {
+        const bool accuracy = strncmp(key, "HR@", 3) == 0 || strncmp(key, "NDCG@", 5) == 0 || strcmp(key, "MRR") == 0;
+        if (accuracy == of_target) json_object_set(out, key, value);
+    }
+    if (json_object_size(out)) return out;
+    json_decref(out);
+    return NULL;
+}
+
+static void append_chosen(json_t *rows, const char *label, json_t *values, bool of_target) {
+    json_t *some = chosen(values, of_target);
+    append(rows, labelled("run", label, some));
+    json_decref(some);
+}
+
+/* {"sampled": …} under key, of one protocol. */
+static json_t *under(json_t *object, const char *key, const char *protocol) {
+    return json_object_get(json_object_get(object, key), protocol);
+}
+
+static json_t *metric_rows(json_t *result, json_t *runs, const char *part, const char *protocol, bool of_target) {
+    json_t *rows = json_array();
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        json_t *run = json_array_get(runs, i);
+        append_chosen(rows, text_of(run, "run"), under(run, part, protocol), of_target);
+        if (!of_target || json_integer_value(under(run, "ties", protocol)) == 0) continue;
+        append_chosen(rows, "  ties won", under(run, "optimistic", protocol), true);
+    }
+    if (!same_model(runs)) return rows;
+    append_chosen(rows, "mean", under(result, part, protocol), of_target);
+    append_chosen(rows, "deviation", under(result, "sd", protocol), of_target);
+    return rows;
+}
+
 static void render_metrics(FILE *out, json_t *result, json_t *runs, const char *part) {
     for (size_t p = 0; p < sizeof protocols / sizeof protocols[0]; p++) {
-        const char *name = protocols[p].name;
-        json_t *rows = json_array();
-        for (size_t i = 0; i < json_array_size(runs); i++) {
-            json_t *run = json_array_get(runs, i);
-            append(rows, labelled("run", text_of(run, "run"),
-                                  json_object_get(json_object_get(run, part), name)));
-        }
-        if (same_model(runs)) {
-            append(rows,
-                   labelled("run", "mean", json_object_get(json_object_get(result, part), name)));
-            append(rows, labelled("run", "deviation",
-                                  json_object_get(json_object_get(result, "sd"), name)));
-        }
+        json_t *rows = metric_rows(result, runs, part, protocols[p].name, true);
         if (json_array_size(rows)) heading(out, part, &protocols[p], "");
+        table(out, rows);
+        rows = metric_rows(result, runs, part, protocols[p].name, false);
+        if (json_array_size(rows)) heading(out, part, &protocols[p], "; each user's ten best");
         table(out, rows);
     }
 }
@@ -100,7 +130,8 @@ static void render_runs(FILE *out, json_t *runs, const char *part) {
         json_t *row = json_object(), *run = json_array_get(runs, i), *value;
         const char *key;
         json_object_foreach(run, key,
-                            value) if (strcmp(key, "groups") != 0 && strcmp(key, part) != 0) {
+                            value) if (strcmp(key, "groups") != 0 && strcmp(key, part) != 0 &&
+                                   strcmp(key, "optimistic") != 0) {
             if (!json_is_object(value)) {
                 json_object_set(row, key, value);
                 continue;

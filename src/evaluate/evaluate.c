@@ -4,14 +4,17 @@
 #include "genair.h"
 
 #include "base/alloc.h"
+#include "base/files.h"
 #include "evaluate/group_tables.h"
 #include "evaluate/ranked_run.h"
-#include "evaluate/ranks_file.h"
+#include "ranking/list_metrics.h"
+#include "ranking/ranks_file.h"
 #include "ranking/statistics.h"
 #include "workspace/stage_result.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool set(json_t *object, const char *key, json_t *value) {
     return value && json_object_set_new(object, key, value) == 0;
@@ -20,13 +23,11 @@ static bool set(json_t *object, const char *key, json_t *value) {
 /* ---- one run ---- */
 
 static json_t *protocol_json(const struct ranking_result *r) {
-    json_t *o = metrics_json(&r->metrics);
-    if (!o || r->protocol != PROTOCOL_FULL) return o;
-    if (set(o, "coverage@10", json_real(r->coverage)) &&
-        set(o, "mean_popularity@10", json_real(r->popularity)))
-        return o;
-    json_decref(o);
-    return NULL;
+    return metrics_json(&r->metrics);
+}
+
+static json_t *optimistic_json(const struct ranking_result *r) {
+    return metrics_json(&r->optimistic);
 }
 
 /* {"sampled": make(result), "full": …} */
@@ -79,7 +80,18 @@ static genair_code add_groups(const genair_options *o, const struct dataset *dat
     return GENAIR_OK;
 }
 
-static genair_code describe_run(const genair_options *o, const struct dataset *data,
+static genair_code add_lists(genair_context *ctx, const struct dataset *data, const struct ranked_run *r,
+                             json_t *out, genair_status *st) {
+    if (!r->has[PROTOCOL_FULL]) return GENAIR_OK;
+    const struct ranking_result *full = &r->result[PROTOCOL_FULL];
+    struct list_metrics m;
+    const genair_code code = list_metrics_compute(context_parallel(ctx), full, data, &m, st);
+    if (code != GENAIR_OK) return code;
+    json_t *to = json_object_get(json_object_get(out, part_name(full->part)), protocol_name(PROTOCOL_FULL));
+    return list_metrics_add(&m, to) ? GENAIR_OK : fail_memory(st);
+}
+
+static genair_code describe_run(genair_context *ctx, const genair_options *o, const struct dataset *data,
                                 const struct ranked_run *r, json_t *out, genair_status *st) {
     const struct ranking_result *any = any_result(r);
     bool done = set(out, "run", json_string(r->name)) && set(out, "method", json_string(r->method));
@@ -87,10 +99,13 @@ static genair_code describe_run(const genair_options *o, const struct dataset *d
     done = done && set(out, "users", json_integer((json_int_t)any->n)) &&
            set(out, part_name(any->part), by_protocol(r, protocol_json)) &&
            set(out, "ties", by_protocol(r, ties_json)) &&
+           set(out, "optimistic", by_protocol(r, optimistic_json)) &&
            set(out, "tied_time_share", json_real(tied_time_share(data, any)));
     if (any->cold.n_users) done = done && set(out, "cold", by_protocol(r, cold_json));
     done = done && set(out, "eval_seconds", json_real(r->eval_seconds));
     if (!done) return fail_memory(st);
+    const genair_code code = add_lists(ctx, data, r, out, st);
+    if (code != GENAIR_OK) return code;
     return option_flag(o, "groups") ? add_groups(o, data, r, out, st) : GENAIR_OK;
 }
 
@@ -135,20 +150,36 @@ static genair_code describe_runs(json_t *runs, enum part part, json_t *out, gena
 
 /* ---- the stage ---- */
 
+/* WORKSPACE/runs/RUN/ranks-PART-PROTOCOL.tsv, where the run's folder may be written to. */
+static genair_code store_ranks_in(const char *directory, const struct dataset *data,
+                                  const struct ranked_run *r, genair_status *st) {
+    genair_code code = GENAIR_OK;
+    for (int p = 0; code == GENAIR_OK && p < N_PROTOCOLS; p++) {
+        if (!r->has[p]) continue;
+        char name[64];
+        snprintf(name, sizeof name, "ranks-%s-%s.tsv", part_name(r->result[p].part),
+                 protocol_name((enum protocol)p));
+        char *path = path_join(directory, name);
+        code = path ? ranks_file_write(path, data, &r->result[p], st) : fail_memory(st);
+        mem_free(path);
+    }
+    return code;
+}
+
 static genair_code store_ranks(genair_context *ctx, const genair_options *o,
                                const struct dataset *data, const struct ranked_run *r,
                                genair_status *st) {
-    bool written = true;
-    for (int p = 0; p < N_PROTOCOLS; p++) {
-        if (!r->has[p]) continue;
-        const genair_code code = ranks_file_write(option_text(o, "workspace"), r->name, data,
-                                                  &r->result[p], &written, st);
-        if (code != GENAIR_OK) return code;
-    }
-    if (!written)
+    char *runs = path_join(option_text(o, "workspace"), "runs"),
+         *directory = runs ? path_join(runs, r->name) : NULL;
+    genair_code code = directory ? GENAIR_OK : fail_memory(st);
+    if (code == GENAIR_OK && access(directory, W_OK) != 0)
         context_info(ctx, "the workspace is read-only: the ranks of run %s are not stored",
                      r->name);
-    return GENAIR_OK;
+    else if (code == GENAIR_OK)
+        code = store_ranks_in(directory, data, r, st);
+    mem_free(directory);
+    mem_free(runs);
+    return code;
 }
 
 static genair_code evaluate_runs(genair_context *ctx, const genair_options *o,
@@ -161,7 +192,7 @@ static genair_code evaluate_runs(genair_context *ctx, const genair_options *o,
         if (code != GENAIR_OK) return code;
         json_t *one = json_object();
         if (!one || json_array_append_new(runs, one) != 0) code = fail_memory(st);
-        if (code == GENAIR_OK) code = describe_run(o, data, r, one, st);
+        if (code == GENAIR_OK) code = describe_run(ctx, o, data, r, one, st);
         if (code == GENAIR_OK) code = store_ranks(ctx, o, data, r, st);
         ranked_runs_free(r, 1);
         if (code != GENAIR_OK) return code;

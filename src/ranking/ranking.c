@@ -33,12 +33,8 @@ struct work {
     size_t items_capacity;
     float *vectors;        /* [CHUNK_USERS, width] */
     struct scored *lists;  /* [CHUNK_USERS, RANKING_LIST] */
-    uint8_t *list_size;    /* [CHUNK_USERS] */
     float **scratch;       /* [n_threads] */
     genair_status *failed; /* [CHUNK_USERS / TILE_USERS] */
-    uint8_t *listed;       /* [n_items + 1] is in some list */
-    double popularity_sum;
-    uint64_t n_listed;
 };
 
 const char *part_name(enum part part) {
@@ -65,6 +61,7 @@ void ranking_result_free(struct ranking_result *r) {
     mem_free(r->target);
     mem_free(r->rank);
     mem_free(r->ties);
+    mem_free(r->list);
     *r = (struct ranking_result){0};
 }
 
@@ -75,7 +72,9 @@ static genair_code create_result(const struct dataset *d, struct ranking_result 
     r->target = mem_array(n, sizeof *r->target);
     r->rank = mem_zeros(n, sizeof *r->rank);
     r->ties = mem_zeros(n, sizeof *r->ties);
-    if (!r->user || !r->target || !r->rank || !r->ties) return fail_memory(st);
+    if (r->protocol == PROTOCOL_FULL) r->list = mem_zeros(n, RANKING_LIST * sizeof *r->list);
+    if (!r->user || !r->target || !r->rank || !r->ties || (r->protocol == PROTOCOL_FULL && !r->list))
+        return fail_memory(st);
     for (uint32_t u = 0; u < d->n_users; u++) {
         const uint32_t at = target_position(d, r->part, u);
         if (at == UINT32_MAX) continue;
@@ -161,6 +160,12 @@ static const uint32_t *exclusions(struct work *w, size_t b, size_t *n) {
     return items;
 }
 
+static void keep_list(struct work *w, size_t b, struct topk *best) {
+    topk_sort(best);
+    for (size_t i = 0; i < best->n; i++)
+        w->out->list[(w->first + b) * RANKING_LIST + i] = best->entries[i].id;
+}
+
 static void rank_full_block(void *context, size_t block, int worker) {
     struct work *w = context;
     const size_t begin = block * TILE_USERS, n = min_size(TILE_USERS, w->n - begin);
@@ -176,7 +181,7 @@ static void rank_full_block(void *context, size_t block, int worker) {
     rank_block(&w->tiles, vectors, users, n, w->scratch[worker]);
     for (size_t u = 0; u < n; u++) {
         put(w, begin + u, users[u].placing);
-        w->list_size[begin + u] = (uint8_t)best[u].n;
+        keep_list(w, begin + u, &best[u]);
     }
 }
 
@@ -212,7 +217,7 @@ static void rank_score_row(struct work *w, size_t b, float *row) {
         if (excluded[i] != target) row[excluded[i]] = -INFINITY;
     struct topk best = {RANKING_LIST, 0, w->lists + b * RANKING_LIST};
     topk_push_row(&best, w->kernels, row, (size_t)w->scorer->n_items + 1, 0);
-    w->list_size[b] = (uint8_t)best.n;
+    keep_list(w, b, &best);
 }
 
 static void rank_scores_block(void *context, size_t block, int worker) {
@@ -233,16 +238,6 @@ static void rank_scores_block(void *context, size_t block, int worker) {
     }
 }
 
-static void count_lists(struct work *w) {
-    for (size_t b = 0; b < w->n; b++)
-        for (size_t i = 0; i < w->list_size[b]; i++) {
-            const uint32_t id = w->lists[b * RANKING_LIST + i].id;
-            w->listed[id] = 1;
-            w->popularity_sum += w->data->popularity[id];
-            w->n_listed++;
-        }
-}
-
 static genair_code rank_chunk(struct work *w, struct parallel *parallel, double largest_item,
                               genair_status *st) {
     genair_code code = pack_histories(w, st);
@@ -257,7 +252,6 @@ static genair_code rank_chunk(struct work *w, struct parallel *parallel, double 
     for (size_t i = 0; i < n_blocks; i++)
         if (w->failed[i].code != GENAIR_OK)
             return fail(st, w->failed[i].code, "%s", w->failed[i].message);
-    if (w->out->protocol == PROTOCOL_FULL) count_lists(w);
     return GENAIR_OK;
 }
 
@@ -267,12 +261,9 @@ static genair_code create_scratch(struct work *w, int n_threads, genair_status *
     w->offsets = mem_array(CHUNK_USERS + 1, sizeof *w->offsets);
     w->vectors = mem_array(CHUNK_USERS * w->scorer->width, sizeof *w->vectors);
     w->lists = mem_array(CHUNK_USERS * RANKING_LIST, sizeof *w->lists);
-    w->list_size = mem_zeros(CHUNK_USERS, 1);
     w->failed = mem_array(CHUNK_USERS / TILE_USERS, sizeof *w->failed);
-    w->listed = mem_zeros(columns, 1);
     w->scratch = mem_zeros((size_t)n_threads, sizeof *w->scratch);
-    if (!w->offsets || !w->vectors || !w->lists || !w->list_size || !w->failed || !w->listed ||
-        !w->scratch)
+    if (!w->offsets || !w->vectors || !w->lists || !w->failed || !w->scratch)
         return fail_memory(st);
     for (int i = 0; i < n_threads; i++) {
         w->scratch[i] = mem_aligned(scratch, sizeof **w->scratch);
@@ -285,9 +276,7 @@ static void free_work(struct work *w, int n_threads) {
     for (int i = 0; i < n_threads && w->scratch; i++)
         mem_free(w->scratch[i]);
     mem_free(w->scratch);
-    mem_free(w->listed);
     mem_free(w->failed);
-    mem_free(w->list_size);
     mem_free(w->lists);
     mem_free(w->vectors);
     mem_free(w->items);
@@ -295,25 +284,28 @@ static void free_work(struct work *w, int n_threads) {
     item_tiles_deinit(&w->tiles);
 }
 
-static genair_code summarise(struct work *w, genair_status *st) {
-    struct ranking_result *r = w->out;
+/* Metrics of warm and of cold targets, and of warm ones with their ties won. */
+static genair_code summarise(struct ranking_result *r, const uint8_t *cold, genair_status *st) {
     struct metrics by_group[2];
     uint8_t *is_cold = mem_array(r->n, 1);
-    if (!is_cold) return fail_memory(st);
+    uint32_t *won = mem_array(r->n, sizeof *won);
+    if (!is_cold || !won) {
+        mem_free(won);
+        mem_free(is_cold);
+        return fail_memory(st);
+    }
     for (size_t i = 0; i < r->n; i++) {
-        is_cold[i] = w->data->cold[r->target[i]] != 0;
+        is_cold[i] = cold[r->target[i]] != 0;
+        won[i] = r->rank[i] - r->ties[i];
         r->n_tied += r->ties[i] > 0;
     }
+    metrics_by_group(won, is_cold, r->n, 2, &metrics_cutoffs, by_group);
+    r->optimistic = by_group[0];
     metrics_by_group(r->rank, is_cold, r->n, 2, &metrics_cutoffs, by_group);
-    mem_free(is_cold);
     r->metrics = by_group[0];
     r->cold = by_group[1];
-    if (r->protocol != PROTOCOL_FULL || w->n_listed == 0) return GENAIR_OK;
-    size_t distinct = 0;
-    for (size_t i = 1; i <= w->scorer->n_items; i++)
-        distinct += w->listed[i];
-    r->coverage = (double)distinct / w->scorer->n_items;
-    r->popularity = w->popularity_sum / (double)w->n_listed;
+    mem_free(won);
+    mem_free(is_cold);
     return GENAIR_OK;
 }
 
@@ -339,7 +331,7 @@ genair_code ranking_evaluate(struct parallel *parallel, const struct scorer *sco
         w.n = min_size(CHUNK_USERS, result.n - w.first);
         code = rank_chunk(&w, parallel, largest_item, st);
     }
-    if (code == GENAIR_OK) code = summarise(&w, st);
+    if (code == GENAIR_OK) code = summarise(&result, data->cold, st);
     if (code == GENAIR_OK)
         *out = result;
     else

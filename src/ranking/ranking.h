@@ -15,7 +15,7 @@
 
 enum part { PART_VALID, PART_TEST };
 enum protocol { PROTOCOL_SAMPLED, PROTOCOL_FULL };
-enum { RANKING_LIST = 10 }; /* length of the lists behind coverage and mean popularity */
+enum { RANKING_LIST = 10 }; /* length of the lists that ranking keeps */
 
 const char *part_name(enum part part);             /* "valid", "test" */
 const char *protocol_name(enum protocol protocol); /* "sampled", "full" */
@@ -33,13 +33,12 @@ struct ranking_result {
     uint32_t *target;
     uint32_t *rank;
     uint32_t *ties; /* other candidates with exactly the target's score */
+    uint32_t *list; /* full only: [n, RANKING_LIST] each user's best items, best first, then zeros */
     size_t n_tied;  /* users with ties */
     /* At metrics_cutoffs. Targets that --cold-items held out of training stand apart: no model has
      * seen them, so they would say more about their share than about the model. */
     struct metrics metrics, cold;
-    /* full only, over each user's RANKING_LIST best items: */
-    double coverage;   /* share of the catalogue that is in some list */
-    double popularity; /* mean training popularity of what is in the lists */
+    struct metrics optimistic; /* metrics as they were if every tie went the target's way */
 };
 
 /* Equal bytes for any number of threads. Errors: GENAIR_FORMAT naming the user or item whose score

@@ -3,7 +3,7 @@
 # Arrows between folders point one way: a file includes only folders below its own, and stages not each
 # other. usage: arrows.sh SOURCE-DIRECTORY
 cd "$1/src" || exit 1
-stages='prepare archetype embed fuse train evaluate recommend inspect bench'
+stages='prepare archetype embed fuse train evaluate recommend export inspect bench doctor'
 
 may_include() { # may_include FOLDER: the folders whose headers its files may include
     case $1 in

@@ -68,6 +68,13 @@ static void stages(void **state) {
     static const char *const compare[] = {"run", "knn", "run", "pop", NULL};
     static const char *const recommend[] = {"run", "knn", "user", "u3", "explain", "yes", NULL};
     static const char *const similar[] = {"run", "knn", "item", "i21", NULL};
+    char file[256], directory[256];
+    snprintf(file, sizeof file, "%s/../lists.tsv", workspace);
+    snprintf(directory, sizeof directory, "%s/../atomic", workspace);
+    const char *const lists[] = {"run", "knn", "what", "lists", "out", file, NULL};
+    const char *const recbole[] = {"what", "recbole", "out", directory, NULL};
+    refuse_in_turn(genair_export, "export", lists);
+    refuse_in_turn(genair_export, "export", recbole);
     refuse_in_turn(genair_evaluate, "evaluate", evaluate);
     refuse_in_turn(genair_compare, "compare", compare);
     refuse_in_turn(genair_recommend, "recommend", recommend);

@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What export writes, against what the workspace holds; what doctor says of this machine.
+# usage: export.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM
+. "$2/tests/cli/check.sh"
+needs_jq
+"$third" shop 300 7
+run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl
+run 0 train -w ws --run base --method base --hidden 16 --max-len 20 --epochs 2 --batch 64
+run 0 train -w ws --run pop --method pop
+find ws -type f | sort | xargs md5sum >before
+
+# ---- ranks and lists ----
+run 0 export -w ws --run base --what ranks --protocol sampled --out ranks.tsv --json
+json_holds 'export' '.what == "ranks" and .files == ["ranks.tsv"]'
+run 0 export -w ws --run base --what lists --out lists.tsv
+run 0 export -w ws --run base --what ranks --part valid --out valid.tsv
+holds 'export writes nothing in the workspace' md5sum --quiet -c before
+run 0 evaluate -w ws --run base --json
+same 'the ranks are those of evaluate' ranks.tsv ws/runs/base/ranks-test-sampled.tsv
+json_holds 'metrics of the lists' '.test.full | .["coverage@10"] > 0 and .["gini@10"] > 0 and .["gini@10"] < 1 and
+    .["novelty@10"] > 1 and .["diversity@10"] > 0 and .["diversity@10"] <= 1 and has("popularity_lift@10") and
+    has("mean_popularity@10")'
+json_holds 'ties won are never worse' '(.optimistic.sampled["NDCG@10"] >= .test.sampled["NDCG@10"]) and
+    (.optimistic.full.MRR >= .test.full.MRR)'
+distinct=$(tail -n +2 lists.tsv | cut -f 2 | sort -u | wc -l)
+items=$(wc -l <ws/items.jsonl)
+json_holds 'coverage counts the exported lists' ".test.full[\"coverage@10\"] * $items - $distinct | fabs < 1e-6"
+users=$(jq .users out)
+holds 'ten places a user' test "$(tail -n +2 lists.tsv | wc -l)" -eq $((10 * users))
+holds 'places from 1 on' awk -F'\t' 'NR > 1 && $3 != (NR - 2) % 10 + 1 { exit 1 }' lists.tsv
+# full ranks below ten are the targets that the lists hold
+run 0 export -w ws --run base --what ranks --out full.tsv
+awk -F'\t' 'FNR == 1 { next } NR == FNR { hit[$1 "\t" $2] = 1; next } $3 < 10 && !(($1 "\t" $2) in hit) { exit 1 }' \
+    lists.tsv full.tsv
+holds 'every hit of the ranks is in a list' test $? -eq 0
+run 0 evaluate -w ws --run pop --json
+json_holds 'pop ties' '.ties.full > 0 and .optimistic.full.MRR > .test.full.MRR'
+run 0 evaluate -w ws --run pop
+holds 'ties are shown' grep -q 'ties won' out
+
+# ---- item vectors: what embed reads ----
+run 0 export -w ws --run base --what items --out vectors.npy
+holds 'an id a row' test "$(wc -l <vectors.npy.ids)" -eq "$items"
+run 0 embed -w ws --prefill vectors.npy --ids vectors.npy.ids --json
+json_holds 'embed takes them' ".items == $items"
+run 2 export -w ws --run pop --what items --out none.npy
+holds 'a method without item vectors is told' grep -q 'without item vectors' err
+holds 'and nothing written' test ! -e none.npy
+
+# ---- RecBole: read back by prepare, the same data ----
+run 0 export -w ws --what recbole --out atomic/shop --json
+json_holds 'files' '.files == ["atomic/shop/shop.inter", "atomic/shop/shop.item"]'
+run 0 prepare -w back --format recbole --interactions atomic/shop/shop.inter --items atomic/shop/shop.item \
+    --user-core 1 --item-core 1 --json
+json_holds 'as many items' ".items == $items"
+awk -F'\t' 'NR > 1 { print $1 "\t" $2 }' shop/interactions.tsv | sort >log
+awk -F'\t' 'NR > 1 { print $1 "\t" $2 }' atomic/shop/shop.inter | sort >kept
+holds 'every line is one of the log' test -z "$(comm -13 log kept)"
+run 0 export -w back --what recbole --out twice/shop
+same 'there and back' <(sort atomic/shop/shop.inter) <(sort twice/shop/shop.inter)
+
+# ---- what can go wrong ----
+run 2 export -w ws --run base --out x
+run 2 export -w ws --what ranks --out x
+run 2 export -w ws --run base --what ranks
+run 2 export -w ws --run none --what ranks --out x
+run 1 export -w ws --run base --what ranks --out /nowhere/x
+run 2 export -w ws --what recbole --out ..
+run 1 export -w nothing --what recbole --out x
+
+# ---- doctor ----
+run 0 doctor -w ws --json --threads 1
+json_holds 'doctor' '.threads.used == 1 and .kernels.scalar and (.kernels[.kernels.used] == true) and
+    .processor.processors >= 1 and .disk.directory == "ws" and .disk.writable and (.advice | type == "array")'
+PATH=/nowhere run 0 doctor --json
+json_holds 'what is missing is named' '.programs.gnuplot == null and (.advice | any(test("gnuplot")))'
+run 0 doctor -w not_there
+holds 'a workspace still to be made is no fault' grep -q '^threads' out
+finish
