@@ -28,6 +28,8 @@ static const struct command_spec commands[] = {
      "genair similar -w ws --run g1 --item i5 -k 10"},
     {"export", "Writes ranks, lists and item vectors of a run, or the data, for other programs.",
      "genair export -w ws --run g1 --what ranks --out ranks.tsv"},
+    {"analyze", "Draws maps of the item vectors, and what a run has learned by popularity: numbers and pictures.",
+     "genair analyze -w ws --run g1 --run b1"},
     {"inspect", "Says what is in a workspace, an array file or a language model.",
      "genair inspect ws/fused.npy"},
     {"bench", "Measures speed beside the machine's own peak.",
@@ -202,7 +204,7 @@ static const struct option_spec table[] = {
      .help = "pop: count only the last days of the training log; 0 all of it."},
 
     /* evaluate, compare */
-    {"run", 0, OPTION_LIST, NULL, .argument = "NAME", .commands = " evaluate compare ", .rule = RULE_NAME,
+    {"run", 0, OPTION_LIST, NULL, .argument = "NAME", .commands = " evaluate compare analyze ", .rule = RULE_NAME,
      .help = "Name of a run; give it several times for several runs."},
     {"protocol", 0, OPTION_CHOICE, "both", .choices = "sampled|full|both", .commands = " evaluate compare ",
      .help = "Rank the target among 100 stored negatives, or among all items the user has not touched."},
@@ -210,12 +212,12 @@ static const struct option_spec table[] = {
      .help = "Which held-out interactions."},
     {"groups", 0, OPTION_FLAG, "no", .commands = " evaluate ",
      .help = "Also by length of the history and by popularity of the target."},
-    {"user-thresholds", 0, OPTION_LIST, NULL, 1, 1e9, .argument = "N...", .commands = " evaluate ",
-     .rule = RULE_COUNT, .help = "With --groups: history lengths at which user groups begin, ascending."},
-    {"item-thresholds", 0, OPTION_LIST, NULL, 1, 1e9, .argument = "N...", .commands = " evaluate ",
-     .rule = RULE_COUNT, .help = "With --groups: interaction counts at which item groups begin, ascending."},
-    {"head-share", 0, OPTION_REAL, "0.2", 0.001, 0.999, .argument = "SHARE", .commands = " evaluate ",
-     .help = "With --groups: share of the items that counts as the popular head."},
+    {"user-thresholds", 0, OPTION_LIST, NULL, 1, 1e9, .argument = "N...", .commands = " evaluate analyze ",
+     .rule = RULE_COUNT, .help = "Of the groups: history lengths at which user groups begin, ascending."},
+    {"item-thresholds", 0, OPTION_LIST, NULL, 1, 1e9, .argument = "N...", .commands = " evaluate analyze ",
+     .rule = RULE_COUNT, .help = "Of the groups: interaction counts at which item groups begin, ascending."},
+    {"head-share", 0, OPTION_REAL, "0.2", 0.001, 0.999, .argument = "SHARE", .commands = " evaluate analyze ",
+     .help = "Of the groups: share of the items that counts as the popular head."},
 
     /* recommend, similar */
     {"user", 0, OPTION_LIST, NULL, .argument = "ID...", .commands = " recommend ",
@@ -237,6 +239,12 @@ static const struct option_spec table[] = {
      .help = "Of the ranks: among 100 stored negatives, or among all items the user has not touched."},
     {"out", 0, OPTION_TEXT, NULL, .argument = "FILE|DIR", .commands = " export ",
      .help = "File to write; for recbole a directory, which names the files."},
+
+    /* analyze */
+    {"points", 0, OPTION_INT, "10000", 1, 1e6, .argument = "N", .commands = " analyze ",
+     .help = "Vectors on the t-SNE map at most; of more items, so many are drawn with the seed."},
+    {"perplexity", 0, OPTION_REAL, "30", 1, 1000, .argument = "X", .commands = " analyze ",
+     .help = "About how many neighbours a vector has on the t-SNE map."},
 
     /* inspect, bench */
     {"path", 0, OPTION_TEXT, NULL, .argument = "FILE|DIR", .commands = " inspect ", .positional = true,

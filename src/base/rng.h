@@ -18,7 +18,8 @@ enum rng_purpose {
     RNG_SAMPLE,
     RNG_TEST,
     RNG_SHOP,
-    RNG_GENERATE
+    RNG_GENERATE,
+    RNG_ANALYZE
 };
 
 struct rng4 {

@@ -22,8 +22,8 @@ static const struct command commands[] = {
     {"prepare", genair_prepare},     {"archetype", genair_archetype}, {"embed", genair_embed},
     {"fuse", genair_fuse},           {"train", genair_train},         {"evaluate", genair_evaluate},
     {"compare", genair_compare},     {"recommend", genair_recommend}, {"similar", genair_similar},
-    {"export", genair_export},       {"inspect", genair_inspect},     {"bench", genair_bench},
-    {"doctor", genair_doctor},
+    {"export", genair_export},       {"analyze", genair_analyze},     {"inspect", genair_inspect},
+    {"bench", genair_bench},         {"doctor", genair_doctor},
 };
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };

@@ -156,10 +156,7 @@ static genair_code store_ranks_in(const char *directory, const struct dataset *d
     genair_code code = GENAIR_OK;
     for (int p = 0; code == GENAIR_OK && p < N_PROTOCOLS; p++) {
         if (!r->has[p]) continue;
-        char name[64];
-        snprintf(name, sizeof name, "ranks-%s-%s.tsv", part_name(r->result[p].part),
-                 protocol_name((enum protocol)p));
-        char *path = path_join(directory, name);
+        char *path = ranks_file_path(directory, r->result[p].part, (enum protocol)p);
         code = path ? ranks_file_write(path, data, &r->result[p], st) : fail_memory(st);
         mem_free(path);
     }

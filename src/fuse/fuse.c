@@ -6,10 +6,8 @@
 #include "base/files.h"
 #include "base/options.h"
 #include "base/size.h"
-#include "workspace/parts.h"
 #include "fuse/pca.h"
-#include "workspace/manifest.h"
-#include "workspace/npy.h"
+#include "workspace/item_vectors.h"
 #include "workspace/stage_result.h"
 
 #include <stdlib.h>
@@ -58,47 +56,26 @@ static struct pca_choice choice_of(const genair_options *o) {
     return (struct pca_choice){.components = (size_t)option_int(o, "components")};
 }
 
-/* The vectors must be as they were recorded, and for the items that prepare numbered last. */
-static genair_code check_workspace(struct fuse *f, genair_status *st) {
-    if (!workspace_stage_hash(f->workspace, "embed"))
-        return fail_line(st, GENAIR_IO, workspace_path(f->workspace), 0,
-                         "there are no item vectors here; run 'genair archetype' or 'genair embed' "
-                         "first");
-    const genair_code code = workspace_verify(f->workspace, "embed", st);
-    if (code != GENAIR_OK) return code;
-    const char *then = json_string_value(
-        json_object_get(workspace_stage_inputs(f->workspace, "embed"), "prepare"));
-    const char *now = workspace_stage_hash(f->workspace, "prepare");
-    if (then && now && strcmp(then, now) == 0) return GENAIR_OK;
-    return fail_line(
-        st, GENAIR_USAGE, workspace_path(f->workspace), 0,
-        "the items were prepared anew after their vectors were taken in; run 'genair %s' again",
-        workspace_stage_maker(f->workspace, "embed"));
-}
-
-static bool was_taken_in(const struct fuse *f, enum item_part part) {
-    const json_t *embed = json_object_get(workspace_stages(f->workspace), "embed");
-    return json_object_get(json_object_get(embed, "outputs"), part_files[part]) != NULL;
+static genair_code fail_without(const struct fuse *f, enum item_part part, genair_status *st) {
+    char *path = path_join(workspace_path(f->workspace), part_files[part]);
+    if (!path) return fail_memory(st);
+    const genair_code code = fail_line(
+        st, GENAIR_USAGE, path, 0,
+        "there are no %s vectors in the workspace; give embed --%s too, or fuse --parts %s",
+        part_names[part], part_names[part], part_names[part == PREFILL ? DECODING : PREFILL]);
+    mem_free(path);
+    return code;
 }
 
 static genair_code open_part(struct fuse *f, enum item_part part, genair_status *st) {
-    char *path = path_join(workspace_path(f->workspace), part_files[part]);
-    if (!path) return fail_memory(st);
-    genair_code code;
-    if (was_taken_in(f, part))
-        code = npy_open(path, &f->matrix[part], st);
-    else
-        code = fail_line(
-            st, GENAIR_USAGE, path, 0,
-            "there are no %s vectors in the workspace; give embed --%s too, or fuse --parts %s",
-            part_names[part], part_names[part], part_names[part == PREFILL ? DECODING : PREFILL]);
-    mem_free(path);
+    if (!item_vectors_have(f->workspace, part)) return fail_without(f, part, st);
+    const genair_code code = item_vectors_open(f->workspace, part, &f->matrix[part], st);
     if (code != GENAIR_OK) return code;
     const struct npy *a = f->matrix[part];
-    if (a->n_dims != 2 || a->n_values == 0 || (f->n_items && a->shape[0] != f->n_items))
+    if (f->n_items && a->shape[0] != f->n_items)
         return fail_line(st, GENAIR_FORMAT, a->path, 0,
-                         "not a matrix with a row for each item; run 'genair %s' again",
-                         workspace_stage_maker(f->workspace, "embed"));
+                         "%zu rows where the other matrix has %zu; run 'genair %s' again", a->shape[0],
+                         f->n_items, workspace_stage_maker(f->workspace, "embed"));
     f->n_items = a->shape[0];
     f->rows[part] = rows_of_npy(a);
     return GENAIR_OK;
@@ -257,7 +234,7 @@ static genair_code make(struct fuse *f, const json_t *inputs, json_t **result, g
 }
 
 static genair_code run(struct fuse *f, json_t **result, genair_status *st) {
-    genair_code code = check_workspace(f, st);
+    genair_code code = item_vectors_verify(f->workspace, st);
     if (code != GENAIR_OK) return code;
     json_t *inputs = describe_inputs(f), *recorded = NULL;
     if (!inputs) return fail_memory(st);

@@ -65,8 +65,7 @@ void ranking_result_free(struct ranking_result *r) {
     *r = (struct ranking_result){0};
 }
 
-static genair_code create_result(const struct dataset *d, struct ranking_result *r,
-                                 genair_status *st) {
+genair_code ranking_result_create(const struct dataset *d, struct ranking_result *r, genair_status *st) {
     const size_t n = count_targets(d, r->part);
     r->user = mem_array(n, sizeof *r->user);
     r->target = mem_array(n, sizeof *r->target);
@@ -284,8 +283,7 @@ static void free_work(struct work *w, int n_threads) {
     item_tiles_deinit(&w->tiles);
 }
 
-/* Metrics of warm and of cold targets, and of warm ones with their ties won. */
-static genair_code summarise(struct ranking_result *r, const uint8_t *cold, genair_status *st) {
+genair_code ranking_result_summarise(const uint8_t *cold, struct ranking_result *r, genair_status *st) {
     struct metrics by_group[2];
     uint8_t *is_cold = mem_array(r->n, 1);
     uint32_t *won = mem_array(r->n, sizeof *won);
@@ -320,7 +318,7 @@ genair_code ranking_evaluate(struct parallel *parallel, const struct scorer *sco
     if (scorer->n_items != data->n_items)
         return fail(st, GENAIR_USAGE, "the model knows %u items, the workspace %u: train again",
                     scorer->n_items, data->n_items);
-    genair_code code = create_result(data, &result, st);
+    genair_code code = ranking_result_create(data, &result, st);
     if (code == GENAIR_OK && scorer->encode)
         code = check_item_vectors(scorer, data, &largest_item, st);
     if (code == GENAIR_OK && scorer->encode && protocol == PROTOCOL_FULL)
@@ -331,7 +329,7 @@ genair_code ranking_evaluate(struct parallel *parallel, const struct scorer *sco
         w.n = min_size(CHUNK_USERS, result.n - w.first);
         code = rank_chunk(&w, parallel, largest_item, st);
     }
-    if (code == GENAIR_OK) code = summarise(&result, data->cold, st);
+    if (code == GENAIR_OK) code = ranking_result_summarise(data->cold, &result, st);
     if (code == GENAIR_OK)
         *out = result;
     else

@@ -48,6 +48,11 @@ CHECKED genair_code ranking_evaluate(struct parallel *parallel, const struct sco
                                      const struct dataset *data, enum part part,
                                      enum protocol protocol, struct ranking_result *out,
                                      genair_status *st);
+/* For who has the ranks from elsewhere: the users of r->part with their targets; ranks, ties and lists 0. Released
+ * with ranking_result_free, also after a failure. */
+CHECKED genair_code ranking_result_create(const struct dataset *d, struct ranking_result *r, genair_status *st);
+/* The metrics of warm and of cold targets, and of warm ones with their ties won. cold: [n_items + 1]. */
+CHECKED genair_code ranking_result_summarise(const uint8_t *cold, struct ranking_result *r, genair_status *st);
 void ranking_result_free(struct ranking_result *r); /* {0} is fine */
 
 #endif

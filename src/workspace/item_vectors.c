@@ -3,8 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
-#include "workspace/npy.h"
 
+#include <string.h>
 #include <unistd.h>
 
 static genair_code put_rows(const struct item_vectors *v, enum item_part part, struct writer *w,
@@ -79,4 +79,44 @@ genair_code item_vectors_publish(const struct item_vectors *v, const json_t *inp
         staging ? write_and_record(v, staging, inputs, result, st) : fail_memory(st);
     mem_free(staging);
     return code == GENAIR_OK ? remove_other_parts(v, st) : code;
+}
+
+/* ---- reading ---- */
+
+genair_code item_vectors_verify(struct workspace *w, genair_status *st) {
+    if (!workspace_stage_hash(w, "embed"))
+        return fail_line(st, GENAIR_IO, workspace_path(w), 0,
+                         "there are no item vectors here; run 'genair archetype' or 'genair embed' "
+                         "first");
+    const genair_code code = workspace_verify(w, "embed", st);
+    if (code != GENAIR_OK) return code;
+    const char *then = json_string_value(json_object_get(workspace_stage_inputs(w, "embed"), "prepare"));
+    const char *now = workspace_stage_hash(w, "prepare");
+    if (then && now && strcmp(then, now) == 0) return GENAIR_OK;
+    return fail_line(
+        st, GENAIR_USAGE, workspace_path(w), 0,
+        "the items were prepared anew after their vectors were taken in; run 'genair %s' again",
+        workspace_stage_maker(w, "embed"));
+}
+
+bool item_vectors_have(const struct workspace *w, enum item_part part) {
+    const json_t *embed = json_object_get(workspace_stages(w), "embed");
+    return json_object_get(json_object_get(embed, "outputs"), part_files[part]) != NULL;
+}
+
+genair_code item_vectors_open(const struct workspace *w, enum item_part part, struct npy **out,
+                              genair_status *st) {
+    char *path = path_join(workspace_path(w), part_files[part]);
+    struct npy *a = NULL;
+    genair_code code = path ? npy_open(path, &a, st) : fail_memory(st);
+    mem_free(path);
+    if (code != GENAIR_OK) return code;
+    if (a->n_dims == 2 && a->n_values > 0) {
+        *out = a;
+        return GENAIR_OK;
+    }
+    code = fail_line(st, GENAIR_FORMAT, a->path, 0, "not a matrix with a row for each item; run 'genair %s' again",
+                     workspace_stage_maker(w, "embed"));
+    npy_close(a);
+    return code;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module puts the item vectors into a workspace, where fuse finds them: prefill.npy and
- * decoding.npy, a row an item in id order, float32. */
+/* This module puts the item vectors into a workspace and takes them out: prefill.npy and decoding.npy, a row an
+ * item in id order, float32. */
 #ifndef GENAIR_WORKSPACE_ITEM_VECTORS_H
 #define GENAIR_WORKSPACE_ITEM_VECTORS_H
 
 #include "base/context.h"
 #include "workspace/manifest.h"
+#include "workspace/npy.h"
 #include "workspace/parts.h"
 
 /* Writes the vector of an item (from 1) to out. */
@@ -25,5 +26,13 @@ struct item_vectors {
  * name that one as "made_by" (manifest.h). A failure leaves the earlier ones. */
 CHECKED genair_code item_vectors_publish(const struct item_vectors *v, const json_t *inputs,
                                          const json_t *result, genair_status *st);
+
+/* For stages that read them: fails, naming the command to run, unless vectors are recorded, are as they were then,
+ * and belong to the items that prepare numbered last. */
+CHECKED genair_code item_vectors_verify(struct workspace *w, genair_status *st);
+bool item_vectors_have(const struct workspace *w, enum item_part part);
+/* The matrix of a part that is there, two-dimensional with a row at least; released with npy_close. */
+CHECKED genair_code item_vectors_open(const struct workspace *w, enum item_part part, struct npy **out,
+                                      genair_status *st);
 
 #endif
