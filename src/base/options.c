@@ -243,6 +243,16 @@ void genair_options_free(genair_options *o) {
     mem_free(o);
 }
 
+genair_code options_pass_on(const genair_options *from, genair_options *to, genair_status *st) {
+    size_t n;
+    const struct option_spec *table = options_table(&n);
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; code == GENAIR_OK && i < n; i++)
+        if (from->values[i].given && table[i].type != OPTION_LIST && option_applies(&table[i], to->command))
+            code = genair_options_set(to, table[i].name, from->values[i].text, st);
+    return code;
+}
+
 const char *options_command(const genair_options *o) {
     return o->command;
 }

@@ -50,6 +50,9 @@ genair_code option_unknown(const char *command, const char *name, genair_status 
 /* What a value may be, for messages and help: "an integer from 1 to 8192". */
 void option_allowed(const struct option_spec *spec, char *out, size_t size);
 
+/* Sets on `to` what was given on `from` where both commands have the very same row; lists are left out. */
+CHECKED genair_code options_pass_on(const genair_options *from, genair_options *to, genair_status *st);
+
 /* Values of one command's options. Asking for a name that the command does not take is our defect
  * and asserts. Absent text is NULL. */
 const char *options_command(const genair_options *o);

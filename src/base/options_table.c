@@ -26,6 +26,8 @@ static const struct command_spec commands[] = {
      "genair recommend -w ws --run g1 --history i5 i9 i31 -k 10"},
     {"similar", "Lists the items nearest to one item.",
      "genair similar -w ws --run g1 --item i5 -k 10"},
+    {"sweep", "Trains every combination of some options and compares them on validation.",
+     "genair sweep -w ws --method genair --grid alpha=1e-4,1e-3,1e-2 --grid gamma=0,2,4"},
     {"export", "Writes ranks, lists and item vectors of a run, or the data, for other programs.",
      "genair export -w ws --run g1 --what ranks --out ranks.tsv"},
     {"analyze", "Draws maps of the item vectors, and what a run has learned by popularity: numbers and pictures.",
@@ -40,8 +42,8 @@ static const struct command_spec commands[] = {
 
 #define PREPARE " prepare "
 #define ARCHETYPE " archetype "
-#define TRAIN " train "
-#define ENGINE " train bench "
+#define TRAIN " train sweep "
+#define ENGINE " train sweep bench "
 
 static const struct option_spec table[] = {
     /* every command */
@@ -190,7 +192,7 @@ static const struct option_spec table[] = {
      .help = "Protocol that picks the best epoch."},
     {"run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train recommend similar export ", .rule = RULE_NAME,
      .help = "Name of the run."},
-    {"resume", 0, OPTION_FLAG, "no", .commands = TRAIN,
+    {"resume", 0, OPTION_FLAG, "no", .commands = " train ",
      .help = "Go on from the last checkpoint of an interrupted run."},
     {"checkpoint-every", 0, OPTION_INT, "1", 1, 100000, .argument = "EPOCHS", .commands = TRAIN,
      .help = "Epochs between two checkpoints."},
@@ -230,6 +232,18 @@ static const struct option_spec table[] = {
      .help = "Length of the list."},
     {"explain", 0, OPTION_FLAG, "no", .commands = " recommend ",
      .help = "Also the archetype of each recommendation, and the item of the history that is nearest to it."},
+
+    /* sweep */
+    {"grid", 0, OPTION_LIST, NULL, .argument = "NAME=V1,V2,...", .commands = " sweep ",
+     .help = "An option of train and the values it takes; several times for all combinations."},
+    {"name", 0, OPTION_TEXT, "sweep", .argument = "NAME", .commands = " sweep ", .rule = RULE_NAME,
+     .help = "Name of the file of results, sweeps/NAME.json in the workspace; the best point's run is NAME.0001 or the like."},
+    {"halving", 0, OPTION_INT, NULL, 2, 100, .argument = "N", .commands = " sweep ",
+     .help = "Give all points few epochs, the better 1/N of them N times as many, and so on to --epochs; without it every "
+             "point gets them all."},
+    {"keep", 0, OPTION_CHOICE, "best", .choices = "best|all", .commands = " sweep ",
+     .help = "Which points' runs stay in the workspace."},
+    {"yes", 0, OPTION_FLAG, "no", .commands = " sweep ", .help = "Start a grid of more than 200 points."},
 
     /* export */
     {"what", 0, OPTION_CHOICE, NULL, .choices = "ranks|lists|items|recbole", .commands = " export ",

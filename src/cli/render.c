@@ -250,6 +250,7 @@ static const struct view {
      NULL},
     {"evaluate", {NULL}, render_evaluation},
     {"compare", {NULL}, render_comparison},
+    {"sweep", {NULL}, render_sweep},
     {"archetype", {NULL}, render_archetype},
     {"recommend", {NULL}, render_recommendation},
 };

@@ -19,6 +19,8 @@ void render_plainly(FILE *out, json_t *result);
 /* The results of evaluate and compare: runs side by side, the protocol in each heading. */
 void render_evaluation(FILE *out, json_t *result);
 void render_comparison(FILE *out, json_t *result);
+/* The points of a sweep, the best on validation first. */
+void render_sweep(FILE *out, json_t *result);
 /* Of archetype --show and recommend --explain: with the texts in full below the rest. */
 void render_archetype(FILE *out, json_t *result);
 void render_recommendation(FILE *out, json_t *result);

@@ -60,6 +60,12 @@ static genair_code name_paths(struct train *t, genair_status *st) {
     return t->paths.stage && t->paths.directory && t->paths.growing ? GENAIR_OK : fail_memory(st);
 }
 
+static void run_paths_free(struct run_paths *p) {
+    mem_free(p->stage);
+    mem_free(p->directory);
+    mem_free(p->growing);
+}
+
 static genair_code collect_inputs(struct train *t, genair_status *st) {
     const bool fused = !is_closed_form(t->method) && strcmp(t->method, "base") != 0;
     const char *data = workspace_stage_hash(t->lock, "prepare");
@@ -332,9 +338,21 @@ genair_code train_within(genair_context *ctx, const genair_options *options, str
     json_decref(t.inputs);
     json_decref(t.result);
     json_decref(t.figures);
-    mem_free(t.paths.stage);
-    mem_free(t.paths.directory);
-    mem_free(t.paths.growing);
+    run_paths_free(&t.paths);
+    return code;
+}
+
+genair_code train_remove(struct workspace *workspace, pthread_mutex_t *guard, const char *name, genair_status *st) {
+    struct train t = {.workspace = workspace_path(workspace), .name = name};
+    genair_code code = name_paths(&t, st);
+    if (code == GENAIR_OK) {
+        pthread_mutex_lock(guard);
+        code = workspace_forget(workspace, t.paths.stage, st);
+        pthread_mutex_unlock(guard);
+    }
+    if (code == GENAIR_OK) remove_run(t.paths.directory);
+    if (code == GENAIR_OK) remove_run(t.paths.growing);
+    run_paths_free(&t.paths);
     return code;
 }
 

@@ -12,5 +12,8 @@
  * a --run of its own: guard is held while the manifest is read or written. */
 CHECKED genair_code train_within(genair_context *ctx, const genair_options *options, struct workspace *workspace,
                                  pthread_mutex_t *guard, char **json, genair_status *st);
+/* Forgets a run, finished or begun, and removes its files; one that is not there is fine. */
+CHECKED genair_code train_remove(struct workspace *workspace, pthread_mutex_t *guard, const char *name,
+                                 genair_status *st);
 
 #endif

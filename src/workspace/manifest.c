@@ -324,6 +324,13 @@ genair_code workspace_record(struct workspace *w, const char *stage, const json_
     return workspace_publish(w, stage, inputs, NULL, outputs, n_outputs, result, st);
 }
 
+genair_code workspace_forget(struct workspace *w, const char *stage, genair_status *st) {
+    if (json_object_del(w->stages, stage) != 0) return GENAIR_OK;
+    struct writer *manifest;
+    const genair_code code = write_manifest(w, &manifest, st);
+    return code == GENAIR_OK ? writer_commit(manifest, st) : code;
+}
+
 json_t *workspace_stages(const struct workspace *w) {
     return w->stages;
 }

@@ -43,6 +43,9 @@ CHECKED genair_code workspace_record(struct workspace *w, const char *stage, con
 CHECKED genair_code workspace_publish(struct workspace *w, const char *stage, const json_t *inputs,
                                       const char *staging, const char *const *outputs,
                                       size_t n_outputs, const json_t *result, genair_status *st);
+/* Takes a record out of the manifest; the files are the caller's to remove. Without such a record
+ * nothing happens. */
+CHECKED genair_code workspace_forget(struct workspace *w, const char *stage, genair_status *st);
 /* All records by stage: {"hash", "inputs", "outputs": {FILE: {"bytes", "hash"}}, "result",
  * "version"}. Borrowed. */
 json_t *workspace_stages(const struct workspace *w);

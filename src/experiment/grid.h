@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module reads `--grid NAME=V1,V2,…` and counts through all combinations. */
+#ifndef GENAIR_EXPERIMENT_GRID_H
+#define GENAIR_EXPERIMENT_GRID_H
+
+#include "base/options.h"
+
+#include <jansson.h>
+
+enum { GRID_MAX_AXES = 16, GRID_MAX_POINTS = 1000000 };
+
+struct grid {
+    size_t n_axes, n_points;
+    json_t *axes; /* [["alpha", ["1e-3", "1e-2"]], …] in the order given; the last one turns fastest */
+};
+
+/* Every value is one that `train` allows for the option NAME. Errors: GENAIR_USAGE naming axis and value. */
+CHECKED genair_code grid_read(size_t n, const char *const *axes, struct grid *out, genair_status *st);
+void grid_free(struct grid *g);
+/* Name and value of axis a at a point, borrowed. */
+const char *grid_axis(const struct grid *g, size_t a);
+const char *grid_value(const struct grid *g, size_t point, size_t a);
+/* Sets all axes of the point on options of `train`. */
+CHECKED genair_code grid_apply(const struct grid *g, size_t point, genair_options *o, genair_status *st);
+/* {"alpha": "1e-3", …}; NULL when memory is out. */
+json_t *grid_settings(const struct grid *g, size_t point);
+
+#endif

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Grids of runs: the same file whatever the threads, killed or not; each point is what `train` gives; what cannot be.
+# usage: sweep.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM
+. "$2/tests/cli/check.sh"
+needs_jq
+"$third" shop 400 7
+run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl
+run 0 embed -w ws --prefill shop/prefill.npy --decoding shop/decoding.npy --ids shop/vectors.ids
+run 0 fuse -w ws --components 32
+small='--hidden 16 --max-len 20 --epochs 4 --batch 64 --dropout 0.2'
+grid='--grid lr=1e-3,1e-2 --grid gamma=0,4 --grid backbone=sasrec,gru4rec'
+cp -r ws one
+
+# ---- a grid, on one thread and on several ----
+run 0 sweep -w ws $small $grid --threads 4 --json
+json_holds 'sweep' '(.points | length) == 8 and all(.points[]; .valid.sampled["NDCG@10"] > 0 and .test.full.MRR > 0) and
+    [.points[].point] == [range(1; 9)] and .points[1].settings == {"lr": "1e-3", "gamma": "0", "backbone": "gru4rec"}'
+json_holds 'the best is the best on validation' '.best.valid.sampled["NDCG@10"] == ([.points[].valid.sampled["NDCG@10"]] | max)'
+best=$(jq -r .best.run out)
+holds "only the best one's run stays" test "$(ls ws/runs)" = "$best"
+run 0 evaluate -w ws --run "$best"
+run 0 sweep -w one $small $grid --threads 1
+same 'threads do not matter' ws/sweeps/sweep.json one/sweeps/sweep.json
+cp ws/sweeps/sweep.json whole.json
+rm -rf "ws/runs/$best"/*.tsv one/runs/*/*.tsv
+holds 'nor for what is kept' diff -r -x timing.json ws/runs one/runs
+
+# ---- a point is a run of train ----
+run 0 train -w one --run alone $small --lr 1e-2 --gamma 4 --backbone gru4rec --json
+holds 'a point has the result of train' jq -es '.[0].points[7].test == .[1].test and
+    .[0].points[7].best_epoch == .[1].best_epoch' whole.json out
+
+# ---- again, and killed ----
+run 0 sweep -w ws $small $grid
+holds 'a second time nothing is trained' grep -q '8 of 8 points' err
+holds 'the table names the best' grep -q "run $best" out
+same 'and nothing changes' ws/sweeps/sweep.json whole.json
+rm -rf "ws/runs/$best"
+run 1 evaluate -w ws --run "$best"
+run 0 sweep -w ws $small $grid
+run 0 evaluate -w ws --run "$best"
+same 'the run that somebody removed is trained again' ws/sweeps/sweep.json whole.json
+for delay in 0.05 0.1 0.2; do
+    rm -rf cut
+    cp -r one cut && rm -rf cut/sweeps cut/runs/sweep*
+    "$genair" sweep -q -w cut $small $grid >/dev/null 2>&1 &
+    child=$!
+    sleep $delay
+    kill -KILL $child 2>/dev/null
+    wait $child 2>/dev/null
+    run 0 sweep -w cut $small $grid
+    same "killed after $delay s and started again: the same file" cut/sweeps/sweep.json whole.json
+    holds 'and the same runs' test "$(ls cut/runs)" = "$(ls one/runs)"
+done
+rm -rf cut && cp -r one cut && rm -rf cut/sweeps cut/runs/sweep*
+"$genair" sweep -q -w cut $small --epochs 400 --patience 0 --grid gamma=0,4 >/dev/null 2>err &
+child=$!
+for _ in $(seq 200); do ls cut/runs | grep -q training && break; sleep 0.02; done
+sleep 0.1
+kill -INT $child
+wait $child
+holds 'SIGINT is exit status 130' test $? -eq 130
+holds 'with checkpoints to go on from' ls cut/runs/sweep.0001.training/checkpoint.safetensors
+
+# ---- successive halving ----
+halved="--name halved --epochs 8 --patience 0 --halving 2 --grid lr=1e-4,1e-3,3e-3,1e-2"
+run 0 sweep -w one $small $halved --threads 3 --json
+json_holds 'all in the first rung, half of them in the next' '[.points[].rungs | length] | sort == [1, 1, 2, 3]'
+json_holds 'with more epochs each' '[.best.rungs[].epochs] == [2, 4, 8]'
+json_holds 'the better ones go on' '([.points[] | select(.rungs | length == 1) | .rungs[0]["NDCG@10"]] | max) <=
+    ([.points[] | select(.rungs | length > 1) | .rungs[0]["NDCG@10"]] | min)'
+cp one/sweeps/halved.json halved.json
+rm -rf cut && cp -r one cut && rm -rf cut/sweeps cut/runs/halved*
+"$genair" sweep -q -w cut $small $halved >/dev/null 2>&1 &
+child=$!
+sleep 0.15
+kill -KILL $child 2>/dev/null
+wait $child 2>/dev/null
+run 0 sweep -w cut $small $halved --threads 1
+same 'killed and started again: the same file' cut/sweeps/halved.json halved.json
+
+# ---- points that cannot be trained ----
+run 0 sweep -w one $small --name heads --grid heads=1,3 --json
+json_holds 'are told' '.points[1].failed | test("3 heads do not divide")'
+holds 'and leave nothing' test -z "$(ls one/runs | grep training)"
+run 2 sweep -w one $small --name none --grid heads=3,5
+holds 'none at all is a failure' grep -q 'no point of the grid' err
+
+# ---- what can go wrong ----
+bad() { # bad MESSAGE ARGUMENTS...
+    run 2 sweep -w one "${@:2}"
+    holds "$1" grep -q -e "$1" err
+}
+bad "needs --grid" $small
+bad "not of the form NAME=VALUE" --grid alpha
+bad "not of the form NAME=VALUE" --grid alpha=
+bad "no option --alfa; did you mean --alpha?" --grid alfa=1
+bad "is 'x': allowed is a number" --grid alpha=1,x
+bad "empty value" --grid alpha=1,,2
+bad "1 is given twice" --grid alpha=1,1
+bad "gamma is given twice" --grid gamma=1 --grid gamma=2
+bad "changes nothing" --grid threads=1,2
+bad "more than 1000000 points" --grid "alpha=$(seq -s, 1000)" --grid "ease-lambda=$(seq -s, 1000)" --grid gamma=1,2
+bad "300 points.*--yes" --grid "alpha=$(seq -s, 300)"
+run 1 sweep -w nowhere --grid alpha=1
+mkdir empty
+run 2 sweep -w empty --grid alpha=1
+holds 'prepare first' grep -q 'genair prepare' err
+truncate -s -20 one/sweeps/heads.json
+run 1 sweep -w one $small --name heads --grid heads=1,3
+holds 'a damaged file is named' grep -q 'heads.json.*remove it' err
+finish
