@@ -86,6 +86,7 @@ GENAIR_CHECKED genair_code genair_compare(genair_context *, const genair_options
 GENAIR_CHECKED genair_code genair_recommend(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_similar(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_sweep(genair_context *, const genair_options *, char **json, genair_status *);
+GENAIR_CHECKED genair_code genair_reproduce(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_export(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_analyze(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_inspect(genair_context *, const genair_options *, char **json, genair_status *);

@@ -28,6 +28,8 @@ static const struct command_spec commands[] = {
      "genair similar -w ws --run g1 --item i5 -k 10"},
     {"sweep", "Trains every combination of some options and compares them on validation.",
      "genair sweep -w ws --method genair --grid alpha=1e-4,1e-3,1e-2 --grid gamma=0,2,4"},
+    {"reproduce", "Makes a table or figure of the paper: trains what is missing, sets ours beside theirs.",
+     "genair reproduce table2 -w ws --seeds 3"},
     {"export", "Writes ranks, lists and item vectors of a run, or the data, for other programs.",
      "genair export -w ws --run g1 --what ranks --out ranks.tsv"},
     {"analyze", "Draws maps of the item vectors, and what a run has learned by popularity: numbers and pictures.",
@@ -42,8 +44,8 @@ static const struct command_spec commands[] = {
 
 #define PREPARE " prepare "
 #define ARCHETYPE " archetype "
-#define TRAIN " train sweep "
-#define ENGINE " train sweep bench "
+#define TRAIN " train sweep reproduce "
+#define ENGINE " train sweep reproduce bench "
 
 static const struct option_spec table[] = {
     /* every command */
@@ -137,6 +139,9 @@ static const struct option_spec table[] = {
     {"whiten", 0, OPTION_FLAG, "no", .commands = " fuse ",
      .help = "Scale every component to variance 1."},
 
+    {"out", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " fuse ", .rule = RULE_NAME,
+     .help = "Make fused-NAME.npy, for train --items NAME, and leave the workspace's own item matrix as it is."},
+
     /* the engine */
     {"backbone", 0, OPTION_CHOICE, "sasrec", .choices = "sasrec|bert4rec|gru4rec", .commands = ENGINE,
      .help = "How a history becomes one vector: self-attention, cloze, or recurrence."},
@@ -186,7 +191,9 @@ static const struct option_spec table[] = {
     /* train alone */
     {"epochs", 0, OPTION_INT, "50", 1, 100000, .argument = "N", .commands = TRAIN,
      .help = "At most so many passes over the users."},
-    {"patience", 0, OPTION_INT, "20", 0, 100000, .argument = "N", .commands = TRAIN,
+    {"items", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train sweep ", .rule = RULE_NAME,
+     .help = "The item matrix that fuse --out NAME made, instead of the workspace's own."},
+    {"patience", 0, OPTION_INT, "20", 0, 100000, .argument = "N", .commands = " train sweep ",
      .help = "Stop after so many epochs without a better validation NDCG@10; 0 never."},
     {"valid-protocol", 0, OPTION_CHOICE, "sampled", .choices = "sampled|full", .commands = TRAIN,
      .help = "Protocol that picks the best epoch."},
@@ -244,6 +251,16 @@ static const struct option_spec table[] = {
     {"keep", 0, OPTION_CHOICE, "best", .choices = "best|all", .commands = " sweep ",
      .help = "Which points' runs stay in the workspace."},
     {"yes", 0, OPTION_FLAG, "no", .commands = " sweep ", .help = "Start a grid of more than 200 points."},
+
+    /* reproduce */
+    {"target", 0, OPTION_CHOICE, NULL, .choices = "table2|table3|table5|table6|fig4", .commands = " reproduce ",
+     .positional = true, .help = "What to make."},
+    {"seeds", 0, OPTION_INT, "3", 1, 100, .argument = "N", .commands = " reproduce ",
+     .help = "Runs of each model in tables 2 and 3, with seeds from --seed on."},
+    {"paper", 0, OPTION_CHOICE, "auto", .choices = "auto|yelp|beauty|fashion|none", .commands = " reproduce ",
+     .help = "Whose numbers stand beside ours; auto: the data set that has as many users and items, else none."},
+    {"patience", 0, OPTION_INT, "5", 0, 100000, .argument = "N", .commands = " reproduce ",
+     .help = "As in train, where it is 20: nine methods on three backbones take a while."},
 
     /* export */
     {"what", 0, OPTION_CHOICE, NULL, .choices = "ranks|lists|items|recbole", .commands = " export ",

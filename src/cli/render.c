@@ -251,6 +251,7 @@ static const struct view {
     {"evaluate", {NULL}, render_evaluation},
     {"compare", {NULL}, render_comparison},
     {"sweep", {NULL}, render_sweep},
+    {"reproduce", {NULL}, render_reproduction},
     {"archetype", {NULL}, render_archetype},
     {"recommend", {NULL}, render_recommendation},
 };

@@ -21,6 +21,8 @@ void render_evaluation(FILE *out, json_t *result);
 void render_comparison(FILE *out, json_t *result);
 /* The points of a sweep, the best on validation first. */
 void render_sweep(FILE *out, json_t *result);
+/* A table of the paper, ours beside theirs; alpha and gamma of figure 4 as rows and columns. */
+void render_reproduction(FILE *out, json_t *result);
 /* Of archetype --show and recommend --explain: with the texts in full below the rest. */
 void render_archetype(FILE *out, json_t *result);
 void render_recommendation(FILE *out, json_t *result);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Results of many runs: the points of a sweep. */
+/* Results of many runs: the points of a sweep, tables and figures of the paper. */
 #include "cli/render.h"
 
 #include <stdbool.h>
@@ -71,4 +71,50 @@ void render_sweep(FILE *out, json_t *result) {
     fprintf(out, "\nbest by validation: run %s\n", run ? run : "-");
     json_decref(rows);
     free(order);
+}
+
+/* ---- reproduce ---- */
+
+/* A row for each alpha, a column for each gamma; rows of the same alpha follow each other. */
+static json_t *matrix_of(json_t *rows, const char *metric) {
+    json_t *out = json_array(), *line = NULL, *row;
+    size_t i;
+    json_array_foreach(rows, i, row) {
+        json_t *alpha = json_object_get(row, "alpha"), *value = json_object_get(row, metric);
+        char title[64];
+        snprintf(title, sizeof title, "gamma %s", json_string_value(json_object_get(row, "gamma")));
+        if (!line || !json_equal(json_object_get(line, "alpha"), alpha)) {
+            line = json_pack("{s:O}", "alpha", alpha);
+            json_array_append_new(out, line);
+        }
+        if (value) json_object_set(line, title, value);
+    }
+    return out;
+}
+
+static void render_matrices(FILE *out, json_t *rows) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(json_array_get(rows, 0), key, value) {
+        if (!json_is_number(value)) continue;
+        json_t *matrix = matrix_of(rows, key);
+        fprintf(out, "\n%s\n", key);
+        render_rows(out, matrix, 2);
+        json_decref(matrix);
+    }
+}
+
+void render_reproduction(FILE *out, json_t *result) {
+    json_t *rows = json_object_get(result, "rows"), *protocol = json_object_get(result, "protocol");
+    const char *title = json_string_value(json_object_get(result, "title")),
+               *note = json_string_value(json_object_get(result, "note"));
+    fprintf(out, "%s\n%s\n", title ? title : "", note ? note : "");
+    if (protocol)
+        fprintf(out, "test, %s protocol: the target against 100 items its user never touched\n", json_string_value(protocol));
+    if (json_object_get(json_array_get(rows, 0), "alpha")) {
+        render_matrices(out, rows);
+        return;
+    }
+    fputc('\n', out);
+    render_rows(out, rows, 0);
 }

@@ -7,14 +7,14 @@
 #include "base/options.h"
 #include "base/size.h"
 #include "fuse/pca.h"
+#include "workspace/item_matrix.h"
 #include "workspace/item_vectors.h"
+#include "workspace/manifest.h"
+#include "workspace/npy.h"
 #include "workspace/stage_result.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define FUSED_FILE "fused.npy"
-#define FUSE_JSON_FILE "fuse.json"
 
 enum { WRITE_ROWS = 4096 };
 
@@ -22,6 +22,7 @@ struct fuse {
     genair_context *ctx;
     const genair_options *options;
     struct workspace *workspace;
+    struct item_matrix out;
     bool wanted[N_PARTS];
     struct npy *matrix[N_PARTS];
     struct rows rows[N_PARTS];
@@ -41,6 +42,7 @@ static void fuse_deinit(struct fuse *f) {
 
 static genair_code read_options(struct fuse *f, genair_status *st) {
     const char *parts = option_text(f->options, "parts");
+    f->out = item_matrix_named(option_text(f->options, "out"));
     for (size_t i = 0; i < N_PARTS; i++)
         f->wanted[i] = strcmp(parts, "both") == 0 || strcmp(parts, part_names[i]) == 0;
     if (option_given(f->options, "variance") && option_given(f->options, "components"))
@@ -193,9 +195,9 @@ static genair_code close_output(struct writer *w, genair_code code, genair_statu
 static genair_code write_outputs(struct fuse *f, const char *directory, const json_t *result,
                                  genair_status *st) {
     struct writer *w = NULL;
-    genair_code code = open_output(directory, FUSED_FILE, &w, st);
+    genair_code code = open_output(directory, f->out.file, &w, st);
     if (code == GENAIR_OK) code = close_output(w, put_rows(f, w, st), st);
-    if (code == GENAIR_OK) code = open_output(directory, FUSE_JSON_FILE, &w, st);
+    if (code == GENAIR_OK) code = open_output(directory, f->out.description, &w, st);
     if (code == GENAIR_OK) code = close_output(w, put_json(f, result, w, st), st);
     return code;
 }
@@ -212,11 +214,11 @@ static json_t *describe_inputs(const struct fuse *f) {
  */
 static genair_code write_and_record(struct fuse *f, const char *staging, const json_t *inputs,
                                     const json_t *result, genair_status *st) {
-    static const char *const outputs[] = {FUSED_FILE, FUSE_JSON_FILE};
+    const char *const outputs[] = {f->out.file, f->out.description};
     genair_code code = directory_make(staging, st);
     if (code == GENAIR_OK) code = write_outputs(f, staging, result, st);
     if (code == GENAIR_OK)
-        code = workspace_publish(f->workspace, "fuse", inputs, staging, outputs, COUNT(outputs),
+        code = workspace_publish(f->workspace, f->out.stage, inputs, staging, outputs, COUNT(outputs),
                                  result, st);
     const genair_code removed = directory_remove(staging, code == GENAIR_OK ? st : NULL);
     return code == GENAIR_OK ? removed : code;
@@ -238,8 +240,8 @@ static genair_code run(struct fuse *f, json_t **result, genair_status *st) {
     if (code != GENAIR_OK) return code;
     json_t *inputs = describe_inputs(f), *recorded = NULL;
     if (!inputs) return fail_memory(st);
-    if (workspace_is_current(f->workspace, "fuse", inputs, &recorded)) {
-        context_info(f->ctx, "nothing to do: fused.npy was made from the same vectors and options");
+    if (workspace_is_current(f->workspace, f->out.stage, inputs, &recorded)) {
+        context_info(f->ctx, "nothing to do: %s was made from the same vectors and options", f->out.file);
         *result = json_incref(recorded);
     } else {
         code = make(f, inputs, result, st);

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/size.h"
 #include "model/learned.h"
+#include "workspace/item_matrix.h"
 
 #include <string.h>
 
@@ -69,9 +70,9 @@ static size_t count_at(const json_t *config, const char *key) {
     return (size_t)json_integer_value(json_object_get(config, key));
 }
 
-/* The fused matrix as [n_items, D] floats: the mapping itself where it can be read as such. */
-static genair_code open_matrix(const char *workspace, struct session *s, const float **rows, genair_status *st) {
-    char *path = path_join(workspace, "fused.npy");
+/* The fused matrix of that name (NULL: the workspace's own) as [n_items, D] floats: the mapping itself where it can be read as such. */
+static genair_code open_matrix(const char *workspace, const char *name, struct session *s, const float **rows, genair_status *st) {
+    char *path = path_join(workspace, item_matrix_named(name).file);
     if (!path) return fail_memory(st);
     genair_code code = GENAIR_OK;
     if (!file_exists(path))
@@ -118,7 +119,7 @@ static genair_code open_parts(genair_context *ctx, const char *workspace, const 
                               struct session *s, genair_status *st) {
     genair_code code = dataset_open(workspace, &s->data, st);
     const float *matrix = NULL;
-    if (code == GENAIR_OK && !is(config, "method", "base")) code = open_matrix(workspace, s, &matrix, st);
+    if (code == GENAIR_OK && !is(config, "method", "base")) code = open_matrix(workspace, json_string_value(json_object_get(config, "items")), s, &matrix, st);
     if (code == GENAIR_OK)
         code = learned_config(config, s->data, s->matrix ? s->matrix->shape[1] : 0, &s->config, st);
     if (code != GENAIR_OK) return code;

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "model/closed_form.h"
 #include "model/learned.h"
+#include "workspace/item_matrix.h"
 #include "workspace/manifest.h"
 
 #include <errno.h>
@@ -68,17 +69,23 @@ static void run_paths_free(struct run_paths *p) {
 
 static genair_code collect_inputs(struct train *t, genair_status *st) {
     const bool fused = !is_closed_form(t->method) && strcmp(t->method, "base") != 0;
+    const char *name = option_text(t->options, "items");
+    const struct item_matrix items = item_matrix_named(name);
     const char *data = workspace_stage_hash(t->lock, "prepare");
-    const char *matrix = fused ? workspace_stage_hash(t->lock, "fuse") : NULL;
+    const char *matrix = fused ? workspace_stage_hash(t->lock, items.stage) : NULL;
     if (!data)
         return fail_line(st, GENAIR_USAGE, t->workspace, 0, "holds no data; run `genair prepare -w %s` first",
                          t->workspace);
+    if (fused && !matrix && name)
+        return fail_line(st, GENAIR_USAGE, t->workspace, 0,
+                         "there is no item matrix '%s'; 'genair fuse -w %s --out %s' makes one of the vectors in the "
+                         "workspace", name, t->workspace, name);
     if (fused && !matrix)
         return fail_line(st, GENAIR_USAGE, t->workspace, 0,
                          "there is no item matrix; run `genair embed` and `genair fuse` first, or train with "
                          "--method base");
     genair_code code = workspace_verify(t->lock, "prepare", st);
-    if (code == GENAIR_OK && fused) code = workspace_verify(t->lock, "fuse", st);
+    if (code == GENAIR_OK && fused) code = workspace_verify(t->lock, items.stage, st);
     if (code != GENAIR_OK) return code;
     t->config = session_options(t->options);
     t->inputs = t->config ? json_pack("{s:O, s:s, s:s?}", "config", t->config, "prepare", data, "fuse", matrix) : NULL;

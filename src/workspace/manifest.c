@@ -195,12 +195,13 @@ const char *workspace_stage_maker(const struct workspace *w, const char *stage) 
     return maker ? maker : stage;
 }
 
-/* "train/RUN" is made by "train -w DIR --run RUN", any other stage by its maker. */
+/* "train/RUN" is made by "train -w DIR --run RUN", "fuse/NAME" by "fuse -w DIR --out NAME", any other stage by its
+ * maker. */
 static void command_of(const struct workspace *w, const char *stage, char *out, size_t size) {
     const char *slash = strchr(stage, '/');
     if (slash)
-        snprintf(out, size, "genair %.*s -w %s --run %s", (int)(slash - stage), stage, w->path,
-                 slash + 1);
+        snprintf(out, size, "genair %.*s -w %s --%s %s", (int)(slash - stage), stage, w->path,
+                 strncmp(stage, "train/", 6) == 0 ? "run" : "out", slash + 1);
     else
         snprintf(out, size, "genair %s -w %s", workspace_stage_maker(w, stage), w->path);
 }

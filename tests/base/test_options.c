@@ -175,7 +175,7 @@ static const struct bad bad[] = {
     {"prepare", "frobnicate", "x",
      "'prepare' has no option --frobnicate; 'genair help prepare' lists its options"},
     {"fuse", "hidden", "64",
-     "'fuse' has no option --hidden; it belongs to: train bench ('genair help fuse' lists its "
+     "'fuse' has no option --hidden; it belongs to: train sweep reproduce bench ('genair help fuse' lists its "
      "options)"},
 };
 

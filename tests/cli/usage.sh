@@ -11,7 +11,7 @@ expect 0 out 'Usage: genair train [options]' help train
 expect 0 out 'Usage: genair bench train|eval|lm [options]' help bench
 expect 0 out 'Usage: genair train [options]' train -h
 expect 0 out 'Usage: genair train [options]' train --hidden 64 --help
-for command in prepare archetype embed fuse train evaluate compare recommend similar sweep export analyze inspect bench doctor; do
+for command in prepare archetype embed fuse train evaluate compare recommend similar sweep reproduce export analyze inspect bench doctor; do
     expect 0 out 'Example:' help $command
     holds "the example of $command names it" grep -q "^  genair $command " "$scratch/out"
 done
@@ -23,7 +23,7 @@ expect 2 err "genair: no command 'xyzzy'; 'genair help' lists them" xyzzy
 expect 2 err "genair: no command ''; 'genair help' lists them" ''
 expect 2 err "genair: 'prepare' has no option --interaction; did you mean --interactions?" prepare --interaction f
 expect 2 err "genair: 'prepare' has no option --user_core; did you mean --user-core?" prepare --user_core=3
-expect 2 err "genair: 'fuse' has no option --hidden; it belongs to: train sweep bench ('genair help fuse' lists its options)" fuse --hidden 3
+expect 2 err "genair: 'fuse' has no option --hidden; it belongs to: train sweep reproduce bench ('genair help fuse' lists its options)" fuse --hidden 3
 expect 2 err "genair: 'fuse' has no option --zzzzzz; 'genair help fuse' lists its options" fuse --zzzzzz
 expect 2 err "genair: 'fuse' has no option -x; 'genair help fuse' lists its options" fuse -x
 expect 2 err "genair: 'stray' belongs to no option; 'fuse' takes only options ('genair help fuse')" fuse stray
