@@ -4,7 +4,7 @@
 /* Vectors of the right side that share a load of the left: their sums stay in registers, and are enough to hide the
  * instruction's latency. Its left operand has no sign: it is raised by INT8_OFFSET, and sums start at -INT8_OFFSET times
  * the right side's sum. */
-enum { INT8_ROWS = 12, INT8_OFFSET = 128, INT8_STARTS = 0 };
+enum { INT8_ROWS = 16, INT8_OFFSET = 128, INT8_STARTS = 0 };
 #define INT8_REGISTER(v) "v"(v) /* where assembler sees a vector */
 
 struct int8_left {

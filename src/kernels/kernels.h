@@ -32,12 +32,14 @@ struct adam_step {
 enum { PANEL = 16 };
 
 /* Vectors in 8 bits: component k of vector r is about scales[r * block_stride + k / INT8_BLOCK] *
- * codes[r * stride + k]; codes lie in -127 … 127. sums[r * 2 * block_stride + k / 16] is the sum of 16 codes. */
-enum { INT8_BLOCK = 32 };
+ * codes[r * stride + k]; codes lie in -127 … 127. sums[r * 2 * block_stride + k / 16] is the sum of 16 codes,
+ * starts[r * block_stride + k / INT8_BLOCK] is INT8_START times the sum of a block's: where sums of products start when the
+ * other side's codes were raised by -INT8_START, for an instruction that takes them without sign. */
+enum { INT8_BLOCK = 32, INT8_START = -128 };
 struct int8_rows {
     int8_t *codes;
     float *scales;
-    int32_t *sums;
+    int32_t *sums, *starts;
     size_t stride, block_stride;
 };
 

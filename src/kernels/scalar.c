@@ -189,6 +189,7 @@ static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows
             codes[i] = (int8_t)lrintf(x[i] * inverse);
             rows->sums[2 * b + i / 16] += codes[i];
         }
+        rows->starts[b] = INT8_START * (rows->sums[2 * b] + rows->sums[2 * b + 1]);
     }
 }
 

@@ -42,6 +42,7 @@ static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows
             }
             rows->sums[2 * b + half] = sum_int_lanes(sum);
         }
+        rows->starts[b] = INT8_START * (rows->sums[2 * b] + rows->sums[2 * b + 1]);
     }
 }
 
@@ -58,6 +59,8 @@ static inline vi splat_codes(const int8_t *p) {
     return four - (vi){0};
 }
 
+/* Bytes of a panel that are fetched ahead: some hundred nanoseconds of products. Panels follow each other. */
+enum { INT8_AHEAD = 4096 };
 /* Blocks at a time: their starts fit a first cache beside their codes. */
 enum { INT8_SLICE = 32 };
 
@@ -79,12 +82,14 @@ static inline __attribute__((always_inline)) void add_group(size_t n, size_t gro
         const int32_t *x_sums = x->sums + r * 2 * x->block_stride + first / 16;
         products[r] = (vi){0};
         if (INT8_STARTS) products[r] = load_codes((const int8_t *)(t->starts + first / group * PANEL + v * LANES));
-        if (INT8_OFFSET) products[r] -= INT8_OFFSET * (group == 16 ? x_sums[0] : x_sums[0] + x_sums[1]);
+        if (INT8_OFFSET)
+            products[r] += group == 16 ? -INT8_OFFSET * x_sums[0] : x->starts[r * x->block_stride + first / INT8_BLOCK];
     }
     const int8_t *codes = t->panel->codes + (first * PANEL / 4 + v * LANES) * 4, *x_codes = x->codes + first;
-#pragma GCC unroll 2
+#pragma GCC unroll 8
     for (size_t k = 0; k < group / 4; k++, codes += PANEL * 4, x_codes += 4) {
         const struct int8_left w = int8_left(load_codes(codes));
+        __builtin_prefetch(codes + INT8_AHEAD);
         for (size_t r = 0; r < n; r++) products[r] = int8_dot4(products[r], w, splat_codes(x_codes + r * x->stride));
     }
     const vf scales = load(t->panel->scales + first / group * PANEL + v * LANES);
@@ -165,6 +170,7 @@ static void product_of_slice(const struct int8_rows *rows, size_t n_rows, const 
         x.codes += n * x.stride;
         x.scales += n * x.block_stride;
         x.sums += n * 2 * x.block_stride;
+        x.starts += n * x.block_stride;
         t.out += n * out_stride;
         r += n;
     }
@@ -178,8 +184,8 @@ static void int8_product(const struct int8_rows *rows, size_t n_rows, const stru
         const struct int8_panel slice = {panel->codes + b * INT8_BLOCK * PANEL,
                                          panel->scales + b * INT8_BLOCK / panel->group * PANEL,
                                          panel->mins ? panel->mins + b * PANEL : NULL, n, panel->group};
-        const struct int8_rows x = {rows->codes + b * INT8_BLOCK, rows->scales + b, rows->sums + 2 * b, rows->stride,
-                                    rows->block_stride};
+        const struct int8_rows x = {rows->codes + b * INT8_BLOCK, rows->scales + b, rows->sums + 2 * b, rows->starts + b,
+                                    rows->stride, rows->block_stride};
         product_of_slice(&x, n_rows, &slice, out, out_stride, accumulate || b > 0);
         b += n;
     } while (b < panel->n_blocks);

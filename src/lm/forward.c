@@ -61,9 +61,11 @@ static bool allocate(const struct model_lm *m, struct batch_memory *b, size_t ma
     b->codes.codes = mem_aligned(n_codes * b->codes.stride, 1);
     b->codes.scales = mem_aligned(n_codes * b->codes.block_stride, sizeof *b->codes.scales);
     b->codes.sums = mem_aligned(n_codes * b->codes.block_stride, 2 * sizeof *b->codes.sums);
+    b->codes.starts = mem_aligned(n_codes * b->codes.block_stride, sizeof *b->codes.starts);
     b->kv_of_row = mem_array(n, sizeof(struct kv *));
     b->position_of_row = mem_array(n, sizeof *b->position_of_row);
-    return b->logits && b->codes.codes && b->codes.scales && b->codes.sums && b->kv_of_row && b->position_of_row;
+    return b->logits && b->codes.codes && b->codes.scales && b->codes.sums && b->codes.starts && b->kv_of_row &&
+           b->position_of_row;
 }
 
 genair_code batch_memory_create(const struct model_lm *m, size_t max_rows, size_t max_logits, struct batch_memory **out,
@@ -93,6 +95,7 @@ void batch_memory_free(struct batch_memory *b) {
     mem_free(b->codes.codes);
     mem_free(b->codes.scales);
     mem_free(b->codes.sums);
+    mem_free(b->codes.starts);
     mem_free(b->kv_of_row);
     mem_free(b->position_of_row);
     mem_free(b);
@@ -139,6 +142,7 @@ static void quantise(const struct pass *p, size_t r, const float *x, size_t widt
     to.codes += r * to.stride;
     to.scales += r * to.block_stride;
     to.sums += r * 2 * to.block_stride;
+    to.starts += r * to.block_stride;
     p->m->kernels->int8_quantise(x, width, &to);
 }
 

@@ -111,7 +111,9 @@ static bool plan(struct matrix *m, const struct lm_tensor *t, size_t *scratch_by
         !add_size(row_bytes, values, &bytes) || !add_size(bytes, 128, scratch_bytes))
         return false;
     *scratch_bytes = *scratch_bytes / 64 * 64;
-    m->panel_bytes = m->packing ? packing_layout(m->packing, m->cols).bytes : lm_types[m->type].block_bytes * PANEL * m->cols;
+    const struct panel_layout l = m->packing ? packing_layout(m->packing, m->cols) : (struct panel_layout){0};
+    m->codes_at = l.codes;
+    m->panel_bytes = m->packing ? l.bytes : lm_types[m->type].block_bytes * PANEL * m->cols;
     return mul_size(m->n_panels, m->panel_bytes, &bytes);
 }
 
@@ -159,6 +161,7 @@ static struct int8_panel int8_part(const struct matrix *m, const struct kernels 
     struct int8_panel part = {.codes = s->codes, .scales = s->scales, .mins = p->mins ? s->mins : NULL,
                               .n_blocks = kc / INT8_BLOCK, .group = p->group};
     packing_scales(p, k, m->cols, panel, k0 / INT8_BLOCK, part.n_blocks, s->scales, s->mins);
+    panel += m->codes_at;
     if (p->bits == 8) {
         part.codes = (const int8_t *)panel + k0 * PANEL;
         return part;
@@ -208,6 +211,7 @@ static void int8_panel_product(const struct matrix *m, const struct kernels *k, 
         rows.codes += k0;
         rows.scales += k0 / INT8_BLOCK;
         rows.sums += k0 / 16;
+        rows.starts += k0 / INT8_BLOCK;
         k->int8_product(&rows, x->n, &part, out, stride, k0 > 0);
     }
 }

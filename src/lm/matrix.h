@@ -25,7 +25,7 @@ struct matrix {
     size_t n_panels;
     enum lm_type type;             /* LM_F32, LM_F16, LM_BF16 where packing is NULL */
     const struct packing *packing; /* of codes */
-    size_t panel_bytes;
+    size_t panel_bytes, codes_at;  /* codes_at: in a panel */
     unsigned char *data; /* [n_panels * panel_bytes] */
 };
 
@@ -70,12 +70,13 @@ struct packing {
 };
 extern const struct packing *const lm_packings[N_LM_TYPES]; /* NULL: none */
 
-/* Byte offsets of a panel's arrays. */
+/* Byte offsets of a panel's arrays. Codes come last: what the next panel needs first follows what is read last, where a
+ * product fetches ahead. */
 struct panel_layout {
-    size_t codes;    /* int8 or nibbles, INT8_BLOCK components at a time */
     size_t halfs;    /* uint16 [blocks][PANEL], or [blocks of 256][PANEL] */
     size_t scales;   /* int8 [groups][PANEL], where super */
     size_t min_halfs, mins; /* uint16 [blocks of 256][PANEL], int8 [blocks][PANEL] */
+    size_t codes;    /* int8 or nibbles, INT8_BLOCK components at a time */
     size_t bytes;
 };
 struct panel_layout packing_layout(const struct packing *p, size_t cols);

@@ -28,11 +28,11 @@ static size_t next_line(size_t bytes) {
 struct panel_layout packing_layout(const struct packing *p, size_t cols) {
     struct panel_layout l = {0};
     const size_t blocks = cols / INT8_BLOCK, supers = p->super ? cols / SUPER : 0;
-    l.halfs = next_line(cols * PANEL * p->bits / 8);
-    l.scales = next_line(l.halfs + (p->super ? supers : blocks) * PANEL * 2);
+    l.scales = next_line((p->super ? supers : blocks) * PANEL * 2);
     l.min_halfs = next_line(l.scales + (p->super ? cols / p->group * PANEL : 0));
     l.mins = next_line(l.min_halfs + (p->mins ? supers * PANEL * 2 : 0));
-    l.bytes = next_line(l.mins + (p->mins ? blocks * PANEL : 0));
+    l.codes = next_line(l.mins + (p->mins ? blocks * PANEL : 0));
+    l.bytes = next_line(l.codes + cols * PANEL * p->bits / 8);
     return l;
 }
 
@@ -89,6 +89,7 @@ void packing_put_row(enum lm_type type, size_t cols, const unsigned char *row, s
 
 void packing_finish(enum lm_type type, size_t cols, const int8_t *codes, unsigned char *panel) {
     const struct packing *p = lm_packings[type];
+    panel += packing_layout(p, cols).codes;
     if (p->bits == 8) {
         memcpy(panel, codes, cols * PANEL);
         return;

@@ -237,12 +237,13 @@ enum { CODES = 256, N_CODED = 27 };
 struct int8_memory {
     int8_t codes[N_CODED * CODES];
     float scales[N_CODED * CODES / INT8_BLOCK];
-    int32_t sums[N_CODED * CODES / 16];
+    int32_t sums[N_CODED * CODES / 16], starts[N_CODED * CODES / INT8_BLOCK];
 };
 
 static struct int8_rows int8_rows_in(struct int8_memory *m, size_t row) {
     return (struct int8_rows){m->codes + row * CODES, m->scales + row * CODES / INT8_BLOCK,
-                              m->sums + row * CODES / 16, CODES, CODES / INT8_BLOCK};
+                              m->sums + row * CODES / 16, m->starts + row * CODES / INT8_BLOCK, CODES,
+                              CODES / INT8_BLOCK};
 }
 
 /* Blocks of zeros, of tiny numbers, of exact integers, and any. */
@@ -279,6 +280,7 @@ static void check_int8_product(const struct kernels *k) {
     for (size_t i = 0; i < sizeof codes; i++) codes[i] = (int8_t)rng_u32(&r);
     for (size_t i = 0; i < CODES * 4; i++) codes[i] = i % 3 ? -128 : 127;
     for (size_t i = 0; i < N_CODED * CODES; i++) rows.sums[i / 16] = i % 16 ? rows.sums[i / 16] + rows.codes[i] : rows.codes[i];
+    for (size_t b = 0; b < COUNT(rows.starts); b++) rows.starts[b] = INT8_START * (rows.sums[2 * b] + rows.sums[2 * b + 1]);
     fill(scales, COUNT(scales), 3, 1);
     fill(mins, COUNT(mins), 4, 1);
     const struct int8_panel panels[] = {{codes, scales, NULL, 8, 32}, {codes, scales, mins, 8, 32},

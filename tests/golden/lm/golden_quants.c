@@ -64,7 +64,8 @@ static genair_code read_blocks(const void *source, const struct lm_tensor *t, si
 static bool multiply(const struct golden_lm *g, const struct matrix *m, const float *x, bool int8, float *out) {
     const size_t n_blocks = m->cols / INT8_BLOCK;
     struct int8_rows rows = {.codes = mem_array(m->cols, 1), .scales = mem_array(n_blocks, sizeof(float)),
-                             .sums = mem_array(2 * n_blocks, sizeof(int32_t)), .stride = m->cols, .block_stride = n_blocks};
+                             .sums = mem_array(2 * n_blocks, sizeof(int32_t)),
+                             .starts = mem_array(n_blocks, sizeof(int32_t)), .stride = m->cols, .block_stride = n_blocks};
     const bool ok = rows.codes && rows.scales && rows.sums;
     if (ok) {
         g->kernels->int8_quantise(x, m->cols, &rows);
@@ -75,6 +76,7 @@ static bool multiply(const struct golden_lm *g, const struct matrix *m, const fl
     mem_free(rows.codes);
     mem_free(rows.scales);
     mem_free(rows.sums);
+    mem_free(rows.starts);
     return ok;
 }
 
