@@ -288,6 +288,8 @@ static const struct option_spec table[] = {
      .help = "lm: prompts answered at the same time."},
     {"new-tokens", 0, OPTION_INT, "64", 1, 16384, .argument = "N", .commands = " bench ",
      .help = "lm: tokens of an answer."},
+    {"model-out", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = " bench ",
+     .help = "lm: also write the model of random weights that is measured, as GGUF; archetype takes it."},
     {"data-scale", 0, OPTION_INT, "1", 1, 1024, .argument = "N", .commands = " bench ",
      .help = "Repeat the users so many times, to see how time grows with data."},
 };

@@ -7,71 +7,12 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
-#include "base/size.h"
+#include "bench/lm_model.h"
 #include "lm/engine.h"
 
 #include <string.h>
 
-enum { LAYERS = 24, HIDDEN = 896, HEADS = 14, KV_HEADS = 2, HEAD = 64, FFN = 4864, VOCABULARY = 151936, CONTEXT = 32768,
-       PEAK_ROUNDS = 5, CHUNK = 512 };
-
-struct made {
-    struct lm_weights weights;
-    struct lm_layer layers[LAYERS];
-    float divisors[HEAD / 2];
-};
-
-static struct lm_tensor tensor(enum lm_type type, size_t rows, size_t cols) {
-    struct lm_tensor t = {.name = "random", .type = type, .rows = rows, .cols = cols};
-    (void)lm_row_bytes(type, cols, &t.row_bytes); /* the shape above is whole blocks */
-    return t;
-}
-
-static void make_shape(struct made *m) {
-    const struct lm_tensor norm = tensor(LM_F32, 1, HIDDEN);
-    const struct lm_layer layer = {
-        .attn_norm = norm, .ffn_norm = norm, .q = tensor(LM_Q8_0, HEADS * HEAD, HIDDEN), .k = tensor(LM_Q8_0, KV_HEADS * HEAD, HIDDEN),
-        .v = tensor(LM_Q8_0, KV_HEADS * HEAD, HIDDEN), .out = tensor(LM_Q8_0, HIDDEN, HEADS * HEAD),
-        .gate = tensor(LM_Q8_0, FFN, HIDDEN), .up = tensor(LM_Q8_0, FFN, HIDDEN), .down = tensor(LM_Q8_0, HIDDEN, FFN),
-        .q_bias = tensor(LM_F32, 1, HEADS * HEAD), .k_bias = tensor(LM_F32, 1, KV_HEADS * HEAD),
-        .v_bias = tensor(LM_F32, 1, KV_HEADS * HEAD)};
-    for (size_t i = 0; i < LAYERS; i++) m->layers[i] = layer;
-    for (size_t i = 0; i < HEAD / 2; i++) m->divisors[i] = 1;
-    m->weights = (struct lm_weights){
-        .config = {.architecture = LM_QWEN2, .n_layers = LAYERS, .hidden = HIDDEN, .n_heads = HEADS, .n_kv_heads = KV_HEADS,
-                   .head_dim = HEAD, .ffn = FFN, .vocabulary = VOCABULARY, .context = CONTEXT, .norm_eps = 1e-6f,
-                   .rope_base = 1e6, .rope_divisors = m->divisors},
-        .embedding = tensor(LM_Q8_0, VOCABULARY, HIDDEN), .final_norm = norm, .layers = m->layers, .tied = true,
-        .path = "random weights"};
-    m->weights.output = m->weights.embedding;
-}
-
-/* Codes by a small generator (Vigna's splitmix64), scales such that products keep their size; vectors are 1. Speed does not
- * depend on the values. */
-static genair_code random_rows(const void *source, const struct lm_tensor *t, size_t first, size_t n_rows, void *out,
-                               genair_status *st) {
-    (void)source;
-    (void)st;
-    unsigned char *to = out;
-    uint64_t state = first * t->cols;
-    if (t->type == LM_F32) {
-        const float one = 1;
-        for (size_t i = 0; i < n_rows * t->cols; i++) memcpy(to + i * sizeof one, &one, sizeof one);
-        return GENAIR_OK;
-    }
-    for (size_t b = 0; b < n_rows * t->row_bytes; b += 34) {
-        const unsigned char half[2] = {0x60, 0x0F}; /* 0.00045 */
-        memcpy(to + b, half, sizeof half);
-        for (size_t i = 0; i < 32; i += 8) {
-            uint64_t x = state += 0x9E3779B97F4A7C15u;
-            x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
-            x = (x ^ x >> 27) * 0x94D049BB133111EBu;
-            x ^= x >> 31;
-            memcpy(to + b + 2 + i, &x, sizeof x);
-        }
-    }
-    return GENAIR_OK;
-}
+enum { PEAK_ROUNDS = 5, CHUNK = 512 };
 
 /* ---- the machine's peak ---- */
 
@@ -152,8 +93,8 @@ static json_t *measured(double multiply_adds, double seconds, double tokens, dou
 
 static json_t *describe(const struct engine *e, const struct requests *r, const struct engine_statistics *prompts,
                         const struct engine_statistics *answers, double peak, const char *kernels) {
-    const double output = (double)VOCABULARY * HIDDEN;
-    const double layers = (double)LAYERS * (2.0 * HIDDEN * HEADS * HEAD + 2.0 * HIDDEN * KV_HEADS * HEAD + 3.0 * HIDDEN * FFN);
+    const double output = (double)LM_MODEL_VOCABULARY * LM_MODEL_HIDDEN;
+    const double layers = lm_model_multiply_adds();
     const double n_fed = (double)prompts->prompt_tokens, n_first = (double)prompts->generated_tokens;
     const double n_drawn = (double)answers->generated_tokens;
     return json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:f, s:f, s:f}", "prompt",
@@ -185,32 +126,32 @@ static genair_code make_requests(const genair_options *o, struct requests *r, ge
     for (size_t i = 0; i < r->n * r->prompt; i++) {
         const bool common = i % r->prompt < r->prompt / 2;
         struct rng rng = rng_start((uint64_t)option_int(o, "seed"), RNG_GENERATE, common ? i % r->prompt : i);
-        r->tokens[i] = (uint32_t)rng_below(&rng, VOCABULARY);
+        r->tokens[i] = (uint32_t)rng_below(&rng, LM_MODEL_VOCABULARY);
     }
     return GENAIR_OK;
 }
 
 genair_code bench_lm(genair_context *ctx, const genair_options *options, double peak, json_t **result, genair_status *st) {
     (void)peak; /* of float32 */
-    struct made *made = mem_zeros(1, sizeof *made);
-    if (!made) return fail_memory(st);
-    make_shape(made);
+    struct lm_model model;
+    lm_model_make(&model);
+    const char *file = option_text(options, "model-out");
     const struct kernels *kernels = kernels_select(NULL);
     struct requests r = {0};
     struct engine *e = NULL;
     const size_t max_new = (size_t)option_int(options, "new-tokens");
-    genair_code code = make_requests(options, &r, st);
+    genair_code code = file ? lm_model_save(&model, file, st) : GENAIR_OK;
+    if (code == GENAIR_OK) code = make_requests(options, &r, st);
     const struct engine_options engine = {.n_slots = r.n, .kv_bytes = UINT64_MAX, .chunk = CHUNK, .arithmetic = ENGINE_INT8,
-                                          .kernels = kernels, .read = random_rows};
+                                          .kernels = kernels, .read = lm_model_rows};
     double best = 0;
     genair_status peak_status = {0};
-    if (code == GENAIR_OK) code = engine_create(ctx, &made->weights, &engine, &e, st);
+    if (code == GENAIR_OK) code = engine_create(ctx, &model.weights, &engine, &e, st);
     if (code == GENAIR_OK) best = int8_peak(context_parallel(ctx), kernels, &peak_status);
     if (code == GENAIR_OK && peak_status.code != GENAIR_OK) code = fail_memory(st);
     if (code == GENAIR_OK)
         code = measure(e, &r, max_new, (uint64_t)option_int(options, "seed"), best, kernels->name, result, st);
     engine_free(e);
     mem_free(r.tokens);
-    mem_free(made);
     return code;
 }

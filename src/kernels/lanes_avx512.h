@@ -28,3 +28,11 @@ static inline void vu_multiply(vu a, uint32_t m, vu *low, vu *high) {
     *low = (vu)_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
     *high = (vu)_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
 }
+
+static inline float vf_largest(vf a) {
+    return _mm512_reduce_max_ps((__m512)a);
+}
+
+static inline int32_t vi_sum(vi a) {
+    return _mm512_reduce_add_epi32((__m512i)a);
+}

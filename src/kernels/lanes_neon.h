@@ -27,3 +27,11 @@ static inline void vu_multiply(vu a, uint32_t m, vu *low, vu *high) {
     *low = (vu)vuzp1q_u32(first, second);
     *high = (vu)vuzp2q_u32(first, second);
 }
+
+static inline float vf_largest(vf a) {
+    return vmaxvq_f32((float32x4_t)a);
+}
+
+static inline int32_t vi_sum(vi a) {
+    return vaddvq_s32((int32x4_t)a);
+}

@@ -15,16 +15,7 @@ static inline vf larger(vf a, vf b) {
 static float largest_magnitude(const float *x) {
     vf m = absolute(load(x));
     for (size_t i = LANES; i < INT8_BLOCK; i += LANES) m = larger(m, absolute(load(x + i)));
-    float lane[LANES], largest = 0;
-    memcpy(lane, &m, sizeof m);
-    for (int i = 0; i < LANES; i++) largest = lane[i] > largest ? lane[i] : largest;
-    return largest;
-}
-
-static inline int32_t sum_int_lanes(vi v) {
-    int32_t sum = 0;
-    for (int i = 0; i < LANES; i++) sum += v[i];
-    return sum;
+    return vf_largest(m);
 }
 
 static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows) {
@@ -40,7 +31,7 @@ static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows
                 memcpy(rows->codes + b * INT8_BLOCK + i, &narrow, sizeof narrow);
                 sum += code;
             }
-            rows->sums[2 * b + half] = sum_int_lanes(sum);
+            rows->sums[2 * b + half] = vi_sum(sum);
         }
         rows->starts[b] = INT8_START * (rows->sums[2 * b] + rows->sums[2 * b + 1]);
     }
@@ -250,6 +241,6 @@ static double int8_peak(size_t rounds, int32_t *sink) {
             __asm__ volatile("" : "+" INT8_REGISTER(a)); /* a new operand, else products are done once */
             sums[r] = int8_dot4(sums[r], w, a);
         }
-    for (int r = 0; r < INT8_ROWS; r++) *sink ^= sum_int_lanes(sums[r]);
+    for (int r = 0; r < INT8_ROWS; r++) *sink ^= vi_sum(sums[r]);
     return 4.0 * LANES * INT8_ROWS * (double)rounds;
 }

@@ -22,9 +22,10 @@ struct bytes {
 };
 
 struct tensor_data {
-    enum lm_type type;
-    size_t rows, cols;
-    const float *values;
+    struct lm_tensor t;
+    const float *values; /* NULL: from read and source */
+    lm_reader *read;
+    const void *source;
 };
 
 struct gguf_writer {
@@ -133,23 +134,33 @@ void gguf_put_i32s(struct gguf_writer *w, const char *key, const int32_t *values
     for (size_t i = 0; i < n; i++) put_u32(b, (uint32_t)values[i]);
 }
 
-void gguf_put_tensor(struct gguf_writer *w, const char *name, enum lm_type type, size_t rows, size_t cols,
-                     const float *values) {
-    assert(type == LM_F32 || type == LM_Q8_0);
-    assert(cols % lm_types[type].block_values == 0);
+static void put_tensor(struct gguf_writer *w, const char *name, const struct tensor_data *data) {
+    const struct lm_tensor *t = &data->t;
     struct bytes *b = &w->tensors;
     if (!mem_grow(&w->data, &w->capacity, w->n_tensors + 1, sizeof *w->data)) {
         b->failed = true;
         return;
     }
-    w->data[w->n_tensors++] = (struct tensor_data){type, rows, cols, values};
+    w->data[w->n_tensors++] = *data;
     put_string(b, text_of(name));
-    put_u32(b, rows == 1 ? 1 : 2);
-    put_u64(b, cols);
-    if (rows != 1) put_u64(b, rows);
-    put_u32(b, lm_types[type].gguf);
+    put_u32(b, t->rows == 1 ? 1 : 2);
+    put_u64(b, t->cols);
+    if (t->rows != 1) put_u64(b, t->rows);
+    put_u32(b, lm_types[t->type].gguf);
     put_u64(b, w->data_bytes);
-    w->data_bytes += padded(rows * row_bytes(type, cols));
+    w->data_bytes += padded(t->rows * t->row_bytes);
+}
+
+void gguf_put_tensor(struct gguf_writer *w, const char *name, enum lm_type type, size_t rows, size_t cols,
+                     const float *values) {
+    assert(type == LM_F32 || type == LM_Q8_0);
+    assert(cols % lm_types[type].block_values == 0);
+    const struct lm_tensor t = {.type = type, .rows = rows, .cols = cols, .row_bytes = row_bytes(type, cols)};
+    put_tensor(w, name, &(struct tensor_data){.t = t, .values = values});
+}
+
+void gguf_put_rows(struct gguf_writer *w, const char *name, const struct lm_tensor *t, lm_reader *read, const void *source) {
+    put_tensor(w, name, &(struct tensor_data){.t = *t, .read = read, .source = source});
 }
 
 /* ---- data ---- */
@@ -184,7 +195,7 @@ static genair_code put_zeros(struct writer *out, size_t n, genair_status *st) {
     return writer_put(out, zeros, n, st);
 }
 
-static void encode_row(const struct tensor_data *t, const float *row, unsigned char *out) {
+static void encode_row(const struct lm_tensor *t, const float *row, unsigned char *out) {
     for (size_t i = 0; t->type == LM_Q8_0 && i < t->cols / BLOCK; i++) encode_block(row + i * BLOCK, out + i * Q8_0_BYTES);
     for (size_t i = 0; t->type == LM_F32 && i < t->cols; i++) {
         uint32_t bits;
@@ -193,16 +204,19 @@ static void encode_row(const struct tensor_data *t, const float *row, unsigned c
     }
 }
 
-static genair_code write_tensor(struct writer *out, const struct tensor_data *t, genair_status *st) {
-    const size_t n = row_bytes(t->type, t->cols);
-    unsigned char *row = mem_array(n, 1);
+static genair_code write_tensor(struct writer *out, const struct tensor_data *data, genair_status *st) {
+    const struct lm_tensor *t = &data->t;
+    unsigned char *row = mem_array(t->row_bytes, 1);
     genair_code code = row ? GENAIR_OK : fail_memory(st);
     for (size_t r = 0; r < t->rows && code == GENAIR_OK; r++) {
-        encode_row(t, t->values + r * t->cols, row);
-        code = writer_put(out, row, n, st);
+        if (data->values)
+            encode_row(t, data->values + r * t->cols, row);
+        else
+            code = data->read(data->source, t, r, 1, row, st);
+        if (code == GENAIR_OK) code = writer_put(out, row, t->row_bytes, st);
     }
     mem_free(row);
-    return code == GENAIR_OK ? put_zeros(out, padded(t->rows * n) - t->rows * n, st) : code;
+    return code == GENAIR_OK ? put_zeros(out, padded(t->rows * t->row_bytes) - t->rows * t->row_bytes, st) : code;
 }
 
 static genair_code write_all(const struct gguf_writer *w, struct writer *out, genair_status *st) {

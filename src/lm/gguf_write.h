@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "lm/matrix.h"
 #include "lm/types.h"
 
 #include <stdbool.h>
@@ -27,6 +28,8 @@ void gguf_put_i32s(struct gguf_writer *w, const char *key, const int32_t *values
  * multiple of 32. */
 void gguf_put_tensor(struct gguf_writer *w, const char *name, enum lm_type type, size_t rows, size_t cols,
                      const float *values);
+/* A tensor whose rows come, as the file holds them, from read and source when the file is saved; t is copied. */
+void gguf_put_rows(struct gguf_writer *w, const char *name, const struct lm_tensor *t, lm_reader *read, const void *source);
 CHECKED genair_code gguf_writer_save(const struct gguf_writer *w, const char *path, genair_status *st);
 
 #endif

@@ -79,10 +79,11 @@ for format in llama3-tiny/gguf/llama3-tiny-f16.gguf qwen2-tiny/hf-bf16; do
 done
 
 # ---- killed and interrupted ----
+rows_of() { sqlite3 "$1/archetypes.sqlite" 'SELECT item, checksum FROM items ORDER BY item'; }
 start=$(date +%s%3N)
 rm -rf other && cp -r empty other && made other --batch 4 --threads 1
 took=$(($(date +%s%3N) - start))
-rm -rf cut && cp -r empty cut
+rm -rf cut && cp -r empty cut && : >before.rows
 for round in $(seq "$kills"); do
     "$genair" archetype -q -w cut --model "$model" --max-new-tokens 24 --batch 4 --threads 1 >/dev/null 2>&1 &
     child=$!
@@ -91,10 +92,17 @@ for round in $(seq "$kills"); do
     wait $child 2>/dev/null
     if command -v sqlite3 >/dev/null && [ -s cut/archetypes.sqlite ]; then
         holds "killed ($round of $kills): the store is sound" test "$(sqlite3 cut/archetypes.sqlite 'PRAGMA integrity_check')" = ok
+        rows_of cut >now.rows
+        holds "killed ($round of $kills): no finished item is lost or made again" test -z "$(comm -23 before.rows now.rows)"
+        mv now.rows before.rows
     fi
-    [ -e cut/prefill.npy ] && rm -rf cut && cp -r empty cut # it was over: once more from the start
+    # it was over: once more from the start
+    [ -e cut/prefill.npy ] && rm -rf cut && cp -r empty cut && : >before.rows
 done
 made cut
+if command -v sqlite3 >/dev/null; then
+    json_holds 'what was finished before stays' ".items == $n and .made == $n - $(wc -l <before.rows)"
+fi
 same_as_ws "after $kills kills" cut
 rm -rf cut && cp -r empty cut
 "$genair" archetype -q -w cut --model "$model" --max-new-tokens 24 --batch 1 --threads 1 >/dev/null 2>err &

@@ -116,6 +116,46 @@ static void test_tensors(void **state) {
     gguf_close(g);
 }
 
+/* Rows as they stand in a file, byte i of row r being r + i; source says at which row reading fails. */
+static genair_code read_rows(const void *source, const struct lm_tensor *t, size_t first, size_t n_rows, void *out,
+                             genair_status *st) {
+    const size_t *bad = source;
+    unsigned char *to = out;
+    for (size_t r = first; r < first + n_rows; r++)
+        for (size_t i = 0; i < t->row_bytes; i++) *to++ = (unsigned char)(r + i);
+    return *bad < first || *bad >= first + n_rows ? GENAIR_OK : (fail)(st, GENAIR_IO, "row %zu cannot be read", *bad);
+}
+
+static void test_rows(void **state) {
+    (void)state;
+    struct lm_tensor t = {.type = LM_Q8_0, .rows = ROWS, .cols = COLS};
+    unsigned char data[ROWS * COLS * 2];
+    size_t bad = ROWS;
+    assert_int_equal(lm_row_bytes(t.type, t.cols, &t.row_bytes), true);
+    struct gguf_writer *w = gguf_writer_create();
+    assert_non_null(w);
+    gguf_put_text(w, "general.architecture", "llama");
+    gguf_put_rows(w, "rows", &t, read_rows, &bad);
+    struct gguf *g = write_and_open(w, "rows.gguf");
+    const struct gguf_tensor *found = gguf_tensor(g, "rows");
+    assert_int_equal(found->n_bytes, ROWS * t.row_bytes);
+    assert_int_equal(gguf_read(g, found->offset, data, found->n_bytes, NULL), GENAIR_OK);
+    for (size_t i = 0; i < found->n_bytes; i++) assert_int_equal(data[i], (unsigned char)(i / t.row_bytes + i % t.row_bytes));
+    gguf_close(g);
+
+    genair_status st = {0};
+    char *path = scratch_path("bad.gguf");
+    w = gguf_writer_create();
+    assert_non_null(w);
+    bad = 3;
+    gguf_put_rows(w, "rows", &t, read_rows, &bad);
+    assert_int_equal(gguf_writer_save(w, path, &st), GENAIR_IO);
+    assert_string_equal(st.message, "row 3 cannot be read");
+    assert_null(fopen(path, "rb"));
+    gguf_writer_free(w);
+    mem_free(path);
+}
+
 static void test_path_that_cannot_be(void **state) {
     (void)state;
     genair_status st = {0};
@@ -131,6 +171,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_rows),
         cmocka_unit_test(test_path_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
