@@ -89,6 +89,7 @@ GENAIR_CHECKED genair_code genair_sweep(genair_context *, const genair_options *
 GENAIR_CHECKED genair_code genair_reproduce(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_export(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_analyze(genair_context *, const genair_options *, char **json, genair_status *);
+GENAIR_CHECKED genair_code genair_report(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_inspect(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_bench(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_doctor(genair_context *, const genair_options *, char **json, genair_status *);

@@ -34,6 +34,8 @@ static const struct command_spec commands[] = {
      "genair export -w ws --run g1 --what ranks --out ranks.tsv"},
     {"analyze", "Draws maps of the item vectors, and what a run has learned by popularity: numbers and pictures.",
      "genair analyze -w ws --run g1 --run b1"},
+    {"report", "Writes one HTML page of a workspace, every table and picture in it.",
+     "genair report -w ws"},
     {"inspect", "Says what is in a workspace, an array file or a language model.",
      "genair inspect ws/fused.npy"},
     {"bench", "Measures speed beside the machine's own peak.",
@@ -221,11 +223,11 @@ static const struct option_spec table[] = {
      .help = "Which held-out interactions."},
     {"groups", 0, OPTION_FLAG, "no", .commands = " evaluate ",
      .help = "Also by length of the history and by popularity of the target."},
-    {"user-thresholds", 0, OPTION_LIST, NULL, 1, 1e9, .argument = "N...", .commands = " evaluate analyze ",
+    {"user-thresholds", 0, OPTION_LIST, NULL, 1, 1e9, .argument = "N...", .commands = " evaluate analyze report ",
      .rule = RULE_COUNT, .help = "Of the groups: history lengths at which user groups begin, ascending."},
-    {"item-thresholds", 0, OPTION_LIST, NULL, 1, 1e9, .argument = "N...", .commands = " evaluate analyze ",
+    {"item-thresholds", 0, OPTION_LIST, NULL, 1, 1e9, .argument = "N...", .commands = " evaluate analyze report ",
      .rule = RULE_COUNT, .help = "Of the groups: interaction counts at which item groups begin, ascending."},
-    {"head-share", 0, OPTION_REAL, "0.2", 0.001, 0.999, .argument = "SHARE", .commands = " evaluate analyze ",
+    {"head-share", 0, OPTION_REAL, "0.2", 0.001, 0.999, .argument = "SHARE", .commands = " evaluate analyze report ",
      .help = "Of the groups: share of the items that counts as the popular head."},
 
     /* recommend, similar */
@@ -270,6 +272,10 @@ static const struct option_spec table[] = {
      .help = "Of the ranks: among 100 stored negatives, or among all items the user has not touched."},
     {"out", 0, OPTION_TEXT, NULL, .argument = "FILE|DIR", .commands = " export ",
      .help = "File to write; for recbole a directory, which names the files."},
+
+    /* report */
+    {"out", 0, OPTION_TEXT, NULL, .argument = "FILE.html", .commands = " report ",
+     .help = "Page to write; report.html in the workspace otherwise."},
 
     /* analyze */
     {"points", 0, OPTION_INT, "10000", 1, 1e6, .argument = "N", .commands = " analyze ",

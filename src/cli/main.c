@@ -22,8 +22,8 @@ static const struct command commands[] = {
     {"prepare", genair_prepare},     {"archetype", genair_archetype}, {"embed", genair_embed},
     {"fuse", genair_fuse},           {"train", genair_train},         {"evaluate", genair_evaluate},
     {"compare", genair_compare},     {"recommend", genair_recommend}, {"similar", genair_similar},
-    {"sweep", genair_sweep},         {"reproduce", genair_reproduce},
-    {"export", genair_export},       {"analyze", genair_analyze},     {"inspect", genair_inspect},
+    {"sweep", genair_sweep},         {"reproduce", genair_reproduce}, {"export", genair_export},
+    {"analyze", genair_analyze},     {"report", genair_report},       {"inspect", genair_inspect},
     {"bench", genair_bench},         {"doctor", genair_doctor},
 };
 

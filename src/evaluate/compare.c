@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/size.h"
-#include "evaluate/ranked_run.h"
+#include "evaluate/compare.h"
 #include "ranking/statistics.h"
 #include "workspace/stage_result.h"
 
@@ -115,8 +115,8 @@ static json_t *names_json(const struct ranked_run *runs, size_t n) {
     return names;
 }
 
-static genair_code compare_runs(const struct ranked_run *runs, size_t n, enum part part,
-                                json_t **out, genair_status *st) {
+genair_code compare_ranked(const struct ranked_run *runs, size_t n, enum part part, json_t **out,
+                           genair_status *st) {
     const int p = runs[0].has[PROTOCOL_SAMPLED] ? PROTOCOL_SAMPLED : PROTOCOL_FULL;
     struct comparison c = {n / 2, runs, runs + n / 2, runs[0].result[p].n, NULL, NULL};
     c.of_a = mem_array(max_size(c.n_users, c.n_pairs), sizeof *c.of_a);
@@ -154,7 +154,7 @@ static genair_code compare(genair_context *ctx, const genair_options *o, json_t 
     struct ranked_run *runs;
     code = ranked_runs_make(ctx, o, data, n, names, &runs, st);
     if (code == GENAIR_OK) {
-        code = compare_runs(runs, n, part_of_options(o), out, st);
+        code = compare_ranked(runs, n, part_of_options(o), out, st);
         ranked_runs_free(runs, n);
     }
     dataset_close(data);

@@ -3,7 +3,7 @@
 # Arrows between folders point one way: a file includes only folders below its own, and stages not each
 # other. usage: arrows.sh SOURCE-DIRECTORY
 cd "$1/src" || exit 1
-stages='prepare archetype embed fuse train evaluate recommend export analyze inspect bench experiment doctor'
+stages='prepare archetype embed fuse train evaluate recommend export analyze report inspect bench experiment doctor'
 
 may_include() { # may_include FOLDER: the folders whose headers its files may include
     case $1 in
@@ -17,6 +17,7 @@ may_include() { # may_include FOLDER: the folders whose headers its files may in
     archetype) echo base kernels tensor workspace lm archetype ;;
     cli) echo cli ;;
     analyze) echo base kernels tensor workspace ranking model fuse evaluate analyze ;; # looks at what others made, by their means
+    report) echo base kernels tensor workspace ranking model evaluate analyze report ;; # tables and pictures of both
     bench) echo base kernels tensor workspace lm ranking model train bench ;; # measures what training runs
     experiment) echo base kernels tensor workspace lm ranking model train experiment ;; # runs many trainings
     *) echo base kernels tensor workspace lm ranking model "$1" ;;
