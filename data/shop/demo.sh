@@ -39,6 +39,7 @@ genair train -w "$ws" --run pop --method pop
 
 say "How good are they?"
 genair evaluate -w "$ws" --run pop --run base --run genair --protocol both
+"$build/genair" evaluate -q -w "$ws" --run pop --run base --run genair --protocol sampled --json >"$ws/evaluated.json"
 genair compare -w "$ws" --run genair --run base
 
 say "What next for somebody who bought a tent and a stove?"
@@ -47,13 +48,18 @@ say "And for customer u17?"
 genair recommend -w "$ws" --run genair --user u17 -k 10 --explain
 genair similar -w "$ws" --run genair --item bread-knife-2 -k 5
 
+say "What does it all look like?"
+genair analyze -w "$ws" --run base --run genair >"$ws/analysis.txt"
 if command -v gnuplot >/dev/null && command -v jq >/dev/null; then
+    jq -r '.maps[].coordinates | (.prefill[] + [0]), (.decoding[] + [1]) | @tsv' "$ws/analysis/tsne.json" >"$ws/map.tsv"
     for run in base genair; do
-        jq -r '[.epoch, .loss, .valid.sampled["NDCG@10"]] | @tsv' "$ws/runs/$run/metrics.jsonl" >"$ws/$run.tsv"
+        jq -r '[.epoch, .valid.sampled["NDCG@10"]] | @tsv' "$ws/runs/$run/metrics.jsonl" >"$ws/$run.tsv"
     done
-    gnuplot -e "directory='$ws'" "$here/curve.gp"
-    say "The training curve: $ws/training-curve.png"
+    jq -r '[.runs[].test.sampled] | ("HR@10", "NDCG@10") as $m | [$m, .[][$m]] | @tsv' "$ws/evaluated.json" >"$ws/metrics.tsv"
+    gnuplot -e "directory='$ws'" "$here/page.gp"
+    say "Vectors, training and metrics in one picture: $ws/page.png"
 else
     say "No picture: it needs gnuplot and jq (tools/install-dependencies.sh demo)"
 fi
+genair report -w "$ws"
 echo "done in $((SECONDS - started)) seconds"
