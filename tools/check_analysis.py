@@ -53,7 +53,10 @@ def check_tsne(ws):
         theirs = TSNE(init="pca", perplexity=m["perplexity"], random_state=0, n_jobs=2).fit(x)
         print(f"{len(x)} points: stated {m['kl_divergence']:.4f}, by scikit-learn's affinities {ours:.4f}, "
               f"scikit-learn's map {divergence(p, theirs.embedding_.astype('f8')):.4f}")
-        check("stated divergence, relative error", abs(m["kl_divergence"] / ours - 1), 0.01)
+        # of equal vectors each program picks other neighbours, so there the affinities are not the same
+        distinct = len(np.unique(x, axis=0))
+        check(f"stated divergence, relative error ({distinct} distinct vectors)", abs(m["kl_divergence"] / ours - 1),
+              0.01 if distinct == len(x) else 0.15)
         check("divergence over scikit-learn's", ours / divergence(p, theirs.embedding_.astype("f8")), 1.1)
 
 

@@ -12,10 +12,15 @@
 /* A block of products, 64 × 512 doubles, is read again while it is in the second-level cache. */
 enum { ROWS = 64, COLUMNS = 512, ROUND = 16 /* blocks between two looks at the stop flag */ };
 
+/* Of equal distances the next row counts first, round and round: were it the smallest index, a thousand equal vectors
+ * would all have the same few neighbours. */
 struct near {
     double distance;
-    uint32_t index;
+    uint32_t after; /* rows from the one that searches, modulo n */
 };
+
+/* What |x|² + |y|² - 2xy of two equal rows may be, as a share of the squares. */
+static const double rounding = 1e-14;
 
 struct search {
     const double *x, *square; /* [n, width], [n] */
@@ -26,7 +31,7 @@ struct search {
 };
 
 static bool farther(struct near a, struct near b) {
-    return a.distance > b.distance || (!(a.distance < b.distance) && a.index > b.index);
+    return a.distance > b.distance || (!(a.distance < b.distance) && a.after > b.after);
 }
 
 static int by_distance(const void *a, const void *b) {
@@ -78,10 +83,11 @@ static double distance_of(const double *a, const double *b, size_t width) {
 
 static void finish_row(const struct search *s, size_t row, struct near *heap) {
     for (size_t e = 0; e < s->k; e++)
-        heap[e].distance = distance_of(s->x + row * s->width, s->x + heap[e].index * s->width, s->width);
+        heap[e].distance =
+            distance_of(s->x + row * s->width, s->x + (row + heap[e].after) % s->n * s->width, s->width);
     qsort(heap, s->k, sizeof *heap, by_distance);
     for (size_t e = 0; e < s->k; e++) {
-        s->out->index[row * s->k + e] = heap[e].index;
+        s->out->index[row * s->k + e] = (uint32_t)((row + heap[e].after) % s->n);
         s->out->distance[row * s->k + e] = heap[e].distance;
     }
 }
@@ -100,8 +106,11 @@ static void block_task(void *context, size_t i, int worker) {
         for (size_t r = 0; r < n_rows; r++)
             for (size_t c = 0; c < n_columns; c++) {
                 if (column + c == first + r) continue;
-                const double distance = s->square[first + r] + s->square[column + c] - 2 * products[r * COLUMNS + c];
-                offer(nearest + r * s->k, &filled[r], s->k, (struct near){distance, (uint32_t)(column + c)});
+                const double squares = s->square[first + r] + s->square[column + c];
+                const double distance = squares - 2 * products[r * COLUMNS + c];
+                const size_t after = (column + c + s->n - first - r) % s->n;
+                offer(nearest + r * s->k, &filled[r], s->k,
+                      (struct near){distance > rounding * squares ? distance : 0, (uint32_t)after});
             }
     }
     for (size_t r = 0; r < n_rows; r++)

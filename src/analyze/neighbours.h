@@ -11,7 +11,7 @@
 struct neighbours {
     size_t n, k;
     uint32_t *index;  /* [n, k] the k rows nearest to each, itself left out; nearest first, */
-    double *distance; /* [n, k] of equal ones the smaller index; squared distances */
+    double *distance; /* [n, k] of equal ones the next row, round and round; squared distances */
 };
 
 /* x: [n, width] finite, best centred: candidates are found by |x|² + |y|² - 2xy, which loses digits when all

@@ -28,7 +28,7 @@ struct tsne_options tsne_defaults(size_t n);
 
 /* x: [n, width], n >= 1, is centred in place. Starts from the plane of the leading components, scaled to a deviation
  * of 1e-4, so nothing is drawn: the same vectors give the same bytes, for any number of threads. Vectors
- * that are equal stay in one place. Release with tsne_free, also after a failure. */
+ * that are equal begin in one place. Release with tsne_free, also after a failure. */
 CHECKED genair_code tsne_make(genair_context *ctx, double *x, size_t n, size_t width, struct tsne_options options,
                               struct tsne *out, genair_status *st);
 void tsne_free(struct tsne *t); /* {0} is fine */

@@ -29,7 +29,9 @@ static void check_row(const double *x, size_t n, size_t width, const struct neig
         assert_false(taken[index[e]]);
         taken[index[e]] = true;
         assert_true(distance[e] == squared_distance(x + i * width, x + index[e] * width, width));
-        if (e) assert_true(distance[e - 1] < distance[e] || (distance[e - 1] == distance[e] && index[e - 1] < index[e]));
+        if (e)
+            assert_true(distance[e - 1] < distance[e] || (distance[e - 1] == distance[e] &&
+                                                          (index[e - 1] + n - i) % n < (index[e] + n - i) % n));
     }
     for (size_t j = 0; j < n; j++) /* 1e-12: rounding of |x|² + |y|² - 2xy, which chose */
         if (!taken[j]) assert_true(squared_distance(x + i * width, x + j * width, width) >= distance[m->k - 1] - 1e-12);
@@ -57,6 +59,26 @@ static void neighbours_are_the_nearest(void **state) {
         neighbours_free(&m[1]);
         mem_free(x);
     }
+}
+
+/* A thousand in one place: each is a neighbour of as many as it has neighbours. */
+static void equal_vectors_share_their_neighbours(void **state) {
+    (void)state;
+    enum { N = 1000, K = 30, WIDTH = 7 };
+    genair_context *ctx = context_of(2);
+    double *x = random_points(N, WIDTH, 1);
+    size_t wanted[N] = {0};
+    for (size_t i = 1; i < N; i++)
+        memcpy(x + i * WIDTH, x, WIDTH * sizeof *x);
+    struct neighbours m;
+    assert_int_equal(neighbours_find(ctx, x, N, WIDTH, K, &m, NULL), GENAIR_OK);
+    for (size_t e = 0; e < N * K; e++)
+        wanted[m.index[e]]++;
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(wanted[i], K);
+    neighbours_free(&m);
+    mem_free(x);
+    genair_context_free(ctx);
 }
 
 static double entropy(const double *p, size_t k) {
@@ -208,6 +230,7 @@ static void the_plane_is_that_of_the_components(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbours_are_the_nearest),
+        cmocka_unit_test(equal_vectors_share_their_neighbours),
         cmocka_unit_test(a_row_has_its_perplexity),
         cmocka_unit_test(a_row_that_cannot_have_it),
         cmocka_unit_test(affinities_are_a_symmetric_distribution),
