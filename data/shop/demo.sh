@@ -17,7 +17,7 @@ genair() { # shows the command as a user would type it, then runs it
     "$build/genair" "$@"
 }
 
-say "A made-up shop: 720 items, 2,000 people"
+say "A made-up shop: 1,440 items, most of them hardly ever bought, 2,000 people"
 mkdir -p "$ws"
 "$build/genair-shop" "$shop"
 head -n 2 "$shop/items.jsonl"
@@ -29,7 +29,7 @@ genair prepare -w "$ws" --interactions "$shop/interactions.tsv" --items "$shop/i
 say "A language model (bundled: small, a demonstration) says who each item is for"
 genair archetype -w "$ws" --model "$(dirname "$here")/model/archetype-tiny.gguf" --max-new-tokens 64
 genair archetype -w "$ws" --show trail-tent-3
-genair fuse -w "$ws" --components 64 --whiten
+genair fuse -w "$ws" --components 128 --whiten
 
 say "Two models: one learns a table of items, one knows their texts"
 model="--backbone sasrec --hidden 64 --max-len 50 --epochs 40 --patience 10 --threads 0"

@@ -7,7 +7,7 @@
 enum {
     N_AUDIENCES = 10,
     N_KINDS = 6,
-    N_VARIANTS = 12,
+    N_VARIANTS = 24,
     N_BRANDS = 3,
     N_PHRASES = 8,
     N_ADJECTIVES = 24

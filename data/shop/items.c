@@ -61,7 +61,7 @@ static void make_item(uint64_t seed, int index, struct item *item) {
              a->prices[item->kind] * (0.6 + 0.9 * rng_unit(&r)) - 0.01);
     /* Zipf's law by drawing the rank, so that popularity has nothing to do with the place in the
      * list */
-    item->popularity = pow(40 + N_ITEMS * rng_unit(&r), -0.6);
+    item->popularity = pow(20 + N_ITEMS * rng_unit(&r), -1);
 }
 
 void shop_items(uint64_t seed, struct item items[N_ITEMS]) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes the bundled made-up shop: genair-shop DIRECTORY [USERS [SEED]]
  *
- *   interactions.tsv   user, item, time: people with a first and a second audience choose by what
- * an item is praised for, by popularity, and by what goes with their last purchase items.jsonl
- * titles, brands, categories, prices, descriptions prefill.npy        vectors of the whole records
- * } stand-ins for a language model's, decoding.npy       vectors of the descriptions    } a row for
- * each line of vectors.ids        item ids
+ *   interactions.tsv   user, item, time: people with a first and a second audience choose by whom an item is for, by
+ *                      brand and popularity, and by what goes with their last purchase
+ *   items.jsonl        titles, brands, categories, prices, descriptions
+ *   prefill.npy        vectors of the whole records } stand-ins for a language model's,
+ *   decoding.npy       vectors of the descriptions  } a row for each line of
+ *   vectors.ids        item ids
  *
  * The same arguments give the same bytes. */
 #include "shop.h"
@@ -26,6 +27,8 @@ enum { DEFAULT_USERS = 2000, DEFAULT_SEED = 44, MAX_HISTORY = 40, USER_STREAM = 
 
 /* How the next item is chosen. The rest goes by taste. */
 static const double P_FOLLOW = 0.35, P_POPULAR = 0.08, P_SECOND = 0.2;
+/* How much likelier an item is that is for people like this one, or of the brand they know. */
+static const double FONDNESS = 20, LOYALTY = 3;
 
 struct event {
     int64_t time;
@@ -35,15 +38,17 @@ struct event {
 struct shopper {
     int first, second;          /* audiences */
     unsigned fond[N_AUDIENCES]; /* bit p: phrase p speaks to this person */
+    const char *brand[N_AUDIENCES];
     int history[MAX_HISTORY];
     int n;
 };
 
 /* Within an audience people differ, and descriptions say in what. */
 static double wish(const struct shopper *s, const struct item *item, int audience) {
-    const double fondness = s->fond[item->audience] & item->praised ? 8 : 1;
-    if (item->audience == audience) return fondness * item->popularity;
-    return item->second == audience ? 0.7 * item->popularity : 0;
+    const double fondness = s->fond[item->audience] & item->praised ? FONDNESS : 1;
+    const double loyalty = s->brand[item->audience] == item->brand ? LOYALTY : 1;
+    if (item->audience == audience) return fondness * loyalty * item->popularity;
+    return item->second == audience ? item->popularity : 0;
 }
 
 /* audience -1: anything. follows: the kind that goes with what was bought last, or -1 */
@@ -89,8 +94,10 @@ static int shop(uint64_t seed, int user, const struct item *items, struct event 
     /* some audiences are larger than others */
     s.first = (int)(N_AUDIENCES * pow(rng_unit(&r), 1.3));
     s.second = (int)rng_below(&r, N_AUDIENCES);
-    for (int a = 0; a < N_AUDIENCES; a++)
-        s.fond[a] = 1u << rng_below(&r, N_PHRASES) | 1u << rng_below(&r, N_PHRASES);
+    for (int a = 0; a < N_AUDIENCES; a++) {
+        s.fond[a] = 1u << rng_below(&r, N_PHRASES);
+        s.brand[a] = audiences[a].brands[rng_below(&r, N_BRANDS)];
+    }
     int64_t time = 1640995200 + (int64_t)rng_below(&r, 2 * 365 * 86400); /* in 2022 or 2023 */
     const double mean_extra = 2.5;
     const int n = 5 + (int)fmin(-mean_extra * log(1 - rng_unit(&r)), MAX_HISTORY - 5);

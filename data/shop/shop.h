@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module is the catalogue of the made-up shop: 480 items with readable texts, each for one
+/* This module is the catalogue of the made-up shop: 1,440 items with readable texts, each for one
  * audience and some also for a second one. */
 #ifndef GENAIR_SHOP_SHOP_H
 #define GENAIR_SHOP_SHOP_H

@@ -54,15 +54,18 @@ static void weigh(double *counts) {
     }
 }
 
-/* Eigenvectors of the items' inner products, each times the root of its eigenvalue: the rows'
+/* The last eigenvectors of the items' inner products, each times the root of its eigenvalue: the rows'
  * coordinates along the leading singular directions. LAPACK orders eigenvalues upwards; signs are
- * made unique by the largest coordinate. gram: [N_ITEMS * N_ITEMS], becomes the eigenvectors, one a
- * row. */
-static int leading_coordinates(double *gram, double *values, float *out) {
-    const int failed = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'U', N_ITEMS, gram, N_ITEMS, values);
+ * made unique by the largest coordinate. gram: [N_ITEMS * N_ITEMS], destroyed; vectors: [VECTOR_WIDTH *
+ * N_ITEMS]; values: [N_ITEMS] */
+static int leading_coordinates(double *gram, double *vectors, double *values, float *out) {
+    lapack_int n_found, support[2 * VECTOR_WIDTH];
+    const int failed = LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'V', 'I', 'U', N_ITEMS, gram, N_ITEMS, 0, 0,
+                                      N_ITEMS - VECTOR_WIDTH + 1, N_ITEMS, 0, &n_found, values, vectors,
+                                      N_ITEMS, support);
     for (int c = 0; c < VECTOR_WIDTH && !failed; c++) {
-        const double *v = gram + (size_t)(N_ITEMS - 1 - c) * N_ITEMS;
-        const double largest = v[cblas_idamax(N_ITEMS, v, 1)], value = values[N_ITEMS - 1 - c];
+        const double *v = vectors + (size_t)(VECTOR_WIDTH - 1 - c) * N_ITEMS;
+        const double largest = v[cblas_idamax(N_ITEMS, v, 1)], value = values[VECTOR_WIDTH - 1 - c];
         const double scale = (largest < 0 ? -1 : 1) * sqrt(value > 0 ? value : 0);
         for (int i = 0; i < N_ITEMS; i++)
             out[i * VECTOR_WIDTH + c] = (float)(scale * v[i]);
@@ -74,8 +77,9 @@ int shop_vectors(const struct item items[N_ITEMS], int descriptions, float *out)
     double *counts = mem_zeros((size_t)N_ITEMS * BUCKETS, sizeof *counts);
     double *gram = mem_zeros((size_t)N_ITEMS * N_ITEMS, sizeof *gram);
     double *values = mem_zeros(N_ITEMS, sizeof *values);
+    double *vectors = mem_zeros((size_t)VECTOR_WIDTH * N_ITEMS, sizeof *vectors);
     int failed = 1;
-    if (!counts || !gram || !values) goto done;
+    if (!counts || !gram || !values || !vectors) goto done;
     for (int i = 0; i < N_ITEMS; i++) {
         char text[TEXT_LIMIT];
         if (descriptions)
@@ -88,10 +92,11 @@ int shop_vectors(const struct item items[N_ITEMS], int descriptions, float *out)
     weigh(counts);
     cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, N_ITEMS, BUCKETS, 1, counts, BUCKETS, 0,
                 gram, N_ITEMS);
-    failed = leading_coordinates(gram, values, out);
+    failed = leading_coordinates(gram, vectors, values, out);
 done:
     mem_free(counts);
     mem_free(gram);
     mem_free(values);
+    mem_free(vectors);
     return failed;
 }

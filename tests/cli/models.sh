@@ -78,10 +78,10 @@ json_holds 'compare' 'type == "object"'
 run 2 compare -w ws --run genair
 
 # ---- recommend, similar ----
-run 0 recommend -w ws --run genair --history trail-tent-3 camp-stove-1 -k 5 --json
+run 0 recommend -w ws --run genair --history trail-tent-3 camp-stove-18 -k 5 --json
 json_holds 'recommend' '[.. | objects | select(has("item") and has("score"))] | length == 5'
-json_holds 'without the history' '[.. | objects | .item? // empty | strings] | all(. != "trail-tent-3" and . != "camp-stove-1")'
-run 0 recommend -w ws --run genair --user u17 u38 -k 3 --explain --json
+json_holds 'without the history' '[.. | objects | .item? // empty | strings] | all(. != "trail-tent-3" and . != "camp-stove-18")'
+run 0 recommend -w ws --run genair --user u17 u238 -k 3 --explain --json
 json_holds 'recommend to two' '[.. | objects | select(has("item") and has("score"))] | length >= 6'
 run 0 recommend -w ws --run genair --history trail-tent-3 -k 5
 holds 'titles are shown' grep -q '[A-Z][a-z]* ' out
@@ -91,7 +91,7 @@ run 2 recommend -w ws --run genair --user nobody
 holds 'the unknown user is named' grep -q nobody err
 run 2 recommend -w ws --run genair
 run 2 recommend -w ws --run missing --user u17
-run 0 similar -w ws --run genair --item bread-knife-2 -k 4 --json
+run 0 similar -w ws --run genair --item bread-knife-17 -k 4 --json
 json_holds 'similar' '[.. | objects | select(has("item") and has("score"))] | length == 4'
 run 2 similar -w ws --run genair --item no-such-item
 run 2 similar -w ws --run genair
