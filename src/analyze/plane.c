@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "base/size.h"
-#include "fuse/gram.h"
+#include "algebra/gram.h"
 
 #include <cblas.h>
 #include <lapacke.h>

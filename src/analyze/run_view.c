@@ -5,7 +5,7 @@
 #include "base/size.h"
 #include "evaluate/group_tables.h"
 #include "fuse/entropy.h"
-#include "fuse/pca.h"
+#include "algebra/pca.h"
 #include "model/load.h"
 #include "ranking/groups.h"
 #include "ranking/ranks_file.h"

@@ -306,6 +306,16 @@ size_t option_list(const genair_options *o, const char *name, const char *const 
     return v->n_list;
 }
 
+genair_code options_check_method(const genair_options *o, const char *method, genair_status *st) {
+    size_t n;
+    const struct option_spec *table = options_table(&n);
+    for (size_t i = 0; i < n; i++)
+        if (o->values[i].given && !option_of_method(&table[i], method))
+            return fail(st, GENAIR_USAGE, "method %s has no option --%s; it belongs to:%s", method, table[i].name,
+                        table[i].methods);
+    return GENAIR_OK;
+}
+
 genair_code option_require(const genair_options *o, const char *name, genair_status *st) {
     const struct option_spec *spec;
     const struct value *v = get(o, name, &spec);

@@ -30,6 +30,7 @@ struct option_spec {
     const char *help;
     const char *commands; /* " prepare train ": the commands that take it; "*" for all */
     enum option_rule rule;
+    const char *methods; /* of train: " llminit rlmrec "; NULL: every method */
     bool positional; /* a bare word on the command line is its value: genair inspect FILE */
 };
 
@@ -41,6 +42,8 @@ const struct command_spec *commands_table(size_t *n);
 
 const struct option_spec *options_table(size_t *n);
 bool option_applies(const struct option_spec *spec, const char *command);
+/* Whether runs of that method have the option. */
+bool option_of_method(const struct option_spec *spec, const char *method);
 /* The row of `name` under `command`, NULL when it has none. A name may have several rows, one for
  * each set of commands. */
 const struct option_spec *option_find(const char *command, const char *name);
@@ -62,6 +65,8 @@ int64_t option_int(const genair_options *o, const char *name);
 double option_real(const genair_options *o, const char *name);
 const char *option_text(const genair_options *o, const char *name); /* text and choices */
 size_t option_list(const genair_options *o, const char *name, const char *const **values);
+/* GENAIR_USAGE naming an option that was given although it belongs to other methods. */
+CHECKED genair_code options_check_method(const genair_options *o, const char *method, genair_status *st);
 /* GENAIR_USAGE naming the option and command when it is absent. */
 CHECKED genair_code option_require(const genair_options *o, const char *name, genair_status *st);
 

@@ -48,6 +48,8 @@ static const struct command_spec commands[] = {
 #define ARCHETYPE " archetype "
 #define TRAIN " train sweep reproduce "
 #define ENGINE " train sweep reproduce bench "
+#define LEARNED "genair|base|llminit"
+#define TEXT_METHODS " llminit "
 
 static const struct option_spec table[] = {
     /* every command */
@@ -149,10 +151,10 @@ static const struct option_spec table[] = {
      .help = "How a history becomes one vector: self-attention, cloze, or recurrence."},
     {"seq2seq", 0, OPTION_FLAG, "no", .commands = ENGINE,
      .help = "gru4rec learns at every position instead of the last one."},
-    {"method", 0, OPTION_CHOICE, "genair", .choices = "genair|base|pop|itemknn|ease", .commands = TRAIN,
-     .help = "genair: from the item vectors; base: a learned table; pop, itemknn, ease: without gradients."},
-    {"method", 0, OPTION_CHOICE, "genair", .choices = "genair|base", .commands = " bench ",
-     .help = "genair: from the item vectors; base: a learned table."},
+    {"method", 0, OPTION_CHOICE, "genair", .choices = LEARNED "|pop|itemknn|ease", .commands = TRAIN,
+     .help = "genair: from the item vectors; base: a learned table; pop, itemknn, ease: without gradients; the others: docs/methods.md."},
+    {"method", 0, OPTION_CHOICE, "genair", .choices = LEARNED, .commands = " bench ",
+     .help = "As train's, of the methods that learn by gradients."},
     {"hidden", 0, OPTION_INT, "128", 1, 8192, .argument = "N", .commands = ENGINE,
      .help = "Width of the model."},
     {"layers", 0, OPTION_INT, "2", 1, 64, .argument = "N", .commands = ENGINE,
@@ -190,6 +192,16 @@ static const struct option_spec table[] = {
     {"weight-decay", 0, OPTION_REAL, "0", 0, 10, .argument = "X", .commands = ENGINE,
      .help = "L2 penalty inside Adam's gradient."},
 
+    /* methods to compare with */
+    {"semantic", 0, OPTION_TEXT, "prefill", .argument = "prefill|decoding|fused|FILE.npy", .commands = ENGINE,
+     .methods = TEXT_METHODS, .help = "The item vectors from text: those of the workspace, or a file with a row an item."},
+    {"semantic-components", 0, OPTION_INT, NULL, 0, 65536, .argument = "N", .commands = ENGINE,
+     .methods = " llminit ", .help = "Principal components kept of them; 0 as they are. llminit: 384."},
+    {"semantic-scale", 0, OPTION_CHOICE, "none", .choices = "none|unit", .commands = ENGINE, .methods = TEXT_METHODS,
+     .help = "unit: every item vector from text is brought to length 1 first."},
+    {"llminit-mode", 0, OPTION_CHOICE, "projector", .choices = "projector|pca", .commands = ENGINE,
+     .methods = " llminit ", .help = "llminit: a wide table and a linear layer, or a table of principal components."},
+
     /* train alone */
     {"epochs", 0, OPTION_INT, "50", 1, 100000, .argument = "N", .commands = TRAIN,
      .help = "At most so many passes over the users."},
@@ -205,13 +217,13 @@ static const struct option_spec table[] = {
      .help = "Go on from the last checkpoint of an interrupted run."},
     {"checkpoint-every", 0, OPTION_INT, "1", 1, 100000, .argument = "EPOCHS", .commands = TRAIN,
      .help = "Epochs between two checkpoints."},
-    {"knn-neighbours", 0, OPTION_INT, "100", 1, 1e6, .argument = "N", .commands = TRAIN,
+    {"knn-neighbours", 0, OPTION_INT, "100", 1, 1e6, .argument = "N", .commands = TRAIN, .methods = " itemknn ",
      .help = "itemknn: neighbours kept for each item."},
-    {"knn-shrinkage", 0, OPTION_REAL, "0", 0, 1e9, .argument = "X", .commands = TRAIN,
+    {"knn-shrinkage", 0, OPTION_REAL, "0", 0, 1e9, .argument = "X", .commands = TRAIN, .methods = " itemknn ",
      .help = "itemknn: added to the denominator of the cosine, against rare items."},
-    {"ease-lambda", 0, OPTION_REAL, "250", 1e-6, 1e12, .argument = "X", .commands = TRAIN,
+    {"ease-lambda", 0, OPTION_REAL, "250", 1e-6, 1e12, .argument = "X", .commands = TRAIN, .methods = " ease ",
      .help = "ease: ridge penalty."},
-    {"pop-window", 0, OPTION_REAL, "0", 0, 36500, .argument = "DAYS", .commands = TRAIN,
+    {"pop-window", 0, OPTION_REAL, "0", 0, 36500, .argument = "DAYS", .commands = TRAIN, .methods = " pop ",
      .help = "pop: count only the last days of the training log; 0 all of it."},
 
     /* evaluate, compare */
@@ -312,12 +324,19 @@ const struct option_spec *options_table(size_t *n) {
 }
 
 /* " train bench " holds "train" between two spaces. */
-bool option_applies(const struct option_spec *spec, const char *command) {
-    if (strcmp(spec->commands, "*") == 0) return true;
-    const size_t n = strlen(command);
-    for (const char *p = strstr(spec->commands, command); p; p = strstr(p + 1, command))
-        if (p > spec->commands && p[-1] == ' ' && p[n] == ' ') return true;
+static bool holds(const char *words, const char *word) {
+    const size_t n = strlen(word);
+    for (const char *p = strstr(words, word); p; p = strstr(p + 1, word))
+        if (p > words && p[-1] == ' ' && p[n] == ' ') return true;
     return false;
+}
+
+bool option_applies(const struct option_spec *spec, const char *command) {
+    return strcmp(spec->commands, "*") == 0 || holds(spec->commands, command);
+}
+
+bool option_of_method(const struct option_spec *spec, const char *method) {
+    return !spec->methods || holds(spec->methods, method);
 }
 
 const struct option_spec *option_find(const char *command, const char *name) {

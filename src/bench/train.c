@@ -33,11 +33,13 @@ static int ascending(const void *a, const void *b) {
 
 genair_code bench_train(genair_context *ctx, const genair_options *options, double peak, json_t **result,
                         genair_status *st) {
+    genair_code code = options_check_method(options, option_text(options, "method"), st);
+    if (code != GENAIR_OK) return code;
     json_t *config = session_options(options);
     struct session s = {0};
-    genair_code code = config ? session_open(ctx, option_text(options, "workspace"), config,
-                                             (size_t)option_int(options, "data-scale"), &s, st)
-                              : fail_memory(st);
+    code = config ? session_open(ctx, option_text(options, "workspace"), config,
+                                 (size_t)option_int(options, "data-scale"), &s, st)
+                  : fail_memory(st);
     double seconds[EPOCHS], flops = 0;
     if (code == GENAIR_OK) code = epoch(ctx, &s, 1, st);
     for (uint64_t i = 0; code == GENAIR_OK && i < EPOCHS; i++) {

@@ -4,7 +4,7 @@
 #ifndef GENAIR_FUSE_ENTROPY_H
 #define GENAIR_FUSE_ENTROPY_H
 
-#include "fuse/gram.h"
+#include "algebra/gram.h"
 
 #include <stdbool.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* genair fuse: principal components of each part, side by side: the frozen item matrix E (eq. 7).
  */
+#include "algebra/pca.h"
 #include "base/alloc.h"
 #include "base/context.h"
 #include "base/files.h"
 #include "base/options.h"
 #include "base/size.h"
-#include "fuse/pca.h"
 #include "workspace/item_matrix.h"
 #include "workspace/item_vectors.h"
 #include "workspace/manifest.h"

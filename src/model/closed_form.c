@@ -14,9 +14,19 @@ static const struct closed_form_method *const methods[] = {&method_pop, &method_
 
 static const char file_name[] = "model.safetensors";
 
-static const struct closed_form_method *find(const char *name, genair_status *st) {
+static const struct closed_form_method *named(const char *name) {
     for (size_t i = 0; i < COUNT(methods); i++)
         if (strcmp(methods[i]->name, name) == 0) return methods[i];
+    return NULL;
+}
+
+bool closed_form_knows(const char *method) {
+    return named(method) != NULL;
+}
+
+static const struct closed_form_method *find(const char *name, genair_status *st) {
+    const struct closed_form_method *method = named(name);
+    if (method) return method;
     fail(st, GENAIR_USAGE, "no closed-form method '%s': pop, itemknn or ease", name);
     return NULL;
 }

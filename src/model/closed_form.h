@@ -7,6 +7,9 @@
 #include "ranking/scorer.h"
 #include "workspace/dataset.h"
 
+#include <stdbool.h>
+
+bool closed_form_knows(const char *method);
 /* method: "pop", "itemknn" or "ease". Fits on the training parts and writes directory/model.safetensors.
  * Options read: pop-window, knn-neighbours, knn-shrinkage, ease-lambda. */
 CHECKED genair_code closed_form_fit(genair_context *ctx, const genair_options *options, const char *method,

@@ -4,36 +4,27 @@
 #include "base/alloc.h"
 #include "base/files.h"
 #include "base/size.h"
+#include "model/method.h"
 #include "workspace/safetensors.h"
 
 #include <string.h>
 
-static const char *text_at(const json_t *config, const char *key) {
-    const char *s = json_string_value(json_object_get(config, key));
-    return s ? s : "";
-}
-
-static size_t count_at(const json_t *config, const char *key) {
-    const json_int_t n = json_integer_value(json_object_get(config, key));
-    return n > 0 ? (size_t)n : 0;
-}
-
 genair_code learned_config(const json_t *config, const struct dataset *data, size_t fused_width,
                            struct model_config *out, genair_status *st) {
-    const bool base = strcmp(text_at(config, "method"), "base") == 0;
     struct model_config c = {.backbone = N_BACKBONES,
                              .n_items = data->n_items,
-                             .hidden = count_at(config, "hidden"),
-                             .fused_width = base ? 0 : fused_width,
-                             .trainable_fused = strcmp(text_at(config, "freeze"), "no") == 0,
-                             .n_layers = count_at(config, "layers"),
-                             .n_heads = count_at(config, "heads"),
-                             .n_positions = count_at(config, "max-len") + 1,
-                             .dropout = json_number_value(json_object_get(config, "dropout")),
+                             .hidden = method_count(config, "hidden"),
+                             .fused_width = fused_width,
+                             .trainable_fused = strcmp(method_text(config, "freeze"), "no") == 0,
+                             .n_layers = method_count(config, "layers"),
+                             .n_heads = method_count(config, "heads"),
+                             .n_positions = method_count(config, "max-len") + 1,
+                             .dropout = method_real(config, "dropout"),
+                             .input_scale = strcmp(method_text(config, "input-scale"), "none") == 0,
                              .cold = data->cold};
     for (int b = 0; b < N_BACKBONES; b++)
-        if (strcmp(text_at(config, "backbone"), backbone_names[b]) == 0) c.backbone = (enum backbone)b;
-    c.causal = c.backbone == SASREC && strcmp(text_at(config, "attention"), "causal") == 0;
+        if (strcmp(method_text(config, "backbone"), backbone_names[b]) == 0) c.backbone = (enum backbone)b;
+    c.causal = c.backbone == SASREC && strcmp(method_text(config, "attention"), "causal") == 0;
     if (c.backbone == N_BACKBONES || c.hidden == 0 || c.n_positions < 2)
         return fail(st, GENAIR_FORMAT, "the run's config.json does not describe a model; train it again");
     *out = c;
@@ -57,7 +48,7 @@ genair_code learned_save(struct model *m, const char *path, genair_status *st) {
         const struct parameter *p = parameters_at(m->parameters, i);
         tensors[i] = tensor_of(p->name, p->rows, p->cols, p->value);
     }
-    const bool projected = m->config.fused_width > 0;
+    const bool projected = m->method->items != NULL;
     if (projected)
         tensors[n] = tensor_of("item_vectors", m->config.n_items, m->config.hidden,
                                m->item_vectors + m->config.hidden);
@@ -80,10 +71,11 @@ static genair_code read_tensor(const struct safetensors *f, const char *path, co
     return GENAIR_OK;
 }
 
-static genair_code read_parameters(struct model *m, const char *path, bool projected, genair_status *st) {
+static genair_code read_parameters(struct model *m, const char *path, genair_status *st) {
     struct safetensors *f;
     genair_code code = safetensors_open(path, &f, st);
     if (code != GENAIR_OK) return code;
+    const bool projected = safetensors_find(f, "item_vectors") != NULL;
     for (size_t i = 0; code == GENAIR_OK && i < parameters_count(m->parameters); i++) {
         struct parameter *p = parameters_at(m->parameters, i);
         /* A projected run is served as a table of its projected items. */
@@ -106,8 +98,7 @@ genair_code learned_open(genair_context *ctx, const char *directory, const json_
     code = path ? model_create(&c, NULL, context_parallel(ctx), kernels_select(NULL), &(struct adam_options){0},
                                0, &m, st)
                 : fail_memory(st);
-    if (code == GENAIR_OK)
-        code = read_parameters(m, path, strcmp(text_at(config, "method"), "base") != 0, st);
+    if (code == GENAIR_OK) code = read_parameters(m, path, st);
     if (code == GENAIR_OK) code = model_refresh_items(m, st);
     if (code == GENAIR_OK)
         *out = model_scorer(m);

@@ -10,7 +10,7 @@
 #include <jansson.h>
 
 /* The shape of the model that config.json (options by their long names) describes. fused_width: columns of
- * the fused matrix for genair, ignored for base. */
+ * the matrix that the method reads, 0 for none. */
 CHECKED genair_code learned_config(const json_t *config, const struct dataset *data, size_t fused_width,
                                    struct model_config *out, genair_status *st);
 

@@ -3,9 +3,9 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
-#include "base/size.h"
 #include "model/closed_form.h"
 #include "model/learned.h"
+#include "model/method.h"
 #include "workspace/manifest.h"
 
 #include <stdio.h>
@@ -13,48 +13,17 @@
 
 enum { MAX_CONFIG_BYTES = 1 << 20 };
 
-/* How the runs of a method are opened: fills r->scorer from the files in r->directory and
- * r->config. */
-struct opener {
-    const char *method;
-    genair_code (*open)(genair_context *ctx, struct run *r, genair_status *st);
-    void (*close)(struct run *r);
-};
-
 static const char *text_of_key(const struct run *r, const char *key) {
     const char *value = json_string_value(json_object_get(r->config, key));
     return value ? value : "";
 }
 
-static genair_code open_closed_form(genair_context *ctx, struct run *r, genair_status *st) {
-    (void)ctx;
-    return closed_form_open(text_of_key(r, "method"), r->directory, r->data, &r->scorer, st);
-}
-
-static void close_closed_form(struct run *r) {
-    closed_form_close(&r->scorer);
-}
-
-static genair_code open_learned(genair_context *ctx, struct run *r, genair_status *st) {
-    return learned_open(ctx, r->directory, r->config, r->data, &r->scorer, st);
-}
-
-static void close_learned(struct run *r) {
-    learned_close(&r->scorer);
-}
-
-static const struct opener openers[] = {
-    {"genair", open_learned, close_learned},
-    {"base", open_learned, close_learned},
-    {"pop", open_closed_form, close_closed_form},
-    {"itemknn", open_closed_form, close_closed_form},
-    {"ease", open_closed_form, close_closed_form},
-};
-
-static const struct opener *opener_of(const struct run *r) {
-    for (size_t i = 0; i < COUNT(openers); i++)
-        if (strcmp(openers[i].method, text_of_key(r, "method")) == 0) return &openers[i];
-    return NULL;
+/* Closed-form methods fill score rows; all the others are sequence models. */
+static genair_code open_files(genair_context *ctx, struct run *r, genair_status *st) {
+    const char *method = text_of_key(r, "method");
+    if (method_named(method)) return learned_open(ctx, r->directory, r->config, r->data, &r->scorer, st);
+    if (closed_form_knows(method)) return closed_form_open(method, r->directory, r->data, &r->scorer, st);
+    return fail(st, GENAIR_FORMAT, "run '%s' is of method '%s', which this program cannot open", r->name, method);
 }
 
 /* A run is what its record in the manifest says: none is written before training ends. */
@@ -107,12 +76,7 @@ static genair_code open_scorer(genair_context *ctx, const char *workspace, struc
                                genair_status *st) {
     genair_code code = verify_files(workspace, r->name, st);
     if (code == GENAIR_OK) code = read_config(r, st);
-    if (code != GENAIR_OK) return code;
-    const struct opener *opener = opener_of(r);
-    if (!opener)
-        return fail(st, GENAIR_FORMAT, "run '%s' is of method '%s', which this program cannot open",
-                    r->name, text_of_key(r, "method"));
-    return opener->open(ctx, r, st);
+    return code == GENAIR_OK ? open_files(ctx, r, st) : code;
 }
 
 genair_code run_open(genair_context *ctx, const char *workspace, const char *name,
@@ -134,8 +98,8 @@ genair_code run_open(genair_context *ctx, const char *workspace, const char *nam
 
 void run_close(struct run *r) {
     if (!r) return;
-    const struct opener *opener = r->config ? opener_of(r) : NULL;
-    if (opener && (r->scorer.encode || r->scorer.scores)) opener->close(r);
+    if (r->scorer.encode) learned_close(&r->scorer);
+    if (r->scorer.scores) closed_form_close(&r->scorer);
     json_decref(r->config);
     mem_free(r->name);
     mem_free(r->directory);

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/size.h"
 #include "model/backbones.h"
+#include "model/method.h"
 #include "tensor/ops.h"
 
 #include <assert.h>
@@ -56,25 +57,6 @@ struct tensor *parameter_named(struct model *m, const char *format, ...) {
     return parameter_tensor(&m->tape, p);
 }
 
-/* The table of item vectors: drawn (base), or starting from the fused matrix (--freeze no). */
-static genair_code add_table(struct model *m, const float *fused, genair_status *st) {
-    const struct model_config *c = &m->config;
-    if (c->fused_width && !c->trainable_fused) {
-        m->fused = fused;
-        return GENAIR_OK;
-    }
-    const size_t width = c->fused_width ? c->fused_width : c->hidden;
-    const char *name = c->fused_width ? "fused" : "item_emb";
-    const genair_code code = parameters_add(m->parameters, name, c->n_items + 1, width, true, &m->table, st);
-    if (code != GENAIR_OK) return code;
-    if (fused)
-        memcpy(m->table->value + width, fused, c->n_items * width * sizeof *fused);
-    else
-        parameter_xavier_normal(m->table, 1, m->seed);
-    memset(m->table->value, 0, width * sizeof *m->table->value);
-    return GENAIR_OK;
-}
-
 static genair_code check(const struct model_config *c, genair_status *st) {
     if (c->n_items == 0 || c->n_items > UINT32_MAX - 2) return fail(st, GENAIR_USAGE, "%zu items", c->n_items);
     if (c->backbone != GRU4REC && (c->n_heads == 0 || c->hidden % c->n_heads != 0))
@@ -89,7 +71,8 @@ genair_code model_create(const struct model_config *config, const float *fused, 
     if (code != GENAIR_OK) return code;
     struct model *m = mem_zeros(1, sizeof *m);
     if (!m) return fail_memory(st);
-    *m = (struct model){.config = *config, .parallel = parallel, .kernels = kernels, .seed = seed};
+    *m = (struct model){.config = *config, .parallel = parallel, .kernels = kernels, .seed = seed,
+                        .method = method_of(config)};
     m->local = mem_zeros(config->n_items + 2, sizeof *m->local);
     m->identity = mem_array(config->n_items, sizeof *m->identity);
     m->item_vectors = mem_zeros((config->n_items + 1) * config->hidden, sizeof *m->item_vectors);
@@ -101,9 +84,9 @@ genair_code model_create(const struct model_config *config, const float *fused, 
         if (!config->cold || !config->cold[i]) m->catalogue[m->n_catalogue++] = (uint32_t)i;
     }
     if (code == GENAIR_OK) code = parameters_create(adam, parallel, kernels, &m->parameters, st);
-    if (code == GENAIR_OK) code = add_table(m, fused, st);
-    if (code == GENAIR_OK && config->fused_width) code = projector_parameters(m, st);
+    if (code == GENAIR_OK) code = m->method->parameters(m, fused, st);
     if (code == GENAIR_OK) code = backbones[config->backbone].add_parameters(m, st);
+    if (code == GENAIR_OK && m->method->begin) code = m->method->begin(m, st);
     if (code != GENAIR_OK) {
         model_free(m);
         return code;
@@ -114,6 +97,7 @@ genair_code model_create(const struct model_config *config, const float *fused, 
 
 void model_free(struct model *m) {
     if (!m) return;
+    if (m->method->release) m->method->release(m);
     tape_deinit(&m->tape);
     parameters_free(m->parameters);
     mem_free(m->local);
@@ -125,6 +109,7 @@ void model_free(struct model *m) {
 
 struct tensor *model_backbone(struct model *m, struct tensor *table, const uint32_t *index,
                               const uint32_t *offsets, size_t n_sequences) {
+    if (m->method->forward) return m->method->forward(m, table, index, offsets, n_sequences);
     return backbones[m->config.backbone].forward(m, table, index, offsets, n_sequences);
 }
 
@@ -144,10 +129,12 @@ static void collect(struct model *m, struct distinct *d, const uint32_t *items, 
     }
 }
 
-static bool distinct_items(struct model *m, const struct batch *b, bool whole_catalogue, struct distinct *d) {
+/* extra: items that the method's own sequences hold. */
+static bool distinct_items(struct model *m, const struct batch *b, bool whole_catalogue, const struct item_list *extra,
+                           struct distinct *d) {
     const size_t n_tokens = b->offsets[b->n_sequences], n_negatives = b->n_targets * b->n_negatives;
-    const size_t most = whole_catalogue ? m->n_catalogue
-                                        : min_size(m->config.n_items, n_tokens + b->n_targets + n_negatives);
+    const size_t n_ranked = whole_catalogue ? m->n_catalogue : n_tokens + b->n_targets + n_negatives;
+    const size_t most = min_size(m->config.n_items, n_ranked + extra->n);
     d->ids = tape_array(&m->tape, most + 1, sizeof *d->ids);
     if (!d->ids) return false;
     if (whole_catalogue) {
@@ -157,6 +144,7 @@ static bool distinct_items(struct model *m, const struct batch *b, bool whole_ca
         collect(m, d, b->positive, b->n_targets);
         collect(m, d, b->negatives, n_negatives);
     }
+    collect(m, d, extra->items, extra->n);
     return true;
 }
 
@@ -164,11 +152,15 @@ static void forget(struct model *m, const struct distinct *d) {
     for (size_t i = 0; i < d->n; i++) m->local[d->ids[i]] = 0;
 }
 
+uint32_t model_row(const struct model *m, uint32_t item) {
+    return item == MASK_ROW ? MASK_ROW : m->local[item] - 1;
+}
+
 /* Ids to rows of the distinct items. NULL when memory is out. */
 static uint32_t *rows_of(struct model *m, const uint32_t *items, size_t n) {
     uint32_t *rows = tape_array(&m->tape, n + 1, sizeof *rows);
     for (size_t i = 0; rows && i < n; i++)
-        rows[i] = items[i] == MASK_ROW ? MASK_ROW : m->local[items[i]] - 1;
+        rows[i] = model_row(m, items[i]);
     return rows;
 }
 
@@ -198,8 +190,8 @@ static struct tensor *source_rows(struct model *m, const uint32_t *ids, size_t n
     return x;
 }
 
-static struct tensor *item_vectors_of(struct model *m, struct tensor *source) {
-    return m->config.fused_width && source ? model_project(m, source) : source;
+static struct tensor *item_vectors_of(struct model *m, struct tensor *source, const uint32_t *ids) {
+    return m->method->items && source ? m->method->items(m, source, ids) : source;
 }
 
 /* ---- one step ---- */
@@ -263,21 +255,24 @@ genair_code model_step(struct model *m, const struct batch *b, const struct obje
     tape_reset(t, true, parameters_step(m->parameters) + 1);
     parameters_begin_step(m->parameters);
     struct distinct items = {0};
-    if (!distinct_items(m, b, o->loss == LOSS_CE, &items)) return fail_memory(st);
+    struct item_list extra = {0};
+    if (m->method->begin_step) extra = m->method->begin_step(m, b);
+    if (tape_failed(t) || !distinct_items(m, b, o->loss == LOSS_CE, &extra, &items)) return fail_memory(st);
     struct tensor *source = source_rows(m, items.ids, items.n);
-    struct tensor *table = item_vectors_of(m, source);
+    struct tensor *table = item_vectors_of(m, source, items.ids);
     const uint32_t *index = rows_of(m, b->items, b->offsets[b->n_sequences]);
     struct tensor *h = index ? model_backbone(m, table, index, b->offsets, b->n_sequences) : NULL;
     struct tensor *u = reads_every_position(b) || !h ? h : op_gather(t, h, NULL, b->position, b->n_targets);
     *losses = (struct step_losses){.rank = rank_loss(m, b, o, u, table), .calibration = calibrate(m, b, o, table)};
     losses->total = losses->rank + o->alpha * losses->calibration;
+    if (m->method->loss && u) m->method->loss(m, &(struct method_step){b, table, h, u}, losses);
     forget(m, &items);
     tape_backward(t);
     if (tape_failed(t)) return fail_memory(st);
     if (!isfinite(losses->total))
-        return fail(st, GENAIR_INTERNAL, "step %llu: the loss is not finite (ranking %g, calibration %g); "
-                    "use a smaller --lr or --alpha", (unsigned long long)t->step, losses->rank,
-                    losses->calibration);
+        return fail(st, GENAIR_INTERNAL, "step %llu: the loss is not finite (ranking %g, %s %g); use a smaller --lr%s",
+                    (unsigned long long)t->step, losses->rank, m->method->term, losses->calibration,
+                    m->method->weight_options);
     if (m->table) {
         tensor_open_gradient(source);
         parameters_touch(m->table, items.ids, items.n, source->gradient);
@@ -294,7 +289,7 @@ genair_code model_refresh_items(struct model *m, genair_status *st) {
         const size_t n = min_size(ITEMS_PER_BLOCK, m->config.n_items - first);
         tape_reset(&m->tape, false, 0);
         parameters_begin_step(m->parameters);
-        struct tensor *e = item_vectors_of(m, source_rows(m, m->identity + first, n));
+        struct tensor *e = item_vectors_of(m, source_rows(m, m->identity + first, n), m->identity + first);
         if (!e) return fail_memory(st);
         memcpy(m->item_vectors + (first + 1) * d, e->value, n * d * sizeof *e->value);
     }

@@ -9,6 +9,9 @@
 #include "ranking/scorer.h"
 #include "tensor/parameters.h"
 
+struct method;
+struct method_inputs;
+
 enum backbone { SASREC, BERT4REC, GRU4REC, N_BACKBONES };
 extern const char *const backbone_names[N_BACKBONES];
 
@@ -22,6 +25,9 @@ struct model_config {
     size_t n_positions;        /* longest sequence + 1: rows of pos_emb, place 0 unused */
     bool causal;
     double dropout;
+    double input_scale;        /* of the attention models' items before the positions; 0: sqrt(d) */
+    const struct method *method; /* NULL: base, or genair with a fused matrix */
+    const struct method_inputs *inputs; /* what the method reads; borrowed while the model lives, NULL when served */
     const uint8_t *cold;       /* [n_items + 1] items outside of training, not in the full softmax; or NULL */
 };
 
@@ -30,6 +36,8 @@ struct model {
     struct parallel *parallel;
     const struct kernels *kernels;
     struct parameters *parameters;
+    const struct method *method;
+    void *state;               /* of the method, or NULL */
     struct parameter *table;   /* [n_items + 1, d or D], row 0 zero; NULL with a frozen matrix */
     const float *fused;        /* [n_items, D] borrowed, row i - 1 is item i; NULL for base */
     struct tape tape;
@@ -50,6 +58,9 @@ CHECKED genair_code model_create(const struct model_config *config, const float 
                                  uint64_t seed, struct model **out, genair_status *st);
 void model_free(struct model *m);
 
+/* The rank of an item among the distinct items of the step, while it runs. */
+uint32_t model_row(const struct model *m, uint32_t item);
+
 /* One step's data; positions are packed, targets point into them. */
 struct batch {
     size_t n_sequences;
@@ -60,6 +71,9 @@ struct batch {
     const uint32_t *positive;    /* [R] */
     size_t n_negatives;          /* K */
     const uint32_t *negatives;   /* [R, K]; NULL with the full softmax */
+    const uint32_t *user;        /* [n_sequences] from 0 */
+    uint64_t epoch;              /* from 1 */
+    size_t number, n_batches;    /* the batch among those of its epoch */
 };
 
 enum rank_loss { LOSS_BCE, LOSS_BPR, LOSS_CE, LOSS_SAMPLED_SOFTMAX, LOSS_GBCE, N_LOSSES, LOSS_BPR_SUM };
@@ -75,7 +89,7 @@ struct objective {
 };
 
 struct step_losses {
-    double total, rank, calibration;
+    double total, rank, calibration; /* calibration: or what else the method adds, before its weight */
 };
 
 /* Losses and gradients of one batch, left in the parameters for parameters_adam. A loss that is not finite

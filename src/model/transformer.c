@@ -141,7 +141,8 @@ struct tensor *transformer_forward(struct model *m, struct tensor *table, const 
                                 .index = index,
                                 .offsets = offsets,
                                 .n_sequences = n_sequences,
-                                .scale = sqrtf((float)m->config.hidden),
+                                .scale = m->config.input_scale > 0 ? (float)m->config.input_scale
+                                                                   : sqrtf((float)m->config.hidden),
                                 .dropout = m->config.dropout};
     struct tensor *x = op_embed(&m->tape, &e);
     for (size_t layer = 0; layer < m->config.n_layers; layer++) x = block(m, x, layer, offsets, n_sequences);

@@ -142,12 +142,15 @@ genair_code parameters_set_step(struct parameters *p, uint64_t step, genair_stat
     return GENAIR_OK;
 }
 
-void parameter_xavier_normal(struct parameter *p, double gain, uint64_t seed) {
+void parameter_normal(struct parameter *p, double deviation, uint64_t seed) {
     uint64_t name_hash = 0xcbf29ce484222325u; /* FNV-1a: a stream for each name */
     for (const char *c = p->name; *c; c++) name_hash = (name_hash ^ (unsigned char)*c) * 0x100000001b3u;
     struct rng r = rng_start(seed, RNG_INIT, name_hash);
-    const double deviation = gain * sqrt(2.0 / (double)(p->rows + p->cols));
     for (size_t i = 0; i < p->rows * p->cols; i++) p->value[i] = (float)(deviation * rng_normal(&r));
+}
+
+void parameter_xavier_normal(struct parameter *p, double gain, uint64_t seed) {
+    parameter_normal(p, gain * sqrt(2.0 / (double)(p->rows + p->cols)), seed);
 }
 
 void parameter_fill(struct parameter *p, float value) {

@@ -50,7 +50,9 @@ uint64_t parameters_values(const struct parameters *p); /* how many numbers in a
 uint64_t parameters_step(const struct parameters *p);   /* Adam steps taken */
 CHECKED genair_code parameters_set_step(struct parameters *p, uint64_t step, genair_status *st);
 
-/* Normal with deviation gain sqrt(2 / (rows + cols)) (Glorot and Bengio, 2010), a function of seed and name. */
+/* Normal around 0, a function of seed and name. */
+void parameter_normal(struct parameter *p, double deviation, uint64_t seed);
+/* The same with deviation gain sqrt(2 / (rows + cols)) (Glorot and Bengio, 2010). */
 void parameter_xavier_normal(struct parameter *p, double gain, uint64_t seed);
 void parameter_fill(struct parameter *p, float value);
 

@@ -22,7 +22,7 @@ struct batches {
     /* the batch being built */
     size_t first_sample;
     struct arena *arena;
-    uint32_t *offsets, *items, *target_start, *position, *positive, *negatives;
+    uint32_t *user, *offsets, *items, *target_start, *position, *positive, *negatives;
     size_t n_sequences, n_targets;
 };
 
@@ -245,11 +245,13 @@ genair_code batches_get(struct batches *b, size_t i, struct batch *out, genair_s
     b->first_sample = i * b->options.batch;
     b->n_sequences = min_size(b->options.batch, b->n_samples - b->first_sample);
     b->offsets = arena_array(b->arena, b->n_sequences + 1, sizeof *b->offsets);
+    b->user = arena_array(b->arena, b->n_sequences, sizeof *b->user);
     b->target_start = arena_array(b->arena, b->n_sequences + 1, sizeof *b->target_start);
     if (arena_failed(b->arena)) return fail_memory(st);
     uint32_t at = 0, n_targets = 0;
     for (size_t j = 0; j < b->n_sequences; j++) {
         const struct sample s = sample_at(b, b->first_sample + j);
+        b->user[j] = s.user;
         b->offsets[j] = at;
         b->target_start[j] = n_targets;
         at += (uint32_t)input_length(b, &s);
@@ -269,6 +271,10 @@ genair_code batches_get(struct batches *b, size_t i, struct batch *out, genair_s
                           .position = b->position,
                           .positive = b->positive,
                           .n_negatives = b->options.n_negatives,
-                          .negatives = b->negatives};
+                          .negatives = b->negatives,
+                          .user = b->user,
+                          .epoch = b->epoch,
+                          .number = i,
+                          .n_batches = batches_count(b)};
     return GENAIR_OK;
 }

@@ -5,6 +5,8 @@
 #include "base/files.h"
 #include "base/size.h"
 #include "model/learned.h"
+#include "train/base_run.h"
+#include "train/semantic.h"
 #include "workspace/item_matrix.h"
 
 #include <string.h>
@@ -38,13 +40,31 @@ static json_t *value_of(const genair_options *o, const struct option_spec *spec)
     return NULL;
 }
 
+/* What the method has in place of the option's default; NULL when it has none of its own. */
+static const char *default_of(const struct method *method, const char *option) {
+    for (const struct method_default *d = method ? method->defaults : NULL; d && d->option; d++)
+        if (strcmp(d->option, option) == 0) return d->value;
+    return NULL;
+}
+
+/* An option that is neither given nor has a default is not there. */
+static json_t *chosen(const genair_options *o, const struct option_spec *spec, const struct method *method) {
+    const char *own = option_given(o, spec->name) ? NULL : default_of(method, spec->name);
+    if (!own) return spec->fallback || option_given(o, spec->name) ? value_of(o, spec) : NULL;
+    return spec->type == OPTION_INT || spec->type == OPTION_REAL ? json_loads(own, JSON_DECODE_ANY, NULL)
+                                                                 : json_string(own);
+}
+
 json_t *session_options(const genair_options *o) {
     json_t *config = json_object();
+    const char *name = option_text(o, "method");
     size_t n;
     const struct option_spec *table = options_table(&n);
     for (size_t i = 0; config && i < n; i++) {
-        if (!option_applies(&table[i], options_command(o)) || is_neutral(table[i].name)) continue;
-        json_t *value = value_of(o, &table[i]);
+        if (!option_applies(&table[i], options_command(o)) || is_neutral(table[i].name) ||
+            !option_of_method(&table[i], name))
+            continue;
+        json_t *value = chosen(o, &table[i], method_named(name));
         if (value && json_object_set_new(config, table[i].name, value) != 0) {
             json_decref(config);
             return NULL;
@@ -53,21 +73,8 @@ json_t *session_options(const genair_options *o) {
     return config;
 }
 
-static const char *text_at(const json_t *config, const char *key) {
-    const char *s = json_string_value(json_object_get(config, key));
-    return s ? s : "";
-}
-
 static bool is(const json_t *config, const char *key, const char *value) {
-    return strcmp(text_at(config, key), value) == 0;
-}
-
-static double real_at(const json_t *config, const char *key) {
-    return json_number_value(json_object_get(config, key));
-}
-
-static size_t count_at(const json_t *config, const char *key) {
-    return (size_t)json_integer_value(json_object_get(config, key));
+    return strcmp(method_text(config, key), value) == 0;
 }
 
 /* The fused matrix of that name (NULL: the workspace's own) as [n_items, D] floats: the mapping itself where it can be read as such. */
@@ -101,41 +108,64 @@ static genair_code open_matrix(const char *workspace, const char *name, struct s
 static struct objective objective_of(const json_t *config, const struct dataset *data) {
     static const char *const forms[] = {[CALIBRATION_NONE] = "none", [CALIBRATION_KERNEL] = "kernel",
                                         [CALIBRATION_DOT] = "dot", [CALIBRATION_LINEAR] = "linear"};
-    struct objective o = {.gbce_t = real_at(config, "gbce-t"),
+    struct objective o = {.gbce_t = method_real(config, "gbce-t"),
                           .unique_items = is(config, "calibration-items", "unique"),
-                          .alpha = real_at(config, "alpha"),
-                          .gamma = real_at(config, "gamma"),
+                          .alpha = method_real(config, "alpha"),
+                          .gamma = method_real(config, "gamma"),
                           .t = 2,
                           .cooccurrence = &data->cooccurrence};
     for (int i = 0; i < N_LOSSES; i++)
         if (is(config, "loss", loss_names[i])) o.loss = (enum rank_loss)i;
     for (size_t i = 0; i < COUNT(forms); i++)
         if (is(config, "calibration", forms[i])) o.calibration = (enum calibration_form)i;
-    if (is(config, "method", "base")) o.calibration = CALIBRATION_NONE;
+    if (!is(config, "method", "genair")) o.calibration = CALIBRATION_NONE;
     return o;
+}
+
+static genair_code open_inputs(genair_context *ctx, const char *workspace, const json_t *config,
+                               const struct method *method, struct session *s, genair_status *st) {
+    genair_code code = GENAIR_OK;
+    s->inputs.options = config;
+    s->inputs.data = s->data;
+    if (method->fused) {
+        code = open_matrix(workspace, json_string_value(json_object_get(config, "items")), s, &s->inputs.matrix[0].values,
+                           st);
+        if (code == GENAIR_OK) s->inputs.matrix[0].width = s->matrix->shape[1];
+    }
+    for (size_t i = 0; code == GENAIR_OK && i < method->n_matrices; i++) {
+        const struct matrix_request request = method->matrix(config, i);
+        code = semantic_open(ctx, workspace, config, s->data, &request, &s->inputs.matrix[i], st);
+    }
+    if (code == GENAIR_OK && method->base_run) code = base_run_open(ctx, workspace, config, method, s->data, &s->base, st);
+    if (code == GENAIR_OK && s->base) s->inputs.base = base_run_model(s->base);
+    return code;
 }
 
 static genair_code open_parts(genair_context *ctx, const char *workspace, const json_t *config, size_t repeat,
                               struct session *s, genair_status *st) {
+    const struct method *method = method_named(method_text(config, "method"));
+    if (!method) return fail(st, GENAIR_USAGE, "method '%s' does not learn by gradients", method_text(config, "method"));
     genair_code code = dataset_open(workspace, &s->data, st);
-    const float *matrix = NULL;
-    if (code == GENAIR_OK && !is(config, "method", "base")) code = open_matrix(workspace, json_string_value(json_object_get(config, "items")), s, &matrix, st);
-    if (code == GENAIR_OK)
-        code = learned_config(config, s->data, s->matrix ? s->matrix->shape[1] : 0, &s->config, st);
+    if (code == GENAIR_OK) code = open_inputs(ctx, workspace, config, method, s, st);
+    if (code == GENAIR_OK) code = learned_config(config, s->data, s->inputs.matrix[0].width, &s->config, st);
     if (code != GENAIR_OK) return code;
+    s->config.method = method;
+    s->config.inputs = &s->inputs;
     const uint64_t seed = (uint64_t)json_integer_value(json_object_get(config, "seed"));
-    const struct adam_options adam = {.rate = real_at(config, "lr"), .beta1 = 0.9, .beta2 = 0.999,
-                                      .epsilon = 1e-8, .decay = real_at(config, "weight-decay")};
+    const struct adam_options adam = {.rate = method_real(config, "lr"), .beta1 = 0.9, .beta2 = 0.999,
+                                      .epsilon = 1e-8, .decay = method_real(config, "weight-decay")};
     s->objective = objective_of(config, s->data);
-    code = model_create(&s->config, matrix, context_parallel(ctx), kernels_select(NULL), &adam, seed, &s->model, st);
+    code = model_create(&s->config, s->inputs.matrix[0].values, context_parallel(ctx), kernels_select(NULL), &adam, seed,
+                        &s->model, st);
     if (code != GENAIR_OK) return code;
+    if (method->continues) base_run_copy(s->base, s->model);
     const struct batches_options options = {
         .backbone = s->config.backbone,
         .seq2seq = json_is_true(json_object_get(config, "seq2seq")),
-        .max_len = count_at(config, "max-len"),
-        .batch = count_at(config, "batch"),
-        .n_negatives = s->objective.loss == LOSS_CE ? 0 : count_at(config, "negatives"),
-        .mask_probability = real_at(config, "mask-probability"),
+        .max_len = method_count(config, "max-len"),
+        .batch = method_count(config, "batch"),
+        .n_negatives = s->objective.loss == LOSS_CE ? 0 : method_count(config, "negatives"),
+        .mask_probability = method_real(config, "mask-probability"),
         .seed = seed,
         .repeat = repeat};
     return batches_create(&options, s->data, context_parallel(ctx), &s->batches, st);
@@ -143,18 +173,18 @@ static genair_code open_parts(genair_context *ctx, const char *workspace, const 
 
 genair_code session_open(genair_context *ctx, const char *workspace, const json_t *config, size_t repeat,
                          struct session *out, genair_status *st) {
-    struct session s = {0};
-    const genair_code code = open_parts(ctx, workspace, config, repeat, &s, st);
-    if (code == GENAIR_OK)
-        *out = s;
-    else
-        session_close(&s);
+    *out = (struct session){0}; /* opened in place: the model keeps a pointer to its inputs */
+    const genair_code code = open_parts(ctx, workspace, config, repeat, out, st);
+    if (code != GENAIR_OK) session_close(out);
     return code;
 }
 
 void session_close(struct session *s) {
     batches_free(s->batches);
     model_free(s->model);
+    run_close(s->base);
+    for (size_t i = 0; i < METHOD_MATRICES; i++)
+        if (!s->matrix) mem_free((void *)(uintptr_t)s->inputs.matrix[i].values);
     npy_close(s->matrix);
     mem_free(s->converted);
     dataset_close(s->data);

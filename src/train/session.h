@@ -5,7 +5,8 @@
 
 #include "base/context.h"
 #include "base/options.h"
-#include "model/model.h"
+#include "model/load.h"
+#include "model/method.h"
 #include "train/batches.h"
 #include "workspace/npy.h"
 
@@ -15,17 +16,19 @@ struct session {
     struct dataset *data;
     struct npy *matrix;      /* ws/fused.npy, or NULL for base */
     float *converted;        /* its rows, where the file is not plain float32 */
+    struct run *base;        /* of --base-run, or NULL */
+    struct method_inputs inputs; /* its matrices are the session's */
     struct model *model;
     struct batches *batches;
     struct objective objective;
     struct model_config config;
 };
 
-/* Every option that a run's result depends on, by its long name: the content of config.json. NULL when
- * memory is out. */
+/* Every option that a run's result depends on, by its long name, with the method's own defaults: the content of
+ * config.json. Options that the method does not have are left out. NULL when memory is out. */
 json_t *session_options(const genair_options *o);
 
-/* config: from session_options. repeat: as in batches_options. Errors name the command to run first. */
+/* config: from session_options, borrowed while the session is open. repeat: as in batches_options. Errors name the command to run first. */
 CHECKED genair_code session_open(genair_context *ctx, const char *workspace, const json_t *config, size_t repeat,
                                  struct session *out, genair_status *st);
 void session_close(struct session *s); /* {0} is fine */

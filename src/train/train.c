@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "model/closed_form.h"
 #include "model/learned.h"
+#include "train/semantic.h"
 #include "workspace/item_matrix.h"
 #include "workspace/manifest.h"
 
@@ -40,10 +41,6 @@ struct train {
     json_t *figures; /* what it cost: different every time */
 };
 
-static bool is_closed_form(const char *method) {
-    return strcmp(method, "pop") == 0 || strcmp(method, "itemknn") == 0 || strcmp(method, "ease") == 0;
-}
-
 /* The three texts in one; NULL when memory is out. */
 static char *joined(const char *a, const char *b, const char *c) {
     const size_t n = strlen(a) + strlen(b) + strlen(c) + 1;
@@ -67,29 +64,50 @@ static void run_paths_free(struct run_paths *p) {
     mem_free(p->growing);
 }
 
-static genair_code collect_inputs(struct train *t, genair_status *st) {
-    const bool fused = !is_closed_form(t->method) && strcmp(t->method, "base") != 0;
+/* The hashes of the item vectors and the run that the method reads go into inputs. */
+static genair_code collect_method_inputs(struct train *t, const struct method *method, genair_status *st) {
+    genair_code code = GENAIR_OK;
     const char *name = option_text(t->options, "items");
     const struct item_matrix items = item_matrix_named(name);
-    const char *data = workspace_stage_hash(t->lock, "prepare");
-    const char *matrix = fused ? workspace_stage_hash(t->lock, items.stage) : NULL;
-    if (!data)
-        return fail_line(st, GENAIR_USAGE, t->workspace, 0, "holds no data; run `genair prepare -w %s` first",
-                         t->workspace);
-    if (fused && !matrix && name)
+    const char *matrix = method->fused ? workspace_stage_hash(t->lock, items.stage) : NULL;
+    if (method->fused && !matrix && name)
         return fail_line(st, GENAIR_USAGE, t->workspace, 0,
                          "there is no item matrix '%s'; 'genair fuse -w %s --out %s' makes one of the vectors in the "
                          "workspace", name, t->workspace, name);
-    if (fused && !matrix)
+    if (method->fused && !matrix)
         return fail_line(st, GENAIR_USAGE, t->workspace, 0,
                          "there is no item matrix; run `genair embed` and `genair fuse` first, or train with "
                          "--method base");
+    if (method->fused) code = workspace_verify(t->lock, items.stage, st);
+    if (code == GENAIR_OK && matrix && json_object_set_new(t->inputs, "fuse", json_string(matrix)) != 0)
+        code = fail_memory(st);
+    char identity[33];
+    if (code == GENAIR_OK && method->n_matrices) {
+        code = semantic_identity(t->lock, t->config, identity, st);
+        if (code == GENAIR_OK && json_object_set_new(t->inputs, "semantic", json_string(identity)) != 0)
+            code = fail_memory(st);
+    }
+    if (code == GENAIR_OK && method->base_run && option_text(t->options, "base-run")) {
+        char *stage = joined("train/", option_text(t->options, "base-run"), "");
+        const char *hash = stage ? workspace_stage_hash(t->lock, stage) : NULL;
+        if (!stage || (hash && json_object_set_new(t->inputs, "base-run", json_string(hash)) != 0)) code = fail_memory(st);
+        mem_free(stage);
+    }
+    return code;
+}
+
+static genair_code collect_inputs(struct train *t, genair_status *st) {
+    const char *data = workspace_stage_hash(t->lock, "prepare");
+    const struct method *method = method_named(t->method);
+    if (!data)
+        return fail_line(st, GENAIR_USAGE, t->workspace, 0, "holds no data; run `genair prepare -w %s` first",
+                         t->workspace);
     genair_code code = workspace_verify(t->lock, "prepare", st);
-    if (code == GENAIR_OK && fused) code = workspace_verify(t->lock, items.stage, st);
     if (code != GENAIR_OK) return code;
     t->config = session_options(t->options);
-    t->inputs = t->config ? json_pack("{s:O, s:s, s:s?}", "config", t->config, "prepare", data, "fuse", matrix) : NULL;
-    return t->inputs ? GENAIR_OK : fail_memory(st);
+    t->inputs = t->config ? json_pack("{s:O, s:s}", "config", t->config, "prepare", data) : NULL;
+    if (!t->inputs) return fail_memory(st);
+    return method ? collect_method_inputs(t, method, st) : GENAIR_OK;
 }
 
 /* ---- directories ---- */
@@ -220,7 +238,7 @@ static genair_code train_learned(struct train *t, genair_status *st) {
     }
     if (code == GENAIR_OK) code = write_json(t->paths.growing, "inputs.json", t->inputs, st);
     const struct loop_options options = {
-        .epochs = (uint64_t)option_int(t->options, "epochs"),
+        .epochs = (uint64_t)method_count(t->config, "epochs"),
         .patience = (uint64_t)option_int(t->options, "patience"),
         .protocol = strcmp(option_text(t->options, "valid-protocol"), "full") == 0 ? PROTOCOL_FULL : PROTOCOL_SAMPLED,
         .checkpoint_every = (uint64_t)option_int(t->options, "checkpoint-every"),
@@ -266,7 +284,7 @@ static genair_code train_closed_form(struct train *t, genair_status *st) {
 /* ---- the command ---- */
 
 static genair_code record(struct train *t, genair_status *st) {
-    const bool learned = !is_closed_form(t->method);
+    const bool learned = !closed_form_knows(t->method);
     char *outputs[N_RUN_FILES] = {0};
     size_t n = 0;
     genair_code code = GENAIR_OK;
@@ -290,10 +308,10 @@ static genair_code run_it(struct train *t, genair_status *st) {
     t->result = json_pack("{s:s, s:s}", "run", t->name, "method", t->method);
     t->figures = json_object();
     if (code == GENAIR_OK && !(t->result && t->figures)) code = fail_memory(st);
-    if (code == GENAIR_OK && !is_closed_form(t->method) &&
+    if (code == GENAIR_OK && !closed_form_knows(t->method) &&
         !set(t->result, "backbone", json_string(option_text(t->options, "backbone"))))
         code = fail_memory(st);
-    if (code == GENAIR_OK) code = is_closed_form(t->method) ? train_closed_form(t, st) : train_learned(t, st);
+    if (code == GENAIR_OK) code = closed_form_knows(t->method) ? train_closed_form(t, st) : train_learned(t, st);
     if (code == GENAIR_OK) code = write_json(t->paths.growing, "result.json", t->result, st);
     if (code == GENAIR_OK) code = write_json(t->paths.growing, "timing.json", t->figures, st);
     if (code != GENAIR_OK) return code;
@@ -336,6 +354,7 @@ static genair_code train(struct train *t, char **json, genair_status *st) {
 genair_code train_within(genair_context *ctx, const genair_options *options, struct workspace *workspace,
                          pthread_mutex_t *guard, char **json, genair_status *st) {
     genair_code code = option_require(options, "run", st);
+    if (code == GENAIR_OK) code = options_check_method(options, option_text(options, "method"), st);
     if (code != GENAIR_OK) return code;
     struct train t = {.ctx = ctx, .options = options, .workspace = workspace_path(workspace),
                       .name = option_text(options, "run"), .method = option_text(options, "method"),

@@ -6,7 +6,7 @@
 #include "analyze/plane.h"
 #include "analyze/quadtree.h"
 #include "base/size.h"
-#include "fuse/pca.h"
+#include "algebra/pca.h"
 
 #include <math.h>
 #include <string.h>

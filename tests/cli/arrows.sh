@@ -11,16 +11,17 @@ may_include() { # may_include FOLDER: the folders whose headers its files may in
     kernels) echo base kernels ;;
     tensor) echo base kernels tensor ;;
     workspace) echo base kernels tensor workspace ;;
+    algebra) echo base kernels tensor workspace algebra ;;
     lm) echo base kernels tensor workspace lm ;;
     ranking) echo base kernels tensor workspace ranking ;;
     model) echo base kernels tensor workspace ranking model ;;
     archetype) echo base kernels tensor workspace lm archetype ;;
     cli) echo cli ;;
-    analyze) echo base kernels tensor workspace ranking model fuse evaluate analyze ;; # looks at what others made, by their means
+    analyze) echo base kernels tensor workspace algebra ranking model fuse evaluate analyze ;; # looks at what others made, by their means
     report) echo base kernels tensor workspace ranking model evaluate analyze report ;; # tables and pictures of both
     bench) echo base kernels tensor workspace lm ranking model train bench ;; # measures what training runs
     experiment) echo base kernels tensor workspace lm ranking model train experiment ;; # runs many trainings
-    *) echo base kernels tensor workspace lm ranking model "$1" ;;
+    *) echo base kernels tensor workspace algebra lm ranking model "$1" ;;
     esac
 }
 
@@ -41,7 +42,7 @@ for file in */*.c */*.h */*/*.c */*/*.h; do
     done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$file")
 done
 for folder in */; do # a new folder must be given its place here
-    case " base kernels tensor workspace lm ranking model cli $stages " in
+    case " base kernels tensor workspace algebra lm ranking model cli $stages " in
     *" ${folder%/} "*) ;;
     *) echo "src/$folder has no place in the order of folders"; wrong=$((wrong + 1)) ;;
     esac

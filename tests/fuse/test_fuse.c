@@ -3,7 +3,7 @@
 
 #include "base/rng.h"
 #include "base/size.h"
-#include "fuse/pca.h"
+#include "algebra/pca.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -4,7 +4,7 @@
 #include "failing_alloc.h"
 #include "fuse/shop.h"
 
-#include "fuse/pca.h"
+#include "algebra/pca.h"
 #include "workspace/safetensors.h"
 
 static void npy_reports_each_refusal(void **state) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups 06_pca and 10_llm_side: pooling over tokens (eq. 6), principal components, concatenation
  * (eq. 7). */
-#include "fuse/pca.h"
+#include "algebra/pca.h"
 #include "golden/groups.h"
 
 #include "base/size.h"

@@ -2,7 +2,7 @@
 /* Two ways to the same components: with more rows than columns the eigenvectors of the covariance
  * XᵀX / (n - 1), X centred first (two passes: a large common offset costs no digits); with fewer,
  * those of the small XXᵀ, carried over by v = Xᵀu / √λ. */
-#include "fuse/pca.h"
+#include "algebra/pca.h"
 
 #include "base/alloc.h"
 #include "base/size.h"

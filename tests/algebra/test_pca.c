@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Components against the definition, computed naively; golden numbers are in tests/golden. */
-#include "fuse/pca.h"
+#include "algebra/pca.h"
 
 #include "base/alloc.h"
 #include "base/rng.h"

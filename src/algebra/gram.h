@@ -4,8 +4,8 @@
  *
  * Work is cut into blocks and tiles of fixed size that do not depend on the number of threads, and
  * every tile is summed in the order of the rows: the same bytes for any number of threads. */
-#ifndef GENAIR_FUSE_GRAM_H
-#define GENAIR_FUSE_GRAM_H
+#ifndef GENAIR_ALGEBRA_GRAM_H
+#define GENAIR_ALGEBRA_GRAM_H
 
 #include "base/context.h"
 #include "workspace/npy.h"

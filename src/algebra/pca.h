@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This module finds the principal components of a matrix (eq. 7): centred, not scaled, in float64.
  */
-#ifndef GENAIR_FUSE_PCA_H
-#define GENAIR_FUSE_PCA_H
+#ifndef GENAIR_ALGEBRA_PCA_H
+#define GENAIR_ALGEBRA_PCA_H
 
-#include "fuse/gram.h"
+#include "algebra/gram.h"
 
 #include <stdbool.h>
 

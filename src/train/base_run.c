@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/base_run.h"
+
+#include <string.h>
+
+/* What must agree with the run when its parameters go on training: sizes and shapes of them. */
+static const char *const shapes[] = {"backbone", "layers", "heads", "max-len", "attention"};
+
+static genair_code check(const struct run *r, const json_t *config, const struct method *method, genair_status *st) {
+    if (strcmp(method_text(r->config, "method"), "base") != 0)
+        return fail(st, GENAIR_USAGE, "--base-run %s is a run of method '%s'; %s builds on one of method base", r->name,
+                    method_text(r->config, "method"), method->name);
+    if (method_count(r->config, "hidden") != method_count(config, "hidden"))
+        return fail(st, GENAIR_USAGE, "--base-run %s has --hidden %zu, this run %zu; they must be equal", r->name,
+                    method_count(r->config, "hidden"), method_count(config, "hidden"));
+    for (size_t i = 0; method->continues && i < sizeof shapes / sizeof shapes[0]; i++)
+        if (!json_equal(json_object_get(r->config, shapes[i]), json_object_get(config, shapes[i])))
+            return fail(st, GENAIR_USAGE, "--base-run %s was trained with another --%s; %s goes on with it, so they "
+                        "must be equal", r->name, shapes[i], method->name);
+    return GENAIR_OK;
+}
+
+genair_code base_run_open(genair_context *ctx, const char *workspace, const json_t *config, const struct method *method,
+                          const struct dataset *data, struct run **out, genair_status *st) {
+    const char *name = method_text(config, "base-run");
+    if (!*name)
+        return fail(st, GENAIR_USAGE, "--method %s builds on a finished base run; make one with `genair train -w %s "
+                    "--method base --backbone %s --run b1` and name it with --base-run b1", method->name, workspace,
+                    method->continues ? method_text(config, "backbone") : "sasrec");
+    struct run *r = NULL;
+    genair_code code = run_open(ctx, workspace, name, data, &r, st);
+    if (code == GENAIR_OK) code = check(r, config, method, st);
+    if (code == GENAIR_OK)
+        *out = r;
+    else
+        run_close(r);
+    return code;
+}
+
+const struct model *base_run_model(const struct run *r) {
+    return r->scorer.model;
+}
+
+void base_run_copy(const struct run *r, struct model *to) {
+    const struct model *from = base_run_model(r);
+    for (size_t i = 0; i < parameters_count(from->parameters); i++) {
+        const struct parameter *p = parameters_at(from->parameters, i);
+        struct parameter *q = parameters_find(to->parameters, p->name);
+        if (q && q->rows == p->rows && q->cols == p->cols)
+            memcpy(q->value, p->value, p->rows * p->cols * sizeof *p->value);
+    }
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/semantic.h"
+
+#include "algebra/pca.h"
+#include "base/alloc.h"
+#include "base/files.h"
+#include "base/size.h"
+#include "workspace/parts.h"
+
+#include <math.h>
+#include <string.h>
+
+struct source {
+    const char *stage; /* of the workspace; NULL: a file of the user's */
+    const char *file;
+};
+
+static struct source source_of(const json_t *config) {
+    const char *name = method_text(config, "semantic");
+    if (strcmp(name, "fused") == 0) return (struct source){"fuse", "fused.npy"};
+    for (size_t i = 0; i < N_PARTS; i++)
+        if (strcmp(name, part_names[i]) == 0) return (struct source){"embed", part_files[i]};
+    return (struct source){NULL, name};
+}
+
+genair_code semantic_identity(struct workspace *w, const json_t *config, char out[33], genair_status *st) {
+    const struct source s = source_of(config);
+    if (!s.stage) return hash_file(s.file, out, st);
+    const char *hash = workspace_stage_hash(w, s.stage);
+    const json_t *record = json_object_get(workspace_stages(w), s.stage);
+    if (!hash || !json_object_get(json_object_get(record, "outputs"), s.file))
+        return fail_line(st, GENAIR_USAGE, workspace_path(w), 0,
+                         "there is no %s; run `genair %s` first, or name another matrix with --semantic", s.file,
+                         strcmp(s.stage, "embed") == 0 ? "archetype` or `genair embed" : s.stage);
+    memcpy(out, hash, 33);
+    return workspace_verify(w, s.stage, st);
+}
+
+/* The rows as float, refusing what is not finite. */
+static genair_code read_rows(const struct npy *a, bool unit, float *out, genair_status *st) {
+    const size_t width = a->shape[1];
+    for (size_t r = 0; r < a->shape[0]; r++) {
+        float *row = out + r * width;
+        double square = 0;
+        npy_row_f32(a, r, row);
+        for (size_t c = 0; c < width; c++) {
+            if (!isfinite(row[c]))
+                return fail_line(st, GENAIR_FORMAT, a->path, 0,
+                                 "row %zu, column %zu (from 0) is not a finite number; make that vector again", r, c);
+            square += (double)row[c] * (double)row[c];
+        }
+        if (unit && square > 0)
+            for (size_t c = 0; c < width; c++) row[c] = (float)((double)row[c] / sqrt(square));
+    }
+    return GENAIR_OK;
+}
+
+static genair_code read_matrix(const char *workspace, const json_t *config, const struct dataset *data,
+                               struct text_matrix *out, genair_status *st) {
+    const struct source s = source_of(config);
+    char *path = s.stage ? path_join(workspace, s.file) : mem_text(s.file, strlen(s.file));
+    struct npy *a = NULL;
+    genair_code code = path ? npy_open(path, &a, st) : fail_memory(st);
+    mem_free(path);
+    if (code != GENAIR_OK) return code;
+    if (a->n_dims != 2 || a->shape[0] != data->n_items || a->shape[1] == 0 || a->type > NPY_F8)
+        code = fail_line(st, GENAIR_FORMAT, a->path, 0,
+                         "must be a matrix of floats with a row for each of the workspace's %u items, in their order",
+                         data->n_items);
+    float *values = code == GENAIR_OK ? mem_array(a->n_values, sizeof *values) : NULL;
+    if (code == GENAIR_OK)
+        code = values ? read_rows(a, strcmp(method_text(config, "semantic-scale"), "unit") == 0, values, st)
+                      : fail_memory(st);
+    if (code == GENAIR_OK)
+        *out = (struct text_matrix){values, a->shape[1]};
+    else
+        mem_free(values);
+    npy_close(a);
+    return code;
+}
+
+static void read_float_row(const void *source, size_t r, double *out) {
+    const struct text_matrix *m = source;
+    for (size_t c = 0; c < m->width; c++) out[c] = (double)m->values[r * m->width + c];
+}
+
+static genair_code project(genair_context *ctx, const struct text_matrix *raw, size_t n,
+                           const struct matrix_request *request, struct text_matrix *out, genair_status *st) {
+    const struct rows x = {.n = n, .width = raw->width, .read = read_float_row, .source = raw};
+    struct pca pca = {0};
+    genair_code code = pca_fit(ctx, &x, (struct pca_choice){.components = request->components}, &pca, st);
+    const size_t width = request->exact ? request->components : pca.n_components;
+    if (code == GENAIR_OK && pca.n_components < request->components)
+        context_info(ctx, "the semantic matrix has %zu components, not %zu", pca.n_components, request->components);
+    if (code == GENAIR_OK && width == 0)
+        code = fail(st, GENAIR_FORMAT, "all rows of the semantic matrix are equal: nothing can be learned from it");
+    float *values = code == GENAIR_OK ? mem_zeros(n * width, sizeof *values) : NULL;
+    if (code == GENAIR_OK)
+        code = values ? pca_project(ctx, &pca, &x, 0, n, request->whiten, values, width, st) : fail_memory(st);
+    pca_free(&pca);
+    if (code == GENAIR_OK)
+        *out = (struct text_matrix){values, width};
+    else
+        mem_free(values);
+    return code;
+}
+
+/* Where a table starts from the matrix, its scale matters: said beside the usual start's. */
+static void report_scale(genair_context *ctx, const struct text_matrix *m, size_t n) {
+    double square = 0;
+    for (size_t i = 0; i < n * m->width; i++) square += (double)m->values[i] * (double)m->values[i];
+    context_info(ctx, "item vectors from text: %zu x %zu, root mean square %.4g (a drawn table's: %.4g)", n, m->width,
+                 sqrt(square / (double)(n * m->width)), sqrt(2.0 / (double)(n + 1 + m->width)));
+}
+
+genair_code semantic_open(genair_context *ctx, const char *workspace, const json_t *config, const struct dataset *data,
+                          const struct matrix_request *request, struct text_matrix *out, genair_status *st) {
+    struct text_matrix raw = {0};
+    genair_code code = read_matrix(workspace, config, data, &raw, st);
+    if (code != GENAIR_OK) return code;
+    if (request->components) {
+        code = project(ctx, &raw, data->n_items, request, out, st);
+        mem_free((void *)(uintptr_t)raw.values);
+    } else {
+        *out = raw;
+    }
+    if (code == GENAIR_OK) report_scale(ctx, out, data->n_items);
+    return code;
+}

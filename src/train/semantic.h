@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module opens the semantic matrix of --semantic and makes of it what a method reads. */
+#ifndef GENAIR_TRAIN_SEMANTIC_H
+#define GENAIR_TRAIN_SEMANTIC_H
+
+#include "base/context.h"
+#include "model/method.h"
+#include "workspace/manifest.h"
+
+/* What the matrix of the configuration is: the hash of its stage or file. Fails, naming the command to run, when the
+ * workspace does not hold it. */
+CHECKED genair_code semantic_identity(struct workspace *w, const json_t *config, char out[33], genair_status *st);
+
+/* The values are released with mem_free. A PCA that finds fewer components than asked for says so, and the first
+ * matrix, where a table starts from it, is reported with its scale. */
+CHECKED genair_code semantic_open(genair_context *ctx, const char *workspace, const json_t *config,
+                                  const struct dataset *data, const struct matrix_request *request,
+                                  struct text_matrix *out, genair_status *st);
+
+#endif

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Every method to compare with, on every backbone: the same bytes for any number of threads and after an interruption,
+# the stored item vectors give the metrics of the model that was trained, without text; wrong orders are refused.
+# usage: methods.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM
+. "$2/tests/cli/check.sh"
+needs_jq
+RANDOM=44
+backbones='sasrec bert4rec gru4rec'
+of_text='llminit'
+
+"$third" shop 300 7 >/dev/null
+run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --quiet
+expect 2 err "genair: ws: there is no prefill.npy; run \`genair archetype\` or \`genair embed\` first, or name another matrix with --semantic" \
+    train -w ws --method llminit --run x
+run 0 embed -w ws --prefill shop/prefill.npy --decoding shop/decoding.npy --quiet
+size='--hidden 16 --batch 16 --epochs 3 --max-len 20 --quiet'
+for backbone in $backbones; do
+    run 0 train -w ws --method base --backbone $backbone --run base-$backbone $size
+done
+
+# options NAME: what a method needs beside its name
+options() {
+    case $1 in
+    esac
+}
+
+# trained METHOD BACKBONE
+trained() {
+    local name=$1-$2 more ndcg
+    more=$(options "$1" "$2")
+    run 0 train -w ws --method $1 --backbone $2 --run r $size $more --threads 1 --json
+    ndcg=$(jq '.test.full["NDCG@10"]' out)
+    cp -r ws/runs/r first
+    rm -rf other && cp -r ws other && rm -rf other/runs/r
+    run 0 train -w other --method $1 --backbone $2 --run r $size $more --threads 3
+    same "$name: model for 1 and 3 threads" first/model.safetensors other/runs/r/model.safetensors
+    same "$name: metrics for 1 and 3 threads" first/metrics.jsonl other/runs/r/metrics.jsonl
+    rm -rf other/runs/r
+    timeout -s TERM "$(awk -v r=$RANDOM 'BEGIN { printf "%.3f", 0.02 + 0.2 * r / 32768 }')" \
+        "$genair" train -w other --method $1 --backbone $2 --run r $size $more >/dev/null 2>&1
+    run 0 train -w other --method $1 --backbone $2 --run r $size $more --resume
+    same "$name: model after a resume" first/model.safetensors other/runs/r/model.safetensors
+    same "$name: metrics after a resume" first/metrics.jsonl other/runs/r/metrics.jsonl
+    mv ws/prefill.npy ws/base-gone 2>/dev/null # requests read neither text vectors nor other runs
+    run 0 evaluate -w ws --run r --protocol full --json
+    holds "$name: evaluate gives the metrics of training" \
+        jq -e --argjson n "$ndcg" ".test.full[\"NDCG@10\"] == \$n" out
+    run 0 recommend -w ws --run r --history folding-lock-7 floor-pump-7 --quiet
+    run 0 similar -w ws --run r --item folding-lock-7 --quiet
+    mv ws/base-gone ws/prefill.npy
+    rm -rf first
+}
+
+for method in $of_text; do
+    for backbone in $backbones; do trained $method $backbone; done
+done
+
+# ---- refusals ----
+expect 2 err 'genair: method base has no option --semantic; it belongs to: llminit ' \
+    train -w ws --method base --semantic fused --run x
+expect 2 err 'genair: method llminit has no option --ease-lambda; it belongs to: ease ' \
+    train -w ws --method llminit --ease-lambda 3 --run x
+expect 2 err "genair: ws: there is no fused.npy; run \`genair fuse\` first, or name another matrix with --semantic" \
+    train -w ws --method llminit --semantic fused --run x
+printf 'no matrix' >bad.npy
+run 1 train -w ws --method llminit --semantic bad.npy --run x
+holds 'the message names the file' grep -q bad.npy err
+holds 'a failed run leaves nothing' test ! -e ws/runs/x
+finish
