@@ -48,8 +48,8 @@ static const struct command_spec commands[] = {
 #define ARCHETYPE " archetype "
 #define TRAIN " train sweep reproduce "
 #define ENGINE " train sweep reproduce bench "
-#define LEARNED "genair|base|llminit"
-#define TEXT_METHODS " llminit "
+#define LEARNED "genair|base|rlmrec|llminit|alphafuse"
+#define TEXT_METHODS " rlmrec llminit alphafuse "
 
 static const struct option_spec table[] = {
     /* every command */
@@ -196,11 +196,31 @@ static const struct option_spec table[] = {
     {"semantic", 0, OPTION_TEXT, "prefill", .argument = "prefill|decoding|fused|FILE.npy", .commands = ENGINE,
      .methods = TEXT_METHODS, .help = "The item vectors from text: those of the workspace, or a file with a row an item."},
     {"semantic-components", 0, OPTION_INT, NULL, 0, 65536, .argument = "N", .commands = ENGINE,
-     .methods = " llminit ", .help = "Principal components kept of them; 0 as they are. llminit: 384."},
+     .methods = " rlmrec llminit ", .help = "Principal components kept of them; 0 as they are. Without it, 384."},
     {"semantic-scale", 0, OPTION_CHOICE, "none", .choices = "none|unit", .commands = ENGINE, .methods = TEXT_METHODS,
      .help = "unit: every item vector from text is brought to length 1 first."},
+    {"rlmrec-align", 0, OPTION_CHOICE, "cosine", .choices = "cosine|infonce|gen", .commands = ENGINE,
+     .methods = " rlmrec ", .help = "rlmrec: item vectors point where their text does, contrasted with others, or reversed."},
+    {"rlmrec-beta", 0, OPTION_REAL, NULL, 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " rlmrec ",
+     .help = "rlmrec: weight of that term. Without it, 0.1; 0.01 for infonce."},
+    {"rlmrec-tau", 0, OPTION_REAL, "0.2", 1e-3, 1e3, .argument = "T", .commands = ENGINE, .methods = " rlmrec ",
+     .help = "rlmrec: temperature of infonce."},
+    {"rlmrec-hidden", 0, OPTION_INT, NULL, 1, 65536, .argument = "N", .commands = ENGINE, .methods = " rlmrec ",
+     .help = "rlmrec: width between the projector's layers. Without it, half of what goes in and comes out."},
+    {"rlmrec-items", 0, OPTION_CHOICE, "batch", .choices = "batch|all", .commands = ENGINE, .methods = " rlmrec ",
+     .help = "rlmrec: the positives of the batch, or the whole catalogue in every step."},
     {"llminit-mode", 0, OPTION_CHOICE, "projector", .choices = "projector|pca", .commands = ENGINE,
      .methods = " llminit ", .help = "llminit: a wide table and a linear layer, or a table of principal components."},
+    {"alphafuse-null", 0, OPTION_INT, "64", 1, 8192, .argument = "N", .commands = ENGINE, .methods = " alphafuse ",
+     .help = "alphafuse: coordinates, out of --hidden, where an item has a trained vector."},
+    {"alphafuse-init", 0, OPTION_CHOICE, "zeros", .choices = "zeros|normal", .commands = ENGINE,
+     .methods = " alphafuse ", .help = "alphafuse: start of the trained vectors."},
+    {"alphafuse-fuse", 0, OPTION_CHOICE, "add", .choices = "add|concat", .commands = ENGINE,
+     .methods = " alphafuse ", .help = "alphafuse: they are added to the text's coordinates, or take their place."},
+    {"alphafuse-standardize", 0, OPTION_CHOICE, "yes", .choices = "yes|no", .commands = ENGINE,
+     .methods = " alphafuse ", .help = "alphafuse: the text's coordinates have variance 1."},
+    {"input-scale", 0, OPTION_CHOICE, "none", .choices = "none|sqrt", .commands = ENGINE, .methods = " alphafuse ",
+     .help = "alphafuse: what sasrec and bert4rec multiply item vectors with before places are added; sqrt as the others."},
 
     /* train alone */
     {"epochs", 0, OPTION_INT, "50", 1, 100000, .argument = "N", .commands = TRAIN,

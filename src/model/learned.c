@@ -38,21 +38,28 @@ static struct safetensor tensor_of(const char *name, size_t rows, size_t cols, c
                                .n_values = rows * cols, .data = (const unsigned char *)values};
 }
 
+/* "NAME." before a parameter of method NAME: done with when training ends. */
+static bool only_trains(const struct model *m, const struct parameter *p) {
+    const size_t n = strlen(m->method->name);
+    return strncmp(p->name, m->method->name, n) == 0 && p->name[n] == '.';
+}
+
 genair_code learned_save(struct model *m, const char *path, genair_status *st) {
     genair_code code = model_refresh_items(m, st);
     if (code != GENAIR_OK) return code;
     const size_t n = parameters_count(m->parameters);
     struct safetensor *tensors = mem_array(n + 1, sizeof *tensors);
     if (!tensors) return fail_memory(st);
+    size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         const struct parameter *p = parameters_at(m->parameters, i);
-        tensors[i] = tensor_of(p->name, p->rows, p->cols, p->value);
+        if (!only_trains(m, p)) tensors[kept++] = tensor_of(p->name, p->rows, p->cols, p->value);
     }
     const bool projected = m->method->items != NULL;
     if (projected)
-        tensors[n] = tensor_of("item_vectors", m->config.n_items, m->config.hidden,
+        tensors[kept++] = tensor_of("item_vectors", m->config.n_items, m->config.hidden,
                                m->item_vectors + m->config.hidden);
-    code = safetensors_write(path, n + projected, tensors, 0, NULL, NULL, st);
+    code = safetensors_write(path, kept, tensors, 0, NULL, NULL, st);
     mem_free(tensors);
     return code;
 }

@@ -14,7 +14,7 @@
 CHECKED genair_code learned_config(const json_t *config, const struct dataset *data, size_t fused_width,
                                    struct model_config *out, genair_status *st);
 
-/* Writes every parameter and, with a projector, the projected items as "item_vectors" [n_items, d], so that
+/* Writes every parameter that requests need and, where items are not rows of a table, the finished items as "item_vectors" [n_items, d], so that
  * a run is served without the fused matrix. Recomputes the model's item vectors. */
 CHECKED genair_code learned_save(struct model *m, const char *path, genair_status *st);
 

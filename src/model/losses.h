@@ -39,6 +39,9 @@ double softmax_loss(struct tape *t, struct tensor *u, struct tensor *table, cons
 double weighted_softmax_loss(struct tape *t, struct tensor *u, struct tensor *table, const uint32_t *positive,
                              const float *weight, double z);
 
+/* Sum over rows of weight (1 - a . b), [n] weights, a and b of unit length: 1 - cosine. */
+double direction_loss(struct tape *t, struct tensor *a, struct tensor *b, const float *weight);
+
 enum calibration_form { CALIBRATION_NONE, CALIBRATION_KERNEL, CALIBRATION_DOT, CALIBRATION_LINEAR };
 
 /* Mean over ordered pairs of places i != j, e the unit vectors (eqs. 9-14):

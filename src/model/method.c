@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-static const struct method *const methods[] = {&method_genair, &method_base, &method_llminit};
+static const struct method *const methods[] = {&method_genair, &method_base,   &method_llminit, &method_alphafuse,
+                                              &method_rlmrec};
 
 const struct method *method_named(const char *name) {
     for (size_t i = 0; i < COUNT(methods); i++)

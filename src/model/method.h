@@ -73,7 +73,7 @@ struct method {
     void (*loss)(struct model *m, const struct method_step *s, struct step_losses *losses);
 };
 
-extern const struct method method_base, method_genair, method_llminit;
+extern const struct method method_base, method_genair, method_llminit, method_alphafuse, method_rlmrec;
 
 /* The learned method of that name, or NULL. */
 const struct method *method_named(const char *name);

@@ -213,21 +213,20 @@ static double rank_loss(struct model *m, const struct batch *b, const struct obj
     return tape_failed(&m->tape) ? 0 : pair_loss(&m->tape, u, table, &loss);
 }
 
-/* The distinct positives with how often each stands in the batch. */
-static double calibrate(struct model *m, const struct batch *b, const struct objective *o, struct tensor *table) {
-    if (o->calibration == CALIBRATION_NONE || o->alpha == 0) return 0;
+bool model_positives(struct model *m, const struct batch *b, const struct tensor *table, bool once,
+                     struct positives *out) {
     struct tape *t = &m->tape;
     const size_t most = min_size(b->n_targets, table ? table->rows : 0);
     uint32_t *place = table ? tape_array(t, table->rows, sizeof *place) : NULL;
     uint32_t *row = tape_array(t, most + 1, sizeof *row), *item = tape_array(t, most + 1, sizeof *item);
     uint32_t *multiplicity = tape_array(t, most + 1, sizeof *multiplicity);
-    if (!place || tape_failed(t)) return 0;
+    if (!place || tape_failed(t)) return false;
     memset(place, 0, table->rows * sizeof *place);
     size_t n = 0;
     for (size_t r = 0; r < b->n_targets; r++) {
         const uint32_t at = m->local[b->positive[r]] - 1;
         if (place[at]) {
-            if (!o->unique_items) multiplicity[place[at] - 1]++;
+            if (!once) multiplicity[place[at] - 1]++;
             continue;
         }
         row[n] = at;
@@ -235,11 +234,19 @@ static double calibrate(struct model *m, const struct batch *b, const struct obj
         multiplicity[n] = 1;
         place[at] = (uint32_t)++n;
     }
-    return calibration_loss(t, table, &(struct calibration){.form = o->calibration, .weight = o->alpha,
-                                                            .gamma = o->gamma, .t = o->t, .n_distinct = n,
-                                                            .row = row, .item = item,
-                                                            .multiplicity = multiplicity,
-                                                            .cooccurrence = o->cooccurrence});
+    *out = (struct positives){n, once ? n : b->n_targets, row, item, multiplicity};
+    return true;
+}
+
+static double calibrate(struct model *m, const struct batch *b, const struct objective *o, struct tensor *table) {
+    struct positives p;
+    if (o->calibration == CALIBRATION_NONE || o->alpha == 0 || !model_positives(m, b, table, o->unique_items, &p))
+        return 0;
+    return calibration_loss(&m->tape, table, &(struct calibration){.form = o->calibration, .weight = o->alpha,
+                                                                   .gamma = o->gamma, .t = o->t, .n_distinct = p.n,
+                                                                   .row = p.row, .item = p.item,
+                                                                   .multiplicity = p.multiplicity,
+                                                                   .cooccurrence = o->cooccurrence});
 }
 
 static bool reads_every_position(const struct batch *b) {

@@ -97,6 +97,17 @@ struct step_losses {
 CHECKED genair_code model_step(struct model *m, const struct batch *batch, const struct objective *objective,
                                struct step_losses *losses, genair_status *st);
 
+/* The distinct positives of a batch, each once or with the places that hold it. */
+struct positives {
+    size_t n, n_places;
+    const uint32_t *row;          /* [n] in the step's item vectors */
+    const uint32_t *item;         /* [n] */
+    const uint32_t *multiplicity; /* [n] */
+};
+/* Within a step. false when memory is out. */
+bool model_positives(struct model *m, const struct batch *b, const struct tensor *table, bool once,
+                     struct positives *out);
+
 /* Sequence outputs of packed items over the given table: [T, d] (golden cases, tests). */
 struct tensor *model_backbone(struct model *m, struct tensor *table, const uint32_t *index,
                               const uint32_t *offsets, size_t n_sequences);

@@ -13,6 +13,7 @@ struct elementwise {
     struct tensor *x, *a, *y; /* a: the second operand, if any */
     struct dropout dropout;
     uint64_t *bits; /* NULL: everything is kept */
+    float slope;    /* of leaky ReLU */
     bool accumulate, accumulate_a;
 };
 
@@ -71,6 +72,44 @@ static void masked_backward(void *node) {
     if (!e->y->written || !e->x->gradient) return;
     e->accumulate = tensor_accumulates(e->x);
     run(e, masked_backward_task);
+}
+
+static void leaky_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct elementwise *e = node;
+    size_t first;
+    const size_t n = range(e, task, &first);
+    const float *x = e->x->value + first;
+    for (size_t i = 0; i < n; i++) e->y->value[first + i] = x[i] > 0 ? x[i] : e->slope * x[i];
+}
+
+static void leaky_backward_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct elementwise *e = node;
+    size_t first;
+    const size_t n = range(e, task, &first);
+    const float *x = e->x->value + first, *dy = e->y->gradient + first;
+    float *dx = e->x->gradient + first;
+    for (size_t i = 0; i < n; i++) {
+        const float slope = x[i] > 0 ? dy[i] : e->slope * dy[i];
+        dx[i] = e->accumulate ? dx[i] + slope : slope;
+    }
+}
+
+static void leaky_backward(void *node) {
+    struct elementwise *e = node;
+    if (!e->y->written || !e->x->gradient) return;
+    e->accumulate = tensor_accumulates(e->x);
+    run(e, leaky_backward_task);
+}
+
+struct tensor *op_leaky_relu(struct tape *t, struct tensor *x, float slope) {
+    struct elementwise *e = create(t, x, NULL, 0);
+    if (!e) return NULL;
+    e->slope = slope;
+    run(e, leaky_task);
+    tape_push(t, leaky_backward, e);
+    return e->y;
 }
 
 static void gelu_task(void *node, size_t task, int worker) {

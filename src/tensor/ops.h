@@ -18,7 +18,15 @@ struct tensor *op_layernorm(struct tape *t, struct tensor *x, struct tensor *w, 
 /* Rows divided by their root mean square: x / sqrt(mean of x^2 + eps) * w; w: [1, n]. */
 struct tensor *op_rmsnorm(struct tape *t, struct tensor *x, struct tensor *w, float eps);
 
+/* Rows x / |x| times length; a row without a direction (|x| below 1e-12) gives zeros, and no gradient. */
+struct tensor *op_unit_rows(struct tape *t, struct tensor *x, float length);
+/* Rows ground[index[i]] of width columns, which are constants, their last columns replaced by x or x added. */
+struct tensor *op_overlay(struct tape *t, const float *ground, size_t width, const uint32_t *index, struct tensor *x,
+                          bool add);
+
 struct tensor *op_gelu(struct tape *t, struct tensor *x);
+/* x where it is positive, else slope x. */
+struct tensor *op_leaky_relu(struct tape *t, struct tensor *x, float slope);
 /* silu(gate) * up, silu(x) = x / (1 + e^-x) (Shazeer, 2020). The result's value is gone after the backward pass. */
 struct tensor *op_swiglu(struct tape *t, struct tensor *gate, struct tensor *up);
 /* relu(dropout(x)): the order of the two does not matter. */

@@ -142,10 +142,20 @@ genair_code parameters_set_step(struct parameters *p, uint64_t step, genair_stat
     return GENAIR_OK;
 }
 
-void parameter_normal(struct parameter *p, double deviation, uint64_t seed) {
-    uint64_t name_hash = 0xcbf29ce484222325u; /* FNV-1a: a stream for each name */
+/* A stream for each name: FNV-1a. */
+static struct rng stream_of(const struct parameter *p, uint64_t seed) {
+    uint64_t name_hash = 0xcbf29ce484222325u;
     for (const char *c = p->name; *c; c++) name_hash = (name_hash ^ (unsigned char)*c) * 0x100000001b3u;
-    struct rng r = rng_start(seed, RNG_INIT, name_hash);
+    return rng_start(seed, RNG_INIT, name_hash);
+}
+
+void parameter_uniform(struct parameter *p, double bound, uint64_t seed) {
+    struct rng r = stream_of(p, seed);
+    for (size_t i = 0; i < p->rows * p->cols; i++) p->value[i] = (float)(bound * (2 * rng_unit(&r) - 1));
+}
+
+void parameter_normal(struct parameter *p, double deviation, uint64_t seed) {
+    struct rng r = stream_of(p, seed);
     for (size_t i = 0; i < p->rows * p->cols; i++) p->value[i] = (float)(deviation * rng_normal(&r));
 }
 

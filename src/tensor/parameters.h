@@ -50,6 +50,8 @@ uint64_t parameters_values(const struct parameters *p); /* how many numbers in a
 uint64_t parameters_step(const struct parameters *p);   /* Adam steps taken */
 CHECKED genair_code parameters_set_step(struct parameters *p, uint64_t step, genair_status *st);
 
+/* Uniform between -bound and bound, a function of seed and name. */
+void parameter_uniform(struct parameter *p, double bound, uint64_t seed);
 /* Normal around 0, a function of seed and name. */
 void parameter_normal(struct parameter *p, double deviation, uint64_t seed);
 /* The same with deviation gain sqrt(2 / (rows + cols)) (Glorot and Bengio, 2010). */

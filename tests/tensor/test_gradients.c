@@ -118,6 +118,70 @@ static size_t elements(const struct problem *p) {
     return p->input[0].rows * p->input[0].cols;
 }
 
+static size_t leaky_reference(const struct problem *p, const double *const *x, double *y) {
+    for (size_t i = 0; i < elements(p); i++) y[i] = x[0][i] > 0 ? x[0][i] : 0.25 * x[0][i];
+    return elements(p);
+}
+
+static struct tensor *leaky_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    (void)p;
+    (void)loss;
+    return op_leaky_relu(t, x[0], 0.25f);
+}
+
+static size_t unit_reference(const struct problem *p, const double *const *x, double *y) {
+    const size_t d = p->input[0].cols;
+    for (size_t r = 0; r < p->input[0].rows; r++) {
+        double square = 0;
+        for (size_t c = 0; c < d; c++) square += x[0][r * d + c] * x[0][r * d + c];
+        for (size_t c = 0; c < d; c++) y[r * d + c] = 5 * x[0][r * d + c] / sqrt(square);
+    }
+    return elements(p);
+}
+
+static struct tensor *unit_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    (void)p;
+    (void)loss;
+    return op_unit_rows(t, x[0], 5);
+}
+
+/* Four rows of seven columns under the last columns of x; form: added. */
+static const float ground[4 * 7] = {1, 2, 3, 4, 5, 6, 7, -1, -2, -3, -4, -5, -6, -7, 2, 1, 2, 1, 2, 1, 2};
+
+static size_t overlay_reference(const struct problem *p, const double *const *x, double *y) {
+    const size_t n = p->input[0].cols;
+    for (size_t r = 0; r < p->input[0].rows; r++)
+        for (size_t c = 0; c < 7; c++) {
+            const double under = (double)ground[p->index[r] * 7 + c];
+            y[r * 7 + c] = c < 7 - n ? under : x[0][r * n + c - (7 - n)] + (p->form ? under : 0);
+        }
+    return p->input[0].rows * 7;
+}
+
+static struct tensor *overlay_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    (void)loss;
+    return op_overlay(t, ground, 7, p->index, x[0], p->form);
+}
+
+static size_t direction_reference(const struct problem *p, const double *const *x, double *y) {
+    const size_t d = p->input[0].cols;
+    *y = 0;
+    for (size_t r = 0; r < p->input[0].rows; r++) {
+        double product = 0;
+        for (size_t c = 0; c < d; c++) product += x[0][r * d + c] * x[1][r * d + c];
+        *y += (1 + (double)(r % 3)) / 4 * (1 - product);
+    }
+    return 1;
+}
+
+static struct tensor *direction_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    float *weight = tape_array(t, p->input[0].rows, sizeof *weight);
+    assert_non_null(weight);
+    for (size_t r = 0; r < p->input[0].rows; r++) weight[r] = (float)(1 + r % 3) / 4;
+    *loss = direction_loss(t, x[0], x[1], weight);
+    return NULL;
+}
+
 static size_t gelu_reference(const struct problem *p, const double *const *x, double *y) {
     for (size_t i = 0; i < elements(p); i++) y[i] = 0.5 * x[0][i] * (1 + erf(x[0][i] / sqrt(2)));
     return elements(p);
@@ -608,8 +672,15 @@ static void test_rmsnorm(void **state) {
 
 static void test_elementwise(void **state) {
     (void)state;
-    static const struct problem problems[] = {
+    const struct problem problems[] = {
         {"gelu", gelu_reference, gelu_engine, 1, {{9, 15}}, .weight = 1},
+        {"leaky relu", leaky_reference, leaky_engine, 1, {{9, 15}}, .weight = 1},
+        {"unit rows", unit_reference, unit_engine, 1, {{70, 5}}, .weight = 1},
+        {"unit rows of nothing", unit_reference, unit_engine, 1, {{0, 5}}, .weight = 1},
+        {"overlay", overlay_reference, overlay_engine, 1, {{5, 3}}, .index = LIST(3, 0, 1, 1, 2), .n = 15},
+        {"overlay, added", overlay_reference, overlay_engine, 1, {{5, 3}}, .index = LIST(3, 0, 1, 1, 2), .n = 15, .form = 1},
+        {"overlay, whole", overlay_reference, overlay_engine, 1, {{2, 7}}, .index = LIST(3, 0), .n = 15},
+        {"direction", direction_reference, direction_engine, 2, {{70, 4}, {70, 4}}, .is_loss = true},
         {"swiglu", swiglu_reference, swiglu_engine, 2, {{9, 15}, {9, 15}}, .weight = 1},
         {"swiglu of nothing", swiglu_reference, swiglu_engine, 2, {{0, 3}, {0, 3}}, .weight = 1},
         {"relu", dropout_relu_reference, dropout_relu_engine, 1, {{9, 15}}, .weight = 1},

@@ -7,7 +7,7 @@
 needs_jq
 RANDOM=44
 backbones='sasrec bert4rec gru4rec'
-of_text='llminit'
+of_text='rlmrec llminit alphafuse'
 
 "$third" shop 300 7 >/dev/null
 run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --quiet
@@ -22,6 +22,7 @@ done
 # options NAME: what a method needs beside its name
 options() {
     case $1 in
+    alphafuse) echo --alphafuse-null 8 ;;
     esac
 }
 
@@ -57,7 +58,7 @@ for method in $of_text; do
 done
 
 # ---- refusals ----
-expect 2 err 'genair: method base has no option --semantic; it belongs to: llminit ' \
+expect 2 err 'genair: method base has no option --semantic; it belongs to: rlmrec llminit alphafuse ' \
     train -w ws --method base --semantic fused --run x
 expect 2 err 'genair: method llminit has no option --ease-lambda; it belongs to: ease ' \
     train -w ws --method llminit --ease-lambda 3 --run x
