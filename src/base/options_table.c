@@ -48,7 +48,7 @@ static const struct command_spec commands[] = {
 #define ARCHETYPE " archetype "
 #define TRAIN " train sweep reproduce "
 #define ENGINE " train sweep reproduce bench "
-#define LEARNED "genair|base|rlmrec|llminit|alphafuse"
+#define LEARNED "genair|base|melt|rlmrec|llminit|alphafuse"
 #define TEXT_METHODS " rlmrec llminit alphafuse "
 
 static const struct option_spec table[] = {
@@ -199,6 +199,24 @@ static const struct option_spec table[] = {
      .methods = " rlmrec llminit ", .help = "Principal components kept of them; 0 as they are. Without it, 384."},
     {"semantic-scale", 0, OPTION_CHOICE, "none", .choices = "none|unit", .commands = ENGINE, .methods = TEXT_METHODS,
      .help = "unit: every item vector from text is brought to length 1 first."},
+    {"base-run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = ENGINE, .methods = " melt ", .rule = RULE_NAME,
+     .help = "The finished run of method base that the method builds on."},
+    {"melt-lambda-user", 0, OPTION_REAL, "0.1", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " melt ",
+     .help = "melt: weight of guessing long histories from short ones."},
+    {"melt-lambda-item", 0, OPTION_REAL, "0.4", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " melt ",
+     .help = "melt: weight of guessing item vectors from the histories that lead to them."},
+    {"melt-pareto", 0, OPTION_REAL, "0.8", 0.02, 1, .argument = "Q", .commands = ENGINE, .methods = " melt ",
+     .help = "melt: share of the users and items that counts as tail."},
+    {"melt-lmax", 0, OPTION_INT, "50", 1, 100000, .argument = "N", .commands = ENGINE, .methods = " melt ",
+     .help = "melt: history length from which on all are equally long for its curriculum."},
+    {"melt-beta", 0, OPTION_REAL, "1", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " melt ",
+     .help = "melt: how much of the history's own vector stays beside the mapped one."},
+    {"melt-gamma", 0, OPTION_REAL, "0", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " melt ",
+     .help = "melt: how much of a rare item's vector stays when it is replaced before an epoch."},
+    {"melt-update", 0, OPTION_CHOICE, "yes", .choices = "yes|no", .commands = ENGINE, .methods = " melt ",
+     .help = "melt: replace rare items' vectors before every epoch."},
+    {"melt-user-map", 0, OPTION_CHOICE, "yes", .choices = "yes|no", .commands = ENGINE, .methods = " melt ",
+     .help = "melt: map the vectors of users with short histories."},
     {"rlmrec-align", 0, OPTION_CHOICE, "cosine", .choices = "cosine|infonce|gen", .commands = ENGINE,
      .methods = " rlmrec ", .help = "rlmrec: item vectors point where their text does, contrasted with others, or reversed."},
     {"rlmrec-beta", 0, OPTION_REAL, NULL, 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " rlmrec ",

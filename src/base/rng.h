@@ -19,7 +19,8 @@ enum rng_purpose {
     RNG_TEST,
     RNG_SHOP,
     RNG_GENERATE,
-    RNG_ANALYZE
+    RNG_ANALYZE,
+    RNG_MELT
 };
 
 struct rng4 {

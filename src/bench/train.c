@@ -13,6 +13,8 @@ enum { EPOCHS = 5 }; /* after one that warms up */
 static genair_code epoch(genair_context *ctx, struct session *s, uint64_t number, genair_status *st) {
     const size_t n = batches_count(s->batches);
     batches_start(s->batches, number);
+    const genair_code begun = model_begin_epoch(s->model, st);
+    if (begun != GENAIR_OK) return begun;
     for (size_t i = 0; i < n; i++) {
         struct batch batch;
         struct step_losses losses;

@@ -100,12 +100,19 @@ genair_code learned_open(genair_context *ctx, const char *directory, const json_
     struct model_config c;
     genair_code code = learned_config(config, data, 0, &c, st);
     if (code != GENAIR_OK) return code;
+    const struct method *method = method_named(method_text(config, "method"));
+    const struct method_inputs inputs = {.options = config, .data = data}; /* read while the model is made */
+    c.method = method ? method->served : NULL;
+    c.inputs = &inputs;
     struct model *m = NULL;
     char *path = path_join(directory, "model.safetensors");
     code = path ? model_create(&c, NULL, context_parallel(ctx), kernels_select(NULL), &(struct adam_options){0},
                                0, &m, st)
                 : fail_memory(st);
-    if (code == GENAIR_OK) code = read_parameters(m, path, st);
+    if (code == GENAIR_OK) {
+        m->config.inputs = NULL;
+        code = read_parameters(m, path, st);
+    }
     if (code == GENAIR_OK) code = model_refresh_items(m, st);
     if (code == GENAIR_OK)
         *out = model_scorer(m);

@@ -39,6 +39,8 @@ double softmax_loss(struct tape *t, struct tensor *u, struct tensor *table, cons
 double weighted_softmax_loss(struct tape *t, struct tensor *u, struct tensor *table, const uint32_t *positive,
                              const float *weight, double z);
 
+/* Sum over rows of weight |a - b|^2, [n] weights. */
+double square_loss(struct tape *t, struct tensor *a, struct tensor *b, const float *weight);
 /* Sum over rows of weight (1 - a . b), [n] weights, a and b of unit length: 1 - cosine. */
 double direction_loss(struct tape *t, struct tensor *a, struct tensor *b, const float *weight);
 

@@ -51,6 +51,7 @@ struct method {
     bool fused;                /* reads fused.npy */
     bool base_run;             /* starts from, or learns beside, a finished base run */
     bool continues;            /* its parameters start as the base run's, which must have the same backbone */
+    const struct method *served; /* what a finished run is opened as; NULL: base */
     size_t n_matrices;         /* made of the semantic matrix; 0: it reads none */
     struct matrix_request (*matrix)(const json_t *options, size_t which);
     const struct method_default *defaults; /* of options that mean something else here; ends with {0} */
@@ -62,6 +63,8 @@ struct method {
     /* After all parameters exist: starting values that differ from the plain model's, prepared data. */
     genair_code (*begin)(struct model *m, genair_status *st);
     void (*release)(struct model *m);
+    /* Before the first step of an epoch. */
+    genair_code (*begin_epoch)(struct model *m, genair_status *st);
     /* Item vectors [n, d] of rows of the table or matrix; ids: the items of the rows. */
     struct tensor *(*items)(struct model *m, struct tensor *source, const uint32_t *ids);
     /* In place of the backbone's forward pass. */
@@ -69,11 +72,13 @@ struct method {
                               size_t n_sequences);
     /* Further sequences of a step: their items. Memory from the tape. */
     struct item_list (*begin_step)(struct model *m, const struct batch *b);
+    /* Changes user vectors [h->n, d] at requests. */
+    genair_code (*users)(struct model *m, const struct histories *h, float *out, genair_status *st);
     /* Adds to the losses' total and calibration, and to gradients. */
     void (*loss)(struct model *m, const struct method_step *s, struct step_losses *losses);
 };
 
-extern const struct method method_base, method_genair, method_llminit, method_alphafuse, method_rlmrec;
+extern const struct method method_base, method_genair, method_llminit, method_alphafuse, method_rlmrec, method_melt;
 
 /* The learned method of that name, or NULL. */
 const struct method *method_named(const char *name);

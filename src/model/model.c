@@ -287,6 +287,10 @@ genair_code model_step(struct model *m, const struct batch *b, const struct obje
     return GENAIR_OK;
 }
 
+genair_code model_begin_epoch(struct model *m, genair_status *st) {
+    return m->method->begin_epoch ? m->method->begin_epoch(m, st) : GENAIR_OK;
+}
+
 /* ---- inference ---- */
 
 genair_code model_refresh_items(struct model *m, genair_status *st) {
@@ -317,7 +321,7 @@ static void pack(const struct model *m, const struct histories *h, uint32_t *off
     offsets[h->n] = at;
 }
 
-genair_code model_encode(struct model *m, const struct histories *h, float *out, genair_status *st) {
+genair_code model_states(struct model *m, const struct histories *h, float *out, genair_status *st) {
     const size_t d = m->config.hidden;
     struct tape *t = &m->tape;
     tape_reset(t, false, 0);
@@ -350,6 +354,11 @@ genair_code model_encode(struct model *m, const struct histories *h, float *out,
     return GENAIR_OK;
 }
 
+genair_code model_encode(struct model *m, const struct histories *h, float *out, genair_status *st) {
+    const genair_code code = model_states(m, h, out, st);
+    return code == GENAIR_OK && m->method->users ? m->method->users(m, h, out, st) : code;
+}
+
 /* A few thousand positions at once: their states stay in the caches, however long the histories are. */
 static genair_code encode(void *model, const struct histories *h, float *out, genair_status *st) {
     struct model *m = model;
@@ -358,7 +367,7 @@ static genair_code encode(void *model, const struct histories *h, float *out, ge
         size_t positions = 0;
         for (n = 0; b + n < h->n && (n == 0 || positions < POSITIONS_PER_ENCODING); n++)
             positions += min_size(h->offsets[b + n + 1] - h->offsets[b + n], m->config.n_positions);
-        const struct histories some = {n, h->offsets + b, h->items};
+        const struct histories some = {n, h->offsets + b, h->items, h->known ? h->known + b : NULL};
         code = model_encode(m, &some, out + b * m->config.hidden, st);
     }
     return code;

@@ -114,11 +114,16 @@ struct tensor *model_backbone(struct model *m, struct tensor *table, const uint3
 /* Linear, LayerNorm (1e-5), GELU, Linear (eq. 8). x: [n, D]. */
 struct tensor *model_project(struct model *m, struct tensor *x);
 
+/* Before the first step of an epoch. */
+CHECKED genair_code model_begin_epoch(struct model *m, genair_status *st);
+
 /* Recomputes item_vectors from the current parameters. */
 CHECKED genair_code model_refresh_items(struct model *m, genair_status *st);
 /* User vectors from the refreshed item vectors; histories are cut to the model's length. An empty history
  * gives zeros, except that BERT4Rec reads its mask alone. out: [h->n, d]. */
 CHECKED genair_code model_encode(struct model *m, const struct histories *h, float *out, genair_status *st);
+/* The same before what the method makes of user vectors. */
+CHECKED genair_code model_states(struct model *m, const struct histories *h, float *out, genair_status *st);
 /* The model as a scorer, valid until it changes; call after model_refresh_items. */
 struct scorer model_scorer(struct model *m);
 /* Operations (products, times two) to encode a history of n items and score the catalogue: paper Table 5. */

@@ -29,6 +29,7 @@ struct work {
     struct item_tiles tiles;
     size_t first, n;   /* this chunk: entries first .. first + n - 1 of the result */
     uint64_t *offsets; /* [CHUNK_USERS + 1] of items */
+    uint32_t *known;   /* [CHUNK_USERS] how many of them training saw */
     uint32_t *items;   /* the chunk's histories; sorted by the tasks once the vectors are made */
     size_t items_capacity;
     float *vectors;        /* [CHUNK_USERS, width] */
@@ -121,6 +122,7 @@ static genair_code pack_histories(struct work *w, genair_status *st) {
     uint64_t total = 0;
     for (size_t b = 0; b < w->n; b++) {
         w->offsets[b] = total;
+        (void)dataset_training(d, w->out->user[w->first + b], &w->known[b]);
         total += target_position(d, w->out->part, w->out->user[w->first + b]);
     }
     w->offsets[w->n] = total;
@@ -136,7 +138,7 @@ static genair_code encode_chunk(struct work *w, double largest_item, genair_stat
     const struct scorer *s = w->scorer;
     for (size_t b = 0; b < w->n; b += ENCODE_USERS) {
         /* offsets need not start at 0: items is the same array for all calls */
-        const struct histories h = {min_size(ENCODE_USERS, w->n - b), w->offsets + b, w->items};
+        const struct histories h = {min_size(ENCODE_USERS, w->n - b), w->offsets + b, w->items, w->known + b};
         const genair_code code = s->encode(s->model, &h, w->vectors + b * s->width, st);
         if (code != GENAIR_OK) return code;
     }
@@ -226,7 +228,7 @@ static void rank_scores_block(void *context, size_t block, int worker) {
     float *row = w->scratch[worker];
     genair_status *st = &w->failed[block];
     for (size_t b = block * TILE_USERS; b < end; b++) {
-        const struct histories h = {1, w->offsets + b, w->items};
+        const struct histories h = {1, w->offsets + b, w->items, w->known + b};
         if (s->scores(s->model, &h, row, st) != GENAIR_OK) return;
         row[0] = 0;
         if (first_not_finite(row, columns) < columns) {
@@ -258,11 +260,12 @@ static genair_code create_scratch(struct work *w, int n_threads, genair_status *
     const size_t columns = (size_t)w->scorer->n_items + 1;
     const size_t scratch = w->scorer->scores ? columns : rank_scratch(&w->tiles);
     w->offsets = mem_array(CHUNK_USERS + 1, sizeof *w->offsets);
+    w->known = mem_array(CHUNK_USERS, sizeof *w->known);
     w->vectors = mem_array(CHUNK_USERS * w->scorer->width, sizeof *w->vectors);
     w->lists = mem_array(CHUNK_USERS * RANKING_LIST, sizeof *w->lists);
     w->failed = mem_array(CHUNK_USERS / TILE_USERS, sizeof *w->failed);
     w->scratch = mem_zeros((size_t)n_threads, sizeof *w->scratch);
-    if (!w->offsets || !w->vectors || !w->lists || !w->failed || !w->scratch)
+    if (!w->offsets || !w->known || !w->vectors || !w->lists || !w->failed || !w->scratch)
         return fail_memory(st);
     for (int i = 0; i < n_threads; i++) {
         w->scratch[i] = mem_aligned(scratch, sizeof **w->scratch);
@@ -280,6 +283,7 @@ static void free_work(struct work *w, int n_threads) {
     mem_free(w->vectors);
     mem_free(w->items);
     mem_free(w->offsets);
+    mem_free(w->known);
     item_tiles_deinit(&w->tiles);
 }
 

@@ -22,7 +22,7 @@ static genair_code score_by_vectors(const struct scorer *s, const struct histori
 genair_code score_row(const struct scorer *s, const uint32_t *history, size_t n, float *row,
                       genair_status *st) {
     const uint64_t offsets[] = {0, n};
-    const struct histories h = {1, offsets, history};
+    const struct histories h = {.n = 1, .offsets = offsets, .items = history};
     const genair_code code =
         s->encode ? score_by_vectors(s, &h, row, st) : s->scores(s->model, &h, row, st);
     if (code != GENAIR_OK) return code;

@@ -18,6 +18,7 @@ struct histories {
     size_t n;
     const uint64_t *offsets; /* [n + 1] */
     const uint32_t *items;
+    const uint32_t *known; /* [n] how many of the items training saw, or NULL: all */
 };
 
 struct scorer {

@@ -24,6 +24,9 @@ struct tensor *op_unit_rows(struct tape *t, struct tensor *x, float length);
 struct tensor *op_overlay(struct tape *t, const float *ground, size_t width, const uint32_t *index, struct tensor *x,
                           bool add);
 
+/* Row g is scale times the mean of x's rows start[g] .. start[g + 1] - 1, at least one; start[0] is 0. */
+struct tensor *op_group_mean(struct tape *t, struct tensor *x, const uint32_t *start, size_t n_groups, float scale);
+
 struct tensor *op_gelu(struct tape *t, struct tensor *x);
 /* x where it is positive, else slope x. */
 struct tensor *op_leaky_relu(struct tape *t, struct tensor *x, float slope);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows brought to one length, and rows laid over the columns of others. Tasks are fixed ranges of rows. */
+/* Rows brought to one length, laid over the columns of others, averaged in groups. Tasks are fixed ranges of rows. */
 #include "tensor/ops.h"
 
 #include "base/size.h"
@@ -121,5 +121,53 @@ struct tensor *op_overlay(struct tape *t, const float *ground, size_t width, con
     *o = (struct overlay){.tape = t, .ground = ground, .index = index, .x = x, .y = y, .add = add};
     over_rows(t, x->rows, overlay_task, o);
     tape_push(t, overlay_backward, o);
+    return y;
+}
+
+struct group {
+    struct tape *tape;
+    const uint32_t *start;
+    struct tensor *x, *y;
+    float scale;
+    bool accumulate;
+};
+
+static void group_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct group *g = node;
+    const size_t d = g->x->cols, end = min_size(g->y->rows, (task + 1) * ROWS_PER_TASK);
+    for (size_t r = task * ROWS_PER_TASK; r < end; r++) {
+        float *y = g->y->value + r * d;
+        memset(y, 0, d * sizeof *y);
+        for (uint32_t i = g->start[r]; i < g->start[r + 1]; i++)
+            g->tape->kernels->axpy(g->scale / (float)(g->start[r + 1] - g->start[r]), g->x->value + i * d, y, d);
+    }
+}
+
+static void group_backward_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct group *g = node;
+    const size_t d = g->x->cols, end = min_size(g->y->rows, (task + 1) * ROWS_PER_TASK);
+    for (size_t r = task * ROWS_PER_TASK; r < end; r++)
+        for (uint32_t i = g->start[r]; i < g->start[r + 1]; i++)
+            g->tape->kernels->scale_add(g->scale / (float)(g->start[r + 1] - g->start[r]), g->y->gradient + r * d,
+                                        g->accumulate ? 1 : 0, g->x->gradient + i * d, d);
+}
+
+static void group_backward(void *node) {
+    struct group *g = node;
+    if (!g->y->written || !g->x->gradient) return;
+    g->accumulate = tensor_accumulates(g->x);
+    over_rows(g->tape, g->y->rows, group_backward_task, g);
+}
+
+struct tensor *op_group_mean(struct tape *t, struct tensor *x, const uint32_t *start, size_t n_groups, float scale) {
+    if (!x) return NULL;
+    struct group *g = tape_array(t, 1, sizeof *g);
+    struct tensor *y = tape_tensor(t, n_groups, x->cols, true);
+    if (tape_failed(t)) return NULL;
+    *g = (struct group){.tape = t, .start = start, .x = x, .y = y, .scale = scale};
+    over_rows(t, n_groups, group_task, g);
+    tape_push(t, group_backward, g);
     return y;
 }

@@ -55,6 +55,10 @@ static genair_code train_epoch(genair_context *ctx, struct session *s, struct lo
     char what[48];
     snprintf(what, sizeof what, "epoch %llu", (unsigned long long)state->epoch);
     batches_start(s->batches, state->epoch);
+    if (state->next_batch == 0) {
+        const genair_code code = model_begin_epoch(s->model, st);
+        if (code != GENAIR_OK) return code;
+    }
     while (state->next_batch < n) {
         struct batch batch;
         struct step_losses losses;

@@ -163,13 +163,48 @@ static struct tensor *overlay_engine(const struct problem *p, struct tape *t, st
     return op_overlay(t, ground, 7, p->index, x[0], p->form);
 }
 
+static size_t group_reference(const struct problem *p, const double *const *x, double *y) {
+    const size_t d = p->input[0].cols;
+    for (size_t g = 0; g < p->n_sequences; g++)
+        for (size_t c = 0; c < d; c++) {
+            y[g * d + c] = 0;
+            for (uint32_t r = p->offsets[g]; r < p->offsets[g + 1]; r++)
+                y[g * d + c] += 0.5 * x[0][r * d + c] / (p->offsets[g + 1] - p->offsets[g]);
+        }
+    return p->n_sequences * d;
+}
+
+static struct tensor *group_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    (void)loss;
+    return op_group_mean(t, x[0], p->offsets, p->n_sequences, 0.5f);
+}
+
+static double row_weight(size_t r) {
+    return (double)(1 + r % 3) / 4;
+}
+
+static size_t square_reference(const struct problem *p, const double *const *x, double *y) {
+    *y = 0;
+    for (size_t i = 0; i < elements(p); i++)
+        *y += row_weight(i / p->input[0].cols) * (x[0][i] - x[1][i]) * (x[0][i] - x[1][i]);
+    return 1;
+}
+
+static struct tensor *square_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    float *weight = tape_array(t, p->input[0].rows, sizeof *weight);
+    assert_non_null(weight);
+    for (size_t r = 0; r < p->input[0].rows; r++) weight[r] = (float)row_weight(r);
+    *loss = square_loss(t, x[0], x[1], weight);
+    return NULL;
+}
+
 static size_t direction_reference(const struct problem *p, const double *const *x, double *y) {
     const size_t d = p->input[0].cols;
     *y = 0;
     for (size_t r = 0; r < p->input[0].rows; r++) {
         double product = 0;
         for (size_t c = 0; c < d; c++) product += x[0][r * d + c] * x[1][r * d + c];
-        *y += (1 + (double)(r % 3)) / 4 * (1 - product);
+        *y += row_weight(r) * (1 - product);
     }
     return 1;
 }
@@ -177,7 +212,7 @@ static size_t direction_reference(const struct problem *p, const double *const *
 static struct tensor *direction_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
     float *weight = tape_array(t, p->input[0].rows, sizeof *weight);
     assert_non_null(weight);
-    for (size_t r = 0; r < p->input[0].rows; r++) weight[r] = (float)(1 + r % 3) / 4;
+    for (size_t r = 0; r < p->input[0].rows; r++) weight[r] = (float)row_weight(r);
     *loss = direction_loss(t, x[0], x[1], weight);
     return NULL;
 }
@@ -680,6 +715,8 @@ static void test_elementwise(void **state) {
         {"overlay", overlay_reference, overlay_engine, 1, {{5, 3}}, .index = LIST(3, 0, 1, 1, 2), .n = 15},
         {"overlay, added", overlay_reference, overlay_engine, 1, {{5, 3}}, .index = LIST(3, 0, 1, 1, 2), .n = 15, .form = 1},
         {"overlay, whole", overlay_reference, overlay_engine, 1, {{2, 7}}, .index = LIST(3, 0), .n = 15},
+        {"means of groups", group_reference, group_engine, 1, {{9, 3}}, .offsets = LIST(0, 1, 5, 9), .n_sequences = 3},
+        {"square", square_reference, square_engine, 2, {{70, 4}, {70, 4}}, .is_loss = true},
         {"direction", direction_reference, direction_engine, 2, {{70, 4}, {70, 4}}, .is_loss = true},
         {"swiglu", swiglu_reference, swiglu_engine, 2, {{9, 15}, {9, 15}}, .weight = 1},
         {"swiglu of nothing", swiglu_reference, swiglu_engine, 2, {{0, 3}, {0, 3}}, .weight = 1},

@@ -8,6 +8,7 @@ needs_jq
 RANDOM=44
 backbones='sasrec bert4rec gru4rec'
 of_text='rlmrec llminit alphafuse'
+of_base='melt'
 
 "$third" shop 300 7 >/dev/null
 run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --quiet
@@ -23,6 +24,7 @@ done
 options() {
     case $1 in
     alphafuse) echo --alphafuse-null 8 ;;
+    melt) echo --base-run base-$2 ;;
     esac
 }
 
@@ -43,17 +45,17 @@ trained() {
     run 0 train -w other --method $1 --backbone $2 --run r $size $more --resume
     same "$name: model after a resume" first/model.safetensors other/runs/r/model.safetensors
     same "$name: metrics after a resume" first/metrics.jsonl other/runs/r/metrics.jsonl
-    mv ws/prefill.npy ws/base-gone 2>/dev/null # requests read neither text vectors nor other runs
+    mv ws/prefill.npy prefill.npy # requests read neither text vectors nor other runs
     run 0 evaluate -w ws --run r --protocol full --json
     holds "$name: evaluate gives the metrics of training" \
         jq -e --argjson n "$ndcg" ".test.full[\"NDCG@10\"] == \$n" out
     run 0 recommend -w ws --run r --history folding-lock-7 floor-pump-7 --quiet
     run 0 similar -w ws --run r --item folding-lock-7 --quiet
-    mv ws/base-gone ws/prefill.npy
+    mv prefill.npy ws/prefill.npy
     rm -rf first
 }
 
-for method in $of_text; do
+for method in $of_text $of_base; do
     for backbone in $backbones; do trained $method $backbone; done
 done
 
@@ -64,6 +66,14 @@ expect 2 err 'genair: method llminit has no option --ease-lambda; it belongs to:
     train -w ws --method llminit --ease-lambda 3 --run x
 expect 2 err "genair: ws: there is no fused.npy; run \`genair fuse\` first, or name another matrix with --semantic" \
     train -w ws --method llminit --semantic fused --run x
+expect 2 err "genair: --method melt builds on a finished base run; make one with \`genair train -w ws --method base --backbone sasrec --run b1\` and name it with --base-run b1" \
+    train -w ws --method melt --run x
+expect 2 err "genair: --base-run base-gru4rec was trained with another --backbone; melt goes on with it, so they must be equal" \
+    train -w ws --method melt --base-run base-gru4rec --run x --hidden 16 --max-len 20
+expect 2 err 'genair: --base-run base-sasrec has --hidden 16, this run 128; they must be equal' \
+    train -w ws --method melt --base-run base-sasrec --run x --max-len 20
+expect 2 err "genair: --base-run r is a run of method 'melt'; melt builds on one of method base" \
+    train -w ws --method melt --base-run r --run x --hidden 16 --max-len 20
 printf 'no matrix' >bad.npy
 run 1 train -w ws --method llminit --semantic bad.npy --run x
 holds 'the message names the file' grep -q bad.npy err

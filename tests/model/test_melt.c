@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/melt.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "trained.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define OFF "\"melt-update\": \"no\", \"melt-user-map\": \"no\", "
+#define REST "\"melt-pareto\": 0.5, \"melt-beta\": 1.0, \"melt-gamma\": 0.0, \"melt-lmax\": 50, \"epochs\": 4"
+
+/* Histories of 1 to 5 items, the small numbers often. */
+static uint64_t start[TRAINED_USERS];
+static uint32_t length[TRAINED_USERS], item[TRAINED_USERS * TRAINED_LENGTH];
+static uint8_t cold[TRAINED_ITEMS + 1];
+static struct dataset data;
+
+static void make_data(void) {
+    for (uint32_t u = 0; u < TRAINED_USERS; u++) {
+        struct rng r = rng_start(8, RNG_TEST, u);
+        start[u] = u * TRAINED_LENGTH;
+        length[u] = 1 + u % 5;
+        for (uint32_t i = 0; i < length[u]; i++)
+            item[start[u] + i] = 1 + (uint32_t)(rng_unit(&r) * rng_unit(&r) * TRAINED_ITEMS);
+    }
+    data = (struct dataset){.n_users = TRAINED_USERS, .n_items = TRAINED_ITEMS, .cold = cold,
+                            .training = {.n = TRAINED_USERS, .n_items = TRAINED_ITEMS, .start = start,
+                                         .length = length, .item = item}};
+}
+
+static void open(struct trained *t, enum backbone b, const char *options, double dropout) {
+    t->inputs.data = &data;
+    trained_open(t, b, &method_melt, options, NULL, 0, dropout);
+}
+
+static void without_weights_is_base(void **state) {
+    (void)state;
+    for (int b = 0; b < N_BACKBONES; b++) {
+        struct trained base = {0}, melt = {0};
+        trained_open(&base, (enum backbone)b, &method_base, "{}", NULL, 0, 0.5);
+        open(&melt, (enum backbone)b, "{\"melt-lambda-user\": 0, \"melt-lambda-item\": 0, " OFF REST "}", 0.5);
+        assert_int_equal(model_begin_epoch(melt.model, NULL), GENAIR_OK);
+        trained_steps(&base, 4);
+        trained_steps(&melt, 4);
+        assert_int_equal(trained_same(&base, &melt), parameters_count(base.model->parameters));
+        trained_close(&base);
+        trained_close(&melt);
+    }
+}
+
+static void near(double found, double expected) {
+    if (!(fabs(found - expected) < 1e-6)) fail_msg("expected %.6f, found %.6f", expected, found);
+}
+
+/* docs/methods.md's formulas at a few points. */
+static void curriculum(void **state) {
+    (void)state;
+    static const double lengths[] = {9, 20, 30, 50}, counts[] = {6, 20, 55, 500};
+    static const double users[3][4] = {{0, .409069, .720522, 1}, {.707107, .934493, .999817, .707107},
+                                       {1, .912504, .693433, 0}};
+    static const double items[2][4] = {{0, .425779, .999507, .999507}, {1, .904827, .031411, .031411}};
+    for (int i = 0; i < 4; i++) {
+        for (int e = 0; e < 3; e++) near(melt_weight(e / 2.0, melt_user_turn(lengths[i], 8, 50)), users[e][i]);
+        for (int e = 0; e < 2; e++) near(melt_weight(e, melt_item_turn(counts[i], 5)), items[e][i]);
+    }
+    near(melt_user_turn(60, 50, 50), 0);
+    double values[] = {4, 1, 3, 2};
+    near(melt_quantile(values, 4, 0.5), 2.5);
+}
+
+/* One interaction: a context forward, none backward. Every context ends in its item. */
+static void contexts(void **state) {
+    (void)state;
+    struct melt *s = mem_zeros(1, sizeof *s);
+    assert_non_null(s);
+    assert_int_equal(melt_deal(s, &data, 0.5, true, NULL), GENAIR_OK);
+    size_t n = 0, single = 0;
+    for (uint32_t i = 1; i <= TRAINED_ITEMS; i++)
+        for (uint64_t c = s->start[i]; c < s->start[i + 1]; c++) {
+            uint32_t items[TRAINED_LENGTH];
+            const struct melt_context *context = &s->context[c];
+            const size_t all = melt_context_items(s, context, TRAINED_LENGTH, items);
+            assert_int_equal(all, context->backward ? length[context->user] - context->place : context->place + 1);
+            assert_int_equal(items[all - 1], i);
+            assert_int_equal(items[0], item[start[context->user] + (context->backward ? length[context->user] - 1 : 0)]);
+            assert_int_equal(melt_context_items(s, context, 1, items), 1);
+            assert_int_equal(items[0], i);
+            single += length[context->user] == 1;
+            n++;
+        }
+    size_t expected = 0, of_one = 0;
+    for (uint32_t u = 0; u < TRAINED_USERS; u++) {
+        expected += length[u] == 1 ? 1 : 2 * length[u];
+        of_one += length[u] == 1;
+    }
+    assert_int_equal(n, expected);
+    assert_int_equal(single, of_one);
+    melt_free(s);
+}
+
+static void clear(struct model *m, const char *map) {
+    char name[64];
+    snprintf(name, sizeof name, "%s.weight", map);
+    parameter_fill(parameters_find(m->parameters, name), 0);
+    snprintf(name, sizeof name, "%s.bias", map);
+    parameter_fill(parameters_find(m->parameters, name), 0);
+}
+
+/* T_I = 0: rare items become 0, the others stay. T_U = 0: the model's own user vectors. */
+static void maps_of_zeros(void **state) {
+    (void)state;
+    struct trained t = {0};
+    open(&t, SASREC, "{\"melt-lambda-user\": 0.1, \"melt-lambda-item\": 0.4, " REST "}", 0);
+    const struct melt *s = t.model->state;
+    clear(t.model, "melt.item_map");
+    float before[(TRAINED_ITEMS + 1) * TRAINED_WIDTH];
+    memcpy(before, t.model->table->value, sizeof before);
+    assert_int_equal(model_begin_epoch(t.model, NULL), GENAIR_OK);
+    size_t rare = 0;
+    for (size_t i = 1; i <= TRAINED_ITEMS; i++) {
+        const bool is_rare = s->count[i] > 0 && s->count[i] <= s->item_threshold;
+        rare += is_rare;
+        for (size_t c = 0; c < TRAINED_WIDTH; c++) {
+            const float now = t.model->table->value[i * TRAINED_WIDTH + c];
+            assert_true(now == (is_rare ? 0 : before[i * TRAINED_WIDTH + c]));
+        }
+    }
+    assert_in_range(rare, 1, TRAINED_ITEMS - 1);
+    trained_steps(&t, 3);
+    const uint64_t offsets[] = {0, 2, 4};
+    const uint32_t known[] = {1, 50};
+    const struct histories h = {2, offsets, (const uint32_t[]){1, 2, 1, 2}, known};
+    float plain[2 * TRAINED_WIDTH], mapped[2 * TRAINED_WIDTH];
+    assert_int_equal(model_states(t.model, &h, plain, NULL), GENAIR_OK);
+    assert_int_equal(model_encode(t.model, &h, mapped, NULL), GENAIR_OK);
+    assert_memory_not_equal(plain, mapped, TRAINED_WIDTH * sizeof *plain); /* tail */
+    assert_memory_equal(plain + TRAINED_WIDTH, mapped + TRAINED_WIDTH, TRAINED_WIDTH * sizeof *plain); /* head */
+    clear(t.model, "user_map");
+    assert_int_equal(model_encode(t.model, &h, mapped, NULL), GENAIR_OK);
+    assert_memory_equal(plain, mapped, sizeof plain);
+    trained_close(&t);
+}
+
+/* Both losses fall when they weigh much. */
+static void learns(void **state) {
+    (void)state;
+    for (int b = 0; b < N_BACKBONES; b++) {
+        struct trained t = {0};
+        open(&t, (enum backbone)b, "{\"melt-lambda-user\": 5, \"melt-lambda-item\": 20, " REST "}", 0);
+        trained_steps(&t, 8);
+        double first = 0, last = 0;
+        for (int i = 0; i < 8; i++) first += trained_steps(&t, 8).calibration;
+        for (int i = 0; i < 40; i++) last = trained_steps(&t, 8).calibration;
+        if (!(last < 0.5 * first / 8)) fail_msg("%s: from %g to %g", backbone_names[b], first / 8, last);
+        trained_close(&t);
+    }
+}
+
+static int set_up(void **state) {
+    (void)state;
+    make_data();
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(without_weights_is_base), cmocka_unit_test(curriculum),
+                                       cmocka_unit_test(contexts), cmocka_unit_test(maps_of_zeros),
+                                       cmocka_unit_test(learns)};
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
