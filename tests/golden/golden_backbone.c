@@ -124,7 +124,7 @@ static void check_inference(const struct backbone_case *c) {
         memcpy(items + offsets[b], c->items + c->offsets[b], n * sizeof *items);
         offsets[b + 1] = offsets[b] + n;
     }
-    const struct histories h = {c->n_sequences, offsets, items};
+    const struct histories h = {.n = c->n_sequences, .offsets = offsets, .items = items};
     if (!golden_ok(g, model_refresh_items(c->m, golden_status(g)))) return;
     if (!golden_ok(g, model_encode(c->m, &h, user, golden_status(g)))) return;
     for (size_t b = 0; b < c->n_sequences; b++)

@@ -51,7 +51,7 @@ static void fit_and_score(const char *method, int threads, const char *option, c
     genair_options *o;
     struct scorer s;
     const uint64_t offsets[] = {0, n};
-    const struct histories h = {1, offsets, items};
+    const struct histories h = {.n = 1, .offsets = offsets, .items = items};
     assert_int_equal(genair_context_create(threads, NULL, NULL, &ctx, &st), GENAIR_OK);
     assert_int_equal(genair_options_create("train", &o, &st), GENAIR_OK);
     assert_int_equal(genair_options_set(o, option, value, &st), GENAIR_OK);

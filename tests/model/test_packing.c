@@ -279,9 +279,9 @@ static void check_encoding(enum backbone backbone, bool genair) {
     struct fixture many = create(backbone, genair, 0.5, 3, &adam), one = create(backbone, genair, 0.5, 1, &adam);
     assert_int_equal(model_refresh_items(many.model, NULL), GENAIR_OK);
     assert_int_equal(model_refresh_items(one.model, NULL), GENAIR_OK);
-    assert_int_equal(model_encode(many.model, &(struct histories){N, offsets, items}, together, NULL), GENAIR_OK);
+    assert_int_equal(model_encode(many.model, &(struct histories){N, offsets, items, NULL}, together, NULL), GENAIR_OK);
     for (size_t b = 0; b < N; b++) {
-        assert_int_equal(model_encode(one.model, &(struct histories){1, offsets + b, items}, alone, NULL), GENAIR_OK);
+        assert_int_equal(model_encode(one.model, &(struct histories){1, offsets + b, items, NULL}, alone, NULL), GENAIR_OK);
         if (memcmp(alone, together + b * WIDTH, sizeof alone) != 0)
             fail_msg("%s, history %zu of %d: other bytes in company", backbone_names[backbone], b, N);
         const bool empty = offsets[b] == offsets[b + 1] && backbone != BERT4REC;
@@ -289,7 +289,7 @@ static void check_encoding(enum backbone backbone, bool genair) {
         /* Only the latest items count. */
         const uint64_t room = N_POSITIONS - 1 - (backbone == BERT4REC), n = offsets[b + 1] - offsets[b];
         const uint64_t cut[] = {offsets[b + 1] - (n < room ? n : room), offsets[b + 1]};
-        assert_int_equal(model_encode(one.model, &(struct histories){1, cut, items}, alone, NULL), GENAIR_OK);
+        assert_int_equal(model_encode(one.model, &(struct histories){1, cut, items, NULL}, alone, NULL), GENAIR_OK);
         assert_memory_equal(alone, together + b * WIDTH, sizeof alone);
     }
     release(&many);
