@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/size.h"
+#include "lm/block.h"
 #include "lm/gguf_write.h"
 
 #include <stdio.h>
@@ -71,27 +72,23 @@ genair_code network_init(struct network *n, const struct network_sizes *sizes, s
     return code;
 }
 
-static struct tensor *linear(struct tape *t, struct tensor *x, struct parameter *w) {
-    return op_linear(t, x, parameter_tensor(t, w), NULL);
+static struct projection matrix(struct tape *t, struct parameter *w) {
+    return (struct projection){.w = parameter_tensor(t, w)};
 }
 
 struct tensor *network_forward(const struct network *n, struct tape *t, const uint32_t *tokens, const uint32_t *offsets,
                                size_t n_sequences) {
     const struct network_sizes *s = &n->sizes;
-    const struct rotation rotation = {.offsets = offsets, .n_sequences = n_sequences, .width = s->hidden / s->n_heads,
-                                      .n_columns = s->hidden, .base = s->rope_base};
+    const struct block_shape shape = {.n_heads = s->n_heads, .n_kv_heads = s->n_heads, .head_dim = s->hidden / s->n_heads,
+                                      .norm_eps = s->norm_eps, .rope_base = s->rope_base};
     struct tensor *x = op_gather(t, parameter_tensor(t, n->embedding), NULL, tokens, offsets[n_sequences]);
     for (size_t l = 0; l < s->n_layers; l++) {
         const struct network_layer *a = &n->layers[l];
-        struct tensor *h = op_rmsnorm(t, x, parameter_tensor(t, a->attention_norm), s->norm_eps);
-        h = op_attention(t, &(struct attention){.q = op_rope(t, linear(t, h, a->q), &rotation),
-                                                .kv = op_rope(t, linear(t, h, a->kv), &rotation),
-                                                .offsets = offsets, .n_sequences = n_sequences,
-                                                .n_heads = s->n_heads, .causal = true});
-        x = op_add(t, linear(t, h, a->out), x);
-        h = op_rmsnorm(t, x, parameter_tensor(t, a->ffn_norm), s->norm_eps);
-        h = op_swiglu(t, linear(t, h, a->gate), linear(t, h, a->up));
-        x = op_add(t, linear(t, h, a->down), x);
+        const struct block block = {.attention_norm = parameter_tensor(t, a->attention_norm),
+                                    .ffn_norm = parameter_tensor(t, a->ffn_norm), .q = matrix(t, a->q),
+                                    .k = matrix(t, a->kv), .out = matrix(t, a->out), .gate = matrix(t, a->gate),
+                                    .up = matrix(t, a->up), .down = matrix(t, a->down)};
+        x = block_forward(t, &block, &shape, x, offsets, n_sequences);
     }
     return op_rmsnorm(t, x, parameter_tensor(t, n->final_norm), s->norm_eps);
 }

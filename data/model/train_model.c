@@ -132,23 +132,6 @@ static double rate_at(uint64_t step, uint64_t n_steps) {
     return RATE * (LAST_SHARE + (1 - LAST_SHARE) * 0.5 * (1 + cos(3.14159265358979 * done)));
 }
 
-/* Scales all gradients so that their norm is at most LARGEST_NORM. */
-static void clip(const struct run *r) {
-    double square = 0;
-    for (size_t i = 0; i < parameters_count(r->parameters); i++) {
-        const struct parameter *p = parameters_at(r->parameters, i);
-        for (size_t row = 0; row < p->rows; row++) {
-            const float *g = p->gradient + row * p->cols;
-            square += (double)r->kernels->dot(g, g, p->cols);
-        }
-    }
-    if (square <= LARGEST_NORM * LARGEST_NORM) return;
-    for (size_t i = 0; i < parameters_count(r->parameters); i++) {
-        const struct parameter *p = parameters_at(r->parameters, i);
-        r->kernels->scale((float)(LARGEST_NORM / sqrt(square)), p->gradient, p->rows * p->cols);
-    }
-}
-
 /* Embeddings that know the company of words, from the attributes and answers of the first examples. */
 static genair_code start_embedding(struct run *r) {
     struct example e;
@@ -179,7 +162,7 @@ static genair_code train_step(struct run *r, uint64_t step, uint64_t n_steps, do
     if (tape_failed(t)) return fail_memory(&r->status);
     if (!isfinite(*loss)) return fail(&r->status, GENAIR_INTERNAL, "loss is %g at step %llu", *loss, (unsigned long long)step);
     tape_backward(t);
-    clip(r);
+    parameters_clip(r->parameters, LARGEST_NORM);
     parameters_set_rate(r->parameters, rate_at(step, n_steps));
     return parameters_adam(r->parameters, &r->status);
 }

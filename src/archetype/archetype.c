@@ -72,12 +72,8 @@ static genair_code open_template(struct stage *s, genair_status *st) {
 
 static genair_code open_model(struct stage *s, genair_status *st) {
     const char *path = option_text(s->options, "model");
-    genair_code code = lm_weights_open(path, &s->weights, st);
-    if (code != GENAIR_OK) return code;
-    const size_t vocabulary = s->weights->config.vocabulary;
-    if (s->weights->gguf)
-        return tokenizer_open_gguf(s->weights->gguf, vocabulary, &s->tokenizer, st);
-    return tokenizer_open_directory(path, vocabulary, &s->tokenizer, st);
+    const genair_code code = lm_weights_open(path, &s->weights, st);
+    return code == GENAIR_OK ? tokenizer_open(s->weights, &s->tokenizer, st) : code;
 }
 
 static struct sampling sampling_of(const genair_options *o) {

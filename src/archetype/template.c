@@ -260,25 +260,11 @@ static bool put(struct prompt *p, struct text t) {
     return true;
 }
 
-/* At most so many characters of valid UTF-8, no space left at the end. */
-static struct text cut(struct text t, size_t characters) {
-    size_t n = 0;
-    for (size_t i = 0; i < t.n; i++) {
-        if (((unsigned char)t.p[i] & 0xC0) != 0x80 && ++n > characters) {
-            t.n = i;
-            break;
-        }
-    }
-    while (t.n && is_space(t.p[t.n - 1]))
-        t.n--;
-    return t;
-}
-
 /* Empty when the item lacks it. */
 static struct text value_text(const struct render *r, const json_t *value) {
     if (!json_is_string(value)) return (struct text){"", 0};
     const struct text text = {json_string_value(value), json_string_length(value)};
-    return cut(text_trim(text), r->style->characters);
+    return text_characters(text_trim(text), r->style->characters);
 }
 
 static struct text named_value(const struct render *r, struct text name) {

@@ -48,8 +48,9 @@ static const struct command_spec commands[] = {
 #define ARCHETYPE " archetype "
 #define TRAIN " train sweep reproduce "
 #define ENGINE " train sweep reproduce bench "
-#define LEARNED "genair|base|melt|rlmrec|llminit|alphafuse"
-#define TEXT_METHODS " rlmrec llminit alphafuse "
+#define LEARNED "genair|base|melt|rlmrec|llminit|llmemb|alphafuse"
+#define TEXT_METHODS " rlmrec llminit llmemb alphafuse "
+#define PROMPT " archetype" TRAIN
 
 static const struct option_spec table[] = {
     /* every command */
@@ -94,13 +95,13 @@ static const struct option_spec table[] = {
      .help = "Seed of the stored evaluation candidates, one set for every run on this data."},
 
     /* archetype */
-    {"model", 0, OPTION_TEXT, NULL, .argument = "FILE.gguf|DIR", .commands = ARCHETYPE,
+    {"model", 0, OPTION_TEXT, NULL, .argument = "FILE.gguf|DIR", .commands = PROMPT, .methods = " llmemb ",
      .help = "Language model: a GGUF file, or a Hugging Face directory (llama and qwen2 architectures)."},
     {"template", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = ARCHETYPE,
      .help = "Prompt as plain text with <item_NAME> where the attribute NAME is to stand; the paper's otherwise."},
-    {"item-noun", 0, OPTION_TEXT, "item", .argument = "TEXT", .commands = ARCHETYPE,
+    {"item-noun", 0, OPTION_TEXT, "item", .argument = "TEXT", .commands = PROMPT, .methods = " llmemb ",
      .help = "What the prompt calls an item: \"fashion item\", \"business\"."},
-    {"attribute-characters", 0, OPTION_INT, "100", 1, 1e6, .argument = "N", .commands = ARCHETYPE,
+    {"attribute-characters", 0, OPTION_INT, "100", 1, 1e6, .argument = "N", .commands = PROMPT, .methods = " llmemb ",
      .help = "Characters of an attribute's text at most; the rest is cut off."},
     {"texts", 0, OPTION_TEXT, NULL, .argument = "FILE.jsonl", .commands = ARCHETYPE,
      .help = "Archetypes written elsewhere, {\"item\": ID, \"archetype\": TEXT} a line; the model only reads them."},
@@ -193,14 +194,14 @@ static const struct option_spec table[] = {
      .help = "L2 penalty inside Adam's gradient."},
 
     /* methods to compare with */
-    {"semantic", 0, OPTION_TEXT, "prefill", .argument = "prefill|decoding|fused|FILE.npy", .commands = ENGINE,
+    {"semantic", 0, OPTION_TEXT, "prefill", .argument = "prefill|decoding|fused|scft|FILE.npy", .commands = ENGINE,
      .methods = TEXT_METHODS, .help = "The item vectors from text: those of the workspace, or a file with a row an item."},
     {"semantic-components", 0, OPTION_INT, NULL, 0, 65536, .argument = "N", .commands = ENGINE,
-     .methods = " rlmrec llminit ", .help = "Principal components kept of them; 0 as they are. Without it, 384."},
+     .methods = " rlmrec llminit llmemb ", .help = "Principal components kept of them; 0 as they are. Without it, 384; llmemb: 1536."},
     {"semantic-scale", 0, OPTION_CHOICE, "none", .choices = "none|unit", .commands = ENGINE, .methods = TEXT_METHODS,
      .help = "unit: every item vector from text is brought to length 1 first."},
-    {"base-run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = ENGINE, .methods = " melt ", .rule = RULE_NAME,
-     .help = "The finished run of method base that the method builds on."},
+    {"base-run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = ENGINE, .methods = " melt llmemb ",
+     .rule = RULE_NAME, .help = "The finished run of --method base that the method builds on; for llmemb, of sasrec."},
     {"melt-lambda-user", 0, OPTION_REAL, "0.1", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " melt ",
      .help = "melt: weight of guessing long histories from short ones."},
     {"melt-lambda-item", 0, OPTION_REAL, "0.4", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " melt ",
@@ -229,8 +230,8 @@ static const struct option_spec table[] = {
      .help = "rlmrec: the positives of the batch, or the whole catalogue in every step."},
     {"llminit-mode", 0, OPTION_CHOICE, "projector", .choices = "projector|pca", .commands = ENGINE,
      .methods = " llminit ", .help = "llminit: a wide table and a linear layer, or a table of principal components."},
-    {"alphafuse-null", 0, OPTION_INT, "64", 1, 8192, .argument = "N", .commands = ENGINE, .methods = " alphafuse ",
-     .help = "alphafuse: coordinates, out of --hidden, where an item has a trained vector."},
+    {"alphafuse-null", 0, OPTION_INT, NULL, 1, 8192, .argument = "N", .commands = ENGINE, .methods = " alphafuse ",
+     .help = "alphafuse: coordinates, out of --hidden, where an item has a trained vector; half of them without it."},
     {"alphafuse-init", 0, OPTION_CHOICE, "zeros", .choices = "zeros|normal", .commands = ENGINE,
      .methods = " alphafuse ", .help = "alphafuse: start of the trained vectors."},
     {"alphafuse-fuse", 0, OPTION_CHOICE, "add", .choices = "add|concat", .commands = ENGINE,
@@ -239,6 +240,7 @@ static const struct option_spec table[] = {
      .methods = " alphafuse ", .help = "alphafuse: the text's coordinates have variance 1."},
     {"input-scale", 0, OPTION_CHOICE, "none", .choices = "none|sqrt", .commands = ENGINE, .methods = " alphafuse ",
      .help = "alphafuse: what sasrec and bert4rec multiply item vectors with before places are added; sqrt as the others."},
+
 
     /* train alone */
     {"epochs", 0, OPTION_INT, "50", 1, 100000, .argument = "N", .commands = TRAIN,
@@ -263,6 +265,37 @@ static const struct option_spec table[] = {
      .help = "ease: ridge penalty."},
     {"pop-window", 0, OPTION_REAL, "0", 0, 36500, .argument = "DAYS", .commands = TRAIN, .methods = " pop ",
      .help = "pop: count only the last days of the training log; 0 all of it."},
+
+    {"llmemb-alpha", 0, OPTION_REAL, "0.01", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " llmemb ",
+     .help = "llmemb: weight of the alignment with the base run's item vectors."},
+    {"llmemb-tau", 0, OPTION_REAL, "2", 1e-6, 1e6, .argument = "X", .commands = ENGINE, .methods = " llmemb ",
+     .help = "llmemb: temperature of the alignment."},
+    {"llmemb-align", 0, OPTION_CHOICE, "soft", .choices = "soft|infonce", .commands = ENGINE, .methods = " llmemb ",
+     .help = "llmemb: soft labels, or each item its own only (cosine)."},
+    {"scft-adapter", 0, OPTION_TEXT, NULL, .argument = "FILE.safetensors", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: adapters of --model tuned elsewhere (LoRA pairs, our names or PEFT's); nothing is tuned here."},
+    {"scft-steps", 0, OPTION_INT, "4000", 0, 1e9, .argument = "N", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: steps of fine-tuning --model; 0 takes the model as it is."},
+    {"scft-batch", 0, OPTION_INT, "64", 1, 4096, .argument = "ITEMS", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: items in a step of the fine-tuning, two texts each."},
+    {"scft-lr", 0, OPTION_REAL, "2e-4", 1e-12, 10, .argument = "X", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: learning rate of the fine-tuning at its start; it falls to 0."},
+    {"scft-rank", 0, OPTION_INT, "8", 1, 4096, .argument = "N", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: rank of the adapters."},
+    {"scft-lora-alpha", 0, OPTION_REAL, "32", 1e-6, 1e6, .argument = "X", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: what an adapter adds is scaled by this over the rank."},
+    {"scft-lora-dropout", 0, OPTION_REAL, "0.1", 0, 0.99, .argument = "P", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: share of an adapter's input dropped while it is tuned."},
+    {"scft-drop", 0, OPTION_REAL, "0.4", 0, 1, .argument = "SHARE", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: share of its attributes that a text of an item lacks while tuning."},
+    {"scft-tau", 0, OPTION_REAL, "3", 1e-3, 1e6, .argument = "X", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: temperature of the fine-tuning at its start; it is learnt."},
+    {"scft-loss", 0, OPTION_CHOICE, "soft", .choices = "soft|infonce", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: loss of the fine-tuning, as --llmemb-align."},
+    {"scft-pool", 0, OPTION_CHOICE, "mean", .choices = "mean|last", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: a text's vector is the mean of its states, or the last one."},
+    {"scft-resample", 0, OPTION_CHOICE, "visit", .choices = "visit|once", .commands = TRAIN, .methods = " llmemb ",
+     .help = "llmemb: an item's texts are drawn anew at every visit, or once."},
 
     /* evaluate, compare */
     {"run", 0, OPTION_LIST, NULL, .argument = "NAME", .commands = " evaluate compare analyze ", .rule = RULE_NAME,

@@ -20,6 +20,7 @@ enum rng_purpose {
     RNG_SHOP,
     RNG_GENERATE,
     RNG_ANALYZE,
+    RNG_VIEW,
     RNG_MELT
 };
 

@@ -28,6 +28,19 @@ struct text text_trim(struct text t) {
     return t;
 }
 
+struct text text_characters(struct text t, size_t n) {
+    size_t seen = 0;
+    for (size_t i = 0; i < t.n; i++) {
+        if (((unsigned char)t.p[i] & 0xC0) != 0x80 && ++seen > n) {
+            t.n = i;
+            break;
+        }
+    }
+    while (t.n && is_space(t.p[t.n - 1]))
+        t.n--;
+    return t;
+}
+
 int text_hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;

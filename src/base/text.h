@@ -29,6 +29,8 @@ void text_excerpt(struct text t, char out[TEXT_EXCERPT]);
 size_t text_distance(struct text a, struct text b);
 /* Whether a name at that distance is worth suggesting for it. */
 bool text_is_near(size_t distance, struct text name);
+/* At most so many characters of valid UTF-8, no white space left at the end. */
+struct text text_characters(struct text t, size_t n);
 /* Length of the valid UTF-8 prefix: t.n when all of it is valid (RFC 3629). */
 size_t text_utf8_prefix(struct text t);
 

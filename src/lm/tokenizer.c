@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/size.h"
 #include "lm/unicode.h"
+#include "lm/weights.h"
 
 #include <string.h>
 
@@ -29,6 +30,11 @@ genair_code tokenizer_create(size_t limit, struct tokenizer **out, genair_status
     t->rules.vocabulary = &t->vocabulary;
     *out = t;
     return GENAIR_OK;
+}
+
+genair_code tokenizer_open(const struct lm_weights *w, struct tokenizer **out, genair_status *st) {
+    if (w->gguf) return tokenizer_open_gguf(w->gguf, w->config.vocabulary, out, st);
+    return tokenizer_open_directory(w->path, w->config.vocabulary, out, st);
 }
 
 void tokenizer_free(struct tokenizer *t) {

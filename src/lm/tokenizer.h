@@ -32,6 +32,9 @@ CHECKED genair_code tokens_push(struct tokens *t, uint32_t id, genair_status *st
 CHECKED genair_code tokenizer_open_gguf(const struct gguf *g, size_t n_vocabulary, struct tokenizer **out, genair_status *st);
 CHECKED genair_code tokenizer_open_directory(const char *path, size_t n_vocabulary, struct tokenizer **out,
                                              genair_status *st);
+/* That of a model: from its GGUF file, or its directory. */
+struct lm_weights;
+CHECKED genair_code tokenizer_open(const struct lm_weights *w, struct tokenizer **out, genair_status *st);
 void tokenizer_free(struct tokenizer *t); /* NULL is fine */
 
 size_t tokenizer_size(const struct tokenizer *t);

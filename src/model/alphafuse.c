@@ -18,9 +18,10 @@ static struct matrix_request matrix(const json_t *options, size_t which) {
 }
 
 static genair_code parameters(struct model *m, const float *language, genair_status *st) {
-    const size_t n = method_count(m->config.inputs->options, "alphafuse-null");
+    const size_t given = method_count(m->config.inputs->options, "alphafuse-null");
+    const size_t n = given ? given : (m->config.hidden + 1) / 2;
     (void)language;
-    if (n == 0 || n > m->config.hidden)
+    if (n > m->config.hidden)
         return fail(st, GENAIR_USAGE, "--alphafuse-null %zu: allowed is 1 to --hidden, %zu", n, m->config.hidden);
     const genair_code code = add_table(m, "alphafuse.table", n, NULL, st);
     if (code != GENAIR_OK) return code;

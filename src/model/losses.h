@@ -61,4 +61,19 @@ struct calibration {
 };
 double calibration_loss(struct tape *t, struct tensor *table, const struct calibration *c);
 
+enum contrast_form { CONTRAST_SOFT, CONTRAST_INFONCE };
+
+/* Two lists of vectors that describe the same things are to agree: of thing i x holds row i, y holds row i, and the lists
+ * hold it multiplicity[i] times. LLMEmb's soft-label loss (Liu et al., 2025), or InfoNCE (van den Oord et al., 2018)
+ * with cosines; both directions, means over places. */
+struct contrast {
+    enum contrast_form form;
+    double weight;                /* scales the gradients, not the value returned */
+    struct tensor *tau;           /* [1, 1] temperature, above 0 */
+    const uint32_t *multiplicity; /* [m], or NULL: 1 each */
+};
+/* x, y: [m, n]; gradients go to those of x, y and tau that want one. Memory: up to six matrices of 64 x m a thread, or
+ * three of m x m while these are small; time m^2 n. m = 0 gives 0. */
+double contrastive_loss(struct tape *t, struct tensor *x, struct tensor *y, const struct contrast *c);
+
 #endif

@@ -23,7 +23,7 @@ struct method_inputs {
     const json_t *options;      /* config.json of the run */
     const struct dataset *data;
     const struct model *base;   /* of --base-run, or NULL */
-    struct text_matrix {
+    struct method_matrix {
         const float *values;    /* [n_items, width], row i - 1 is item i */
         size_t width;
     } matrix[METHOD_MATRICES];  /* as requested; the first is also the model's fused matrix */
@@ -78,7 +78,8 @@ struct method {
     void (*loss)(struct model *m, const struct method_step *s, struct step_losses *losses);
 };
 
-extern const struct method method_base, method_genair, method_llminit, method_alphafuse, method_rlmrec, method_melt;
+extern const struct method method_base, method_genair, method_llminit, method_alphafuse, method_rlmrec, method_llmemb,
+                           method_melt;
 
 /* The learned method of that name, or NULL. */
 const struct method *method_named(const char *name);

@@ -67,7 +67,7 @@ static struct tensor *project(struct model *m, struct tensor *x) {
 
 /* The language vectors of the places, constants. */
 static struct tensor *language(struct model *m, const struct positives *p) {
-    const struct text_matrix *s = &m->config.inputs->matrix[0];
+    const struct method_matrix *s = &m->config.inputs->matrix[0];
     struct tensor *z = tape_tensor(&m->tape, p->n, s->width, false);
     for (size_t i = 0; z && i < p->n; i++)
         memcpy(z->value + i * s->width, s->values + (p->item[i] - 1) * s->width, s->width * sizeof *z->value);

@@ -22,14 +22,17 @@ struct node {
     struct tape *tape;
     struct attention a;
     struct tensor *y;
+    struct tensor *v;      /* where values stand: a.v or a.kv */
+    size_t first_value;    /* their first column there */
     size_t width;          /* of a head */
+    size_t group;          /* heads of q to one of keys and values */
     size_t longest;
     const size_t *place;   /* [n_sequences + 1] where a sequence's P starts; multiples of 64 */
     float *p;
     struct dropout dropout;
     uint64_t *bits;        /* over p, or NULL */
     float *scratch;        /* [threads, 2, longest^2] */
-    bool accumulate_q, accumulate_kv;
+    bool accumulate_q, accumulate_kv, accumulate_v;
 };
 
 /* A head of a sequence: rows of q, k, v and so on with their leading dimensions. */
@@ -37,7 +40,7 @@ struct head {
     size_t n;
     size_t p_at; /* where its P starts in p; bits are at p_at / 64 */
     const float *q, *k, *v;
-    size_t ldq, ldk;
+    size_t ldq, ldk, ldv;
 };
 
 static size_t square_padded(size_t n) {
@@ -47,14 +50,15 @@ static size_t square_padded(size_t n) {
 static struct head head_of(const struct node *a, size_t b, size_t h) {
     const uint32_t first = a->a.offsets[b];
     const size_t n = a->a.offsets[b + 1] - first, d = a->a.q->cols;
-    const float *kv = a->a.kv->value + (size_t)first * 2 * d + h * a->width;
+    const size_t ldk = a->a.kv->cols, ldv = a->v->cols, column = h / a->group * a->width;
     return (struct head){.n = n,
                          .p_at = a->place[b] + h * square_padded(n),
                          .q = a->a.q->value + (size_t)first * d + h * a->width,
-                         .k = kv,
-                         .v = kv + d,
+                         .k = a->a.kv->value + first * ldk + column,
+                         .v = a->v->value + first * ldv + a->first_value + column,
                          .ldq = d,
-                         .ldk = 2 * d};
+                         .ldk = ldk,
+                         .ldv = ldv};
 }
 
 /* C = alpha A B^T + beta C; rows below may limit the columns of row i to i + 1 (causal). */
@@ -116,7 +120,7 @@ static void forward_head(const struct node *a, size_t b, size_t h, float *scratc
     softmax_rows(k, s.n, a->a.causal, p);
     if (a->bits) k->dropout_bits(&a->dropout, s.p_at, s.n * s.n, a->bits + s.p_at / 64);
     float *y = a->y->value + (size_t)a->a.offsets[b] * s.ldq + h * a->width;
-    product_square(k, s.n, a->width, false, a->a.causal, 1, dropped(a, &s, scratch), s.v, s.ldk, y, s.ldq,
+    product_square(k, s.n, a->width, false, a->a.causal, 1, dropped(a, &s, scratch), s.v, s.ldv, y, s.ldq,
                    false);
 }
 
@@ -128,10 +132,14 @@ static void backward_head(const struct node *a, size_t b, size_t h, float *scrat
     const float scale = 1 / sqrtf((float)w);
     const float *dy = a->y->gradient + first * s.ldq + h * w, *p = a->p + s.p_at;
     float *dq = a->a.q->gradient + first * s.ldq + h * w;
-    float *dk = a->a.kv->gradient + first * s.ldk + h * w, *dv = dk + s.ldq;
+    const size_t column = h / a->group * w;
+    const bool later = h % a->group != 0; /* heads of a group add up */
+    float *dk = a->a.kv->gradient + first * s.ldk + column;
+    float *dv = a->v->gradient + first * s.ldv + a->first_value + column;
     float *ds = scratch + a->longest * a->longest;
-    product_square(k, n, w, true, causal, 1, dropped(a, &s, scratch), dy, s.ldq, dv, s.ldk, a->accumulate_kv);
-    product_nt(k, n, w, causal, 1, dy, s.ldq, s.v, s.ldk, ds);
+    product_square(k, n, w, true, causal, 1, dropped(a, &s, scratch), dy, s.ldq, dv, s.ldv,
+                   a->accumulate_v || later);
+    product_nt(k, n, w, causal, 1, dy, s.ldq, s.v, s.ldv, ds);
     if (a->bits) k->dropout(a->bits + s.p_at / 64, a->dropout.scale, ds, ds, n * n);
     for (size_t i = 0; i < n; i++) {
         const size_t seen = causal ? i + 1 : n;
@@ -140,7 +148,7 @@ static void backward_head(const struct node *a, size_t b, size_t h, float *scrat
         memset(ds + i * n + seen, 0, (n - seen) * sizeof *ds);
     }
     product_square(k, n, w, false, causal, scale, ds, s.k, s.ldk, dq, s.ldq, a->accumulate_q);
-    product_square(k, n, w, true, causal, scale, ds, s.q, s.ldq, dk, s.ldk, a->accumulate_kv);
+    product_square(k, n, w, true, causal, scale, ds, s.q, s.ldq, dk, s.ldk, a->accumulate_kv || later);
 }
 
 static void run_heads(const struct node *a, size_t task, int worker,
@@ -178,6 +186,7 @@ static void attention_backward(void *context) {
     if (!a->y->written) return;
     a->accumulate_q = tensor_accumulates(a->a.q);
     a->accumulate_kv = tensor_accumulates(a->a.kv);
+    a->accumulate_v = a->a.v ? tensor_accumulates(a->a.v) : a->accumulate_kv;
     parallel_run(a->tape->parallel, n_tasks(a), backward_task, a);
     a->tape->flops += 2 * flops_of(a);
 }
@@ -196,7 +205,10 @@ struct tensor *op_attention(struct tape *t, const struct attention *attention) {
         total += attention->n_heads * square_padded(n);
         longest = max_size(longest, n);
     }
+    const size_t kv_columns = attention->v ? attention->kv->cols : attention->kv->cols / 2;
     *a = (struct node){.tape = t, .a = *attention, .y = y, .width = d / attention->n_heads,
+                       .v = attention->v ? attention->v : attention->kv,
+                       .first_value = attention->v ? 0 : kv_columns, .group = d / kv_columns,
                        .longest = longest, .place = place};
     a->p = tape_array(t, total, sizeof *a->p);
     a->scratch = tape_array(t, (size_t)parallel_threads(t->parallel) * 2 * longest * longest + 1,

@@ -188,29 +188,54 @@ struct tensor *op_swiglu(struct tape *t, struct tensor *gate, struct tensor *up)
     return e->y;
 }
 
+/* Bits of a range: dropout's, or all. */
+static uint64_t *draw_bits(const struct elementwise *e, size_t first, size_t n) {
+    uint64_t *bits = e->bits + first / 64;
+    if (e->dropout.threshold)
+        e->tape->kernels->dropout_bits(&e->dropout, first, n, bits);
+    else
+        memset(bits, 0xFF, (n + 63) / 64 * sizeof *bits);
+    return bits;
+}
+
+/* As create, with bits also where nothing is dropped, for operations that use them otherwise or scale. */
+static struct elementwise *create_with_bits(struct tape *t, struct tensor *x, double probability) {
+    struct elementwise *e = create(t, x, NULL, probability);
+    if (!e || e->bits) return e;
+    e->bits = tape_array(t, (n_elements(x) + 63) / 64 + 2, sizeof *e->bits);
+    e->dropout.scale = 1;
+    return e->bits ? e : NULL;
+}
+
 static void dropout_relu_task(void *node, size_t task, int worker) {
     (void)worker;
     const struct elementwise *e = node;
-    const struct kernels *k = e->tape->kernels;
     size_t first;
     const size_t n = range(e, task, &first);
-    uint64_t *bits = e->bits + first / 64;
-    if (e->dropout.scale > 0)
-        k->dropout_bits(&e->dropout, first, n, bits);
-    else
-        memset(bits, 0xFF, (n + 63) / 64 * sizeof *bits);
-    k->dropout_relu(bits, e->dropout.scale > 0 ? e->dropout.scale : 1, e->x->value + first,
-                    e->y->value + first, n);
+    e->tape->kernels->dropout_relu(draw_bits(e, first, n), e->dropout.scale, e->x->value + first, e->y->value + first, n);
 }
 
 struct tensor *op_dropout_relu(struct tape *t, struct tensor *x, double probability) {
-    struct elementwise *e = create(t, x, NULL, probability);
+    struct elementwise *e = create_with_bits(t, x, probability); /* they come to hold where x > 0 */
     if (!e) return NULL;
-    /* Without dropout the bits still hold where x > 0. */
-    if (!e->bits) e->bits = tape_array(t, (n_elements(x) + 63) / 64 + 2, sizeof *e->bits);
-    if (!e->bits) return NULL;
     run(e, dropout_relu_task);
-    if (e->dropout.scale == 0) e->dropout.scale = 1;
+    tape_push(t, masked_backward, e);
+    return e->y;
+}
+
+static void scaled_task(void *node, size_t task, int worker) {
+    (void)worker;
+    const struct elementwise *e = node;
+    size_t first;
+    const size_t n = range(e, task, &first);
+    e->tape->kernels->dropout(draw_bits(e, first, n), e->dropout.scale, e->x->value + first, e->y->value + first, n);
+}
+
+struct tensor *op_dropout_scaled(struct tape *t, struct tensor *x, double probability, float scale) {
+    struct elementwise *e = create_with_bits(t, x, probability);
+    if (!e) return NULL;
+    e->dropout.scale *= scale;
+    run(e, scaled_task);
     tape_push(t, masked_backward, e);
     return e->y;
 }

@@ -15,7 +15,7 @@ struct tensor *op_linear(struct tape *t, struct tensor *x, struct tensor *w, str
 /* Rows normalised: (x - mean) / sqrt(var + eps) * w + b; w, b: [1, n]. */
 struct tensor *op_layernorm(struct tape *t, struct tensor *x, struct tensor *w, struct tensor *b, float eps);
 
-/* Rows divided by their root mean square: x / sqrt(mean of x^2 + eps) * w; w: [1, n]. */
+/* Rows divided by their root mean square: x / sqrt(mean of x^2 + eps) * w; w: [1, n], which may want no gradient. */
 struct tensor *op_rmsnorm(struct tape *t, struct tensor *x, struct tensor *w, float eps);
 
 /* Rows x / |x| times length; a row without a direction (|x| below 1e-12) gives zeros, and no gradient. */
@@ -35,6 +35,8 @@ struct tensor *op_swiglu(struct tape *t, struct tensor *gate, struct tensor *up)
 /* relu(dropout(x)): the order of the two does not matter. */
 struct tensor *op_dropout_relu(struct tape *t, struct tensor *x, double probability);
 struct tensor *op_add(struct tape *t, struct tensor *a, struct tensor *b);
+/* scale dropout(x) */
+struct tensor *op_dropout_scaled(struct tape *t, struct tensor *x, double probability, float scale);
 /* a + dropout(x) */
 struct tensor *op_dropout_add(struct tape *t, struct tensor *x, double probability, struct tensor *a);
 
@@ -60,10 +62,12 @@ struct embedding {
 struct tensor *op_embed(struct tape *t, const struct embedding *e);
 
 /* Scaled dot-product attention within each sequence (Vaswani et al., 2017, eq. 1), heads side by side.
- * q: [T, d], kv: [T, 2 d] with keys in the first d columns. Causal: token i sees tokens up to i. Dropout
- * falls on the attention weights. */
+ * q: [T, d], kv: [T, 2 e] with keys in the first e columns. Heads of e may be fewer than those of d: each then serves as
+ * many neighbouring ones of q (Ainslie et al., 2023). Causal: token i sees tokens up to i. Dropout falls on the
+ * attention weights. */
 struct attention {
     struct tensor *q, *kv;
+    struct tensor *v; /* [T, e]; kv are then the keys alone. NULL: none */
     const uint32_t *offsets; /* [n_sequences + 1] */
     size_t n_sequences;
     size_t n_heads;
@@ -73,14 +77,19 @@ struct attention {
 struct tensor *op_attention(struct tape *t, const struct attention *a);
 
 /* Rotary positions on the first n_columns columns, heads of width numbers side by side: the pairs (2i, 2i + 1) of
- * token k of its sequence, k from 0, are turned by k base^(-2i / width). */
+ * token k of its sequence, k from 0, are turned by k base^(-2i / width) / divisors[i]. */
 struct rotation {
     const uint32_t *offsets; /* [n_sequences + 1] */
     size_t n_sequences;
     size_t width, n_columns; /* both even */
     double base;
+    const float *divisors;   /* [width / 2], or NULL: 1 each */
+    bool halves;             /* the pairs are (i, i + width / 2) */
 };
 struct tensor *op_rope(struct tape *t, struct tensor *x, const struct rotation *r);
+
+/* y[b] = mean of x's rows of sequence b, none of which is empty. */
+struct tensor *op_mean(struct tape *t, struct tensor *x, const uint32_t *offsets, size_t n_sequences);
 
 /* A gated recurrent unit without biases over each sequence, h_0 = 0 (Cho et al., 2014, with PyTorch's
  * placement of the reset gate): x: [T, 3 d] = W_ih e, row blocks reset, update, new; w: [3 d, d] = W_hh.

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VALUES_PER_TASK = 16384, MOST_PARAMETERS = 512 };
+enum { VALUES_PER_TASK = 16384, MOST_PARAMETERS = 2048 };
 
 struct parameters {
     struct parameter *list[MOST_PARAMETERS];
@@ -170,6 +170,25 @@ void parameter_fill(struct parameter *p, float value) {
 struct tensor *parameter_tensor(struct tape *t, struct parameter *p) {
     if (!p->tensor) p->tensor = tape_view(t, p->rows, p->cols, p->value, t->training ? p->gradient : NULL);
     return p->tensor;
+}
+
+static bool has_gradient(const struct parameter *x) {
+    return x->gradient && x->tensor && x->tensor->written;
+}
+
+void parameters_clip(const struct parameters *p, double most) {
+    double square = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct parameter *x = p->list[i];
+        for (size_t row = 0; has_gradient(x) && row < x->rows; row++) {
+            const float *g = x->gradient + row * x->cols;
+            square += (double)p->kernels->dot(g, g, x->cols);
+        }
+    }
+    if (square <= most * most) return;
+    for (size_t i = 0; i < p->n; i++)
+        if (has_gradient(p->list[i]))
+            p->kernels->scale((float)(most / sqrt(square)), p->list[i]->gradient, p->list[i]->rows * p->list[i]->cols);
 }
 
 void parameters_set_rate(struct parameters *p, double rate) {

@@ -62,6 +62,8 @@ void parameter_fill(struct parameter *p, float value);
 struct tensor *parameter_tensor(struct tape *t, struct parameter *p);
 /* Adam's rate from the next step on: for schedules. */
 void parameters_set_rate(struct parameters *p, double rate);
+/* Scales all gradients of dense parameters so that their norm together is at most that; after the backward pass. */
+void parameters_clip(const struct parameters *p, double most);
 void parameters_begin_step(struct parameters *p);
 /* Brings rows of a table up to date so that they may be read. rows NULL: all of them. */
 void parameters_catch_up(struct parameters *p, struct parameter *table, const uint32_t *rows, size_t n);

@@ -68,6 +68,7 @@ static void rmsnorm_backward(void *node) {
     if (!l->y->written) return;
     l->accumulate = tensor_accumulates(l->x);
     parallel_run(l->tape->parallel, n_tasks, backward_rows, l);
+    if (!l->w->gradient) return;
     tensor_open_gradient(l->w);
     for (size_t i = 0; i < n_tasks; i++)
         l->tape->kernels->add(l->w->gradient, l->partial + i * 2 * n, l->w->gradient, n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rotary positions (Su et al., 2021): the pair (2i, 2i + 1) of every head of token k of its sequence, k from 0, is
- * turned by k base^(-2i / width). The backward pass turns back. Only the first columns of x are heads; the others
+/* Rotary positions (Su et al., 2021): pair i of every head of token k of its sequence, k from 0, is turned by
+ * k base^(-2i / width). The backward pass turns back. Only the first columns of x are heads; the others
  * (the values beside the keys) pass through. */
 #include "tensor/ops.h"
 
@@ -22,12 +22,13 @@ static void turn_row(const struct rope *n, size_t place, float direction, bool a
                      float *to) {
     const size_t half = n->r.width / 2, cols = n->x->cols;
     const float *turns = n->turns + place * 2 * half;
-    for (size_t c = 0; c < n->r.n_columns; c += 2) {
-        const float *turn = turns + c / 2 % half * 2;
-        const float cosine = turn[0], sine = direction * turn[1];
-        const float a = from[c] * cosine - from[c + 1] * sine, b = from[c] * sine + from[c + 1] * cosine;
+    for (size_t pair = 0; pair < n->r.n_columns / 2; pair++) {
+        const size_t i = pair % half, head = pair / half * n->r.width;
+        const size_t c = head + (n->r.halves ? i : 2 * i), d = c + (n->r.halves ? half : 1);
+        const float cosine = turns[2 * i], sine = direction * turns[2 * i + 1];
+        const float a = from[c] * cosine - from[d] * sine, b = from[c] * sine + from[d] * cosine;
         to[c] = accumulate ? to[c] + a : a;
-        to[c + 1] = accumulate ? to[c + 1] + b : b;
+        to[d] = accumulate ? to[d] + b : b;
     }
     const size_t rest = cols - n->r.n_columns;
     if (accumulate)
@@ -65,7 +66,8 @@ static float *turns_of(struct tape *t, const struct rotation *r) {
     float *turns = tape_array(t, longest * r->width + 1, sizeof *turns);
     for (size_t k = 0; turns && k < longest; k++)
         for (size_t i = 0; i < r->width / 2; i++) {
-            const double angle = (double)k * pow(r->base, -2.0 * (double)i / (double)r->width);
+            const double angle = (double)k * pow(r->base, -2.0 * (double)i / (double)r->width) /
+                                 (r->divisors ? (double)r->divisors[i] : 1);
             turns[k * r->width + 2 * i] = (float)cos(angle);
             turns[k * r->width + 2 * i + 1] = (float)sin(angle);
         }

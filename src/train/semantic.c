@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/files.h"
 #include "base/size.h"
+#include "tune/scft.h"
 #include "workspace/parts.h"
 
 #include <math.h>
@@ -18,6 +19,7 @@ struct source {
 static struct source source_of(const json_t *config) {
     const char *name = method_text(config, "semantic");
     if (strcmp(name, "fused") == 0) return (struct source){"fuse", "fused.npy"};
+    if (strcmp(name, "scft") == 0) return (struct source){"scft", SCFT_VECTORS};
     for (size_t i = 0; i < N_PARTS; i++)
         if (strcmp(name, part_names[i]) == 0) return (struct source){"embed", part_files[i]};
     return (struct source){NULL, name};
@@ -31,7 +33,9 @@ genair_code semantic_identity(struct workspace *w, const json_t *config, char ou
     if (!hash || !json_object_get(json_object_get(record, "outputs"), s.file))
         return fail_line(st, GENAIR_USAGE, workspace_path(w), 0,
                          "there is no %s; run `genair %s` first, or name another matrix with --semantic", s.file,
-                         strcmp(s.stage, "embed") == 0 ? "archetype` or `genair embed" : s.stage);
+                         strcmp(s.stage, "embed") == 0  ? "archetype` or `genair embed"
+                         : strcmp(s.stage, "scft") == 0 ? "train --method llmemb --model FILE"
+                                                        : s.stage);
     memcpy(out, hash, 33);
     return workspace_verify(w, s.stage, st);
 }
@@ -56,7 +60,7 @@ static genair_code read_rows(const struct npy *a, bool unit, float *out, genair_
 }
 
 static genair_code read_matrix(const char *workspace, const json_t *config, const struct dataset *data,
-                               struct text_matrix *out, genair_status *st) {
+                               struct method_matrix *out, genair_status *st) {
     const struct source s = source_of(config);
     char *path = s.stage ? path_join(workspace, s.file) : mem_text(s.file, strlen(s.file));
     struct npy *a = NULL;
@@ -72,7 +76,7 @@ static genair_code read_matrix(const char *workspace, const json_t *config, cons
         code = values ? read_rows(a, strcmp(method_text(config, "semantic-scale"), "unit") == 0, values, st)
                       : fail_memory(st);
     if (code == GENAIR_OK)
-        *out = (struct text_matrix){values, a->shape[1]};
+        *out = (struct method_matrix){values, a->shape[1]};
     else
         mem_free(values);
     npy_close(a);
@@ -80,12 +84,12 @@ static genair_code read_matrix(const char *workspace, const json_t *config, cons
 }
 
 static void read_float_row(const void *source, size_t r, double *out) {
-    const struct text_matrix *m = source;
+    const struct method_matrix *m = source;
     for (size_t c = 0; c < m->width; c++) out[c] = (double)m->values[r * m->width + c];
 }
 
-static genair_code project(genair_context *ctx, const struct text_matrix *raw, size_t n,
-                           const struct matrix_request *request, struct text_matrix *out, genair_status *st) {
+static genair_code project(genair_context *ctx, const struct method_matrix *raw, size_t n,
+                           const struct matrix_request *request, struct method_matrix *out, genair_status *st) {
     const struct rows x = {.n = n, .width = raw->width, .read = read_float_row, .source = raw};
     struct pca pca = {0};
     genair_code code = pca_fit(ctx, &x, (struct pca_choice){.components = request->components}, &pca, st);
@@ -99,14 +103,14 @@ static genair_code project(genair_context *ctx, const struct text_matrix *raw, s
         code = values ? pca_project(ctx, &pca, &x, 0, n, request->whiten, values, width, st) : fail_memory(st);
     pca_free(&pca);
     if (code == GENAIR_OK)
-        *out = (struct text_matrix){values, width};
+        *out = (struct method_matrix){values, width};
     else
         mem_free(values);
     return code;
 }
 
 /* Where a table starts from the matrix, its scale matters: said beside the usual start's. */
-static void report_scale(genair_context *ctx, const struct text_matrix *m, size_t n) {
+static void report_scale(genair_context *ctx, const struct method_matrix *m, size_t n) {
     double square = 0;
     for (size_t i = 0; i < n * m->width; i++) square += (double)m->values[i] * (double)m->values[i];
     context_info(ctx, "item vectors from text: %zu x %zu, root mean square %.4g (a drawn table's: %.4g)", n, m->width,
@@ -114,8 +118,8 @@ static void report_scale(genair_context *ctx, const struct text_matrix *m, size_
 }
 
 genair_code semantic_open(genair_context *ctx, const char *workspace, const json_t *config, const struct dataset *data,
-                          const struct matrix_request *request, struct text_matrix *out, genair_status *st) {
-    struct text_matrix raw = {0};
+                          const struct matrix_request *request, struct method_matrix *out, genair_status *st) {
+    struct method_matrix raw = {0};
     genair_code code = read_matrix(workspace, config, data, &raw, st);
     if (code != GENAIR_OK) return code;
     if (request->components) {

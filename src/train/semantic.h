@@ -15,6 +15,6 @@ CHECKED genair_code semantic_identity(struct workspace *w, const json_t *config,
  * matrix, where a table starts from it, is reported with its scale. */
 CHECKED genair_code semantic_open(genair_context *ctx, const char *workspace, const json_t *config,
                                   const struct dataset *data, const struct matrix_request *request,
-                                  struct text_matrix *out, genair_status *st);
+                                  struct method_matrix *out, genair_status *st);
 
 #endif

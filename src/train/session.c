@@ -13,12 +13,12 @@
 
 /* Options of `train` that do not change what it computes. */
 static const char *const neutral[] = {"workspace", "threads", "config", "json", "quiet", "help", "run", "resume",
-                                      "checkpoint-every"};
+                                      "checkpoint-every", "model", "item-noun", "attribute-characters"};
 
 static bool is_neutral(const char *name) {
     for (size_t i = 0; i < COUNT(neutral); i++)
         if (strcmp(neutral[i], name) == 0) return true;
-    return false;
+    return strncmp(name, "scft-", 5) == 0; /* of a stage of its own, whose vectors count */
 }
 
 static json_t *value_of(const genair_options *o, const struct option_spec *spec) {
@@ -78,7 +78,8 @@ static bool is(const json_t *config, const char *key, const char *value) {
 }
 
 /* The fused matrix of that name (NULL: the workspace's own) as [n_items, D] floats: the mapping itself where it can be read as such. */
-static genair_code open_matrix(const char *workspace, const char *name, struct session *s, const float **rows, genair_status *st) {
+static genair_code open_matrix(const char *workspace, const char *name, struct session *s, const float **rows,
+                               genair_status *st) {
     char *path = path_join(workspace, item_matrix_named(name).file);
     if (!path) return fail_memory(st);
     genair_code code = GENAIR_OK;
@@ -128,8 +129,8 @@ static genair_code open_inputs(genair_context *ctx, const char *workspace, const
     s->inputs.options = config;
     s->inputs.data = s->data;
     if (method->fused) {
-        code = open_matrix(workspace, json_string_value(json_object_get(config, "items")), s, &s->inputs.matrix[0].values,
-                           st);
+        code = open_matrix(workspace, json_string_value(json_object_get(config, "items")), s,
+                           &s->inputs.matrix[0].values, st);
         if (code == GENAIR_OK) s->inputs.matrix[0].width = s->matrix->shape[1];
     }
     for (size_t i = 0; code == GENAIR_OK && i < method->n_matrices; i++) {

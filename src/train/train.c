@@ -11,6 +11,7 @@
 #include "model/closed_form.h"
 #include "model/learned.h"
 #include "train/semantic.h"
+#include "tune/scft.h"
 #include "workspace/item_matrix.h"
 #include "workspace/manifest.h"
 
@@ -96,6 +97,21 @@ static genair_code collect_method_inputs(struct train *t, const struct method *m
     return code;
 }
 
+/* llmemb without --semantic: vectors of a language model fine-tuned for it (now, if --model is given and it was not
+ * done), else the workspace's as they are. */
+static genair_code choose_semantic(struct train *t, genair_status *st) {
+    genair_code code = GENAIR_OK;
+    if (option_given(t->options, "semantic")) return GENAIR_OK;
+    if (option_text(t->options, "model")) code = scft_make(t->ctx, t->options, t->lock, st);
+    if (code != GENAIR_OK) return code;
+    if (!workspace_stage_hash(t->lock, "scft")) {
+        context_info(t->ctx, "no --model is given: the workspace's own vectors (--semantic prefill), without "
+                     "fine-tuning");
+        return GENAIR_OK;
+    }
+    return json_object_set_new(t->config, "semantic", json_string("scft")) == 0 ? GENAIR_OK : fail_memory(st);
+}
+
 static genair_code collect_inputs(struct train *t, genair_status *st) {
     const char *data = workspace_stage_hash(t->lock, "prepare");
     const struct method *method = method_named(t->method);
@@ -107,7 +123,8 @@ static genair_code collect_inputs(struct train *t, genair_status *st) {
     t->config = session_options(t->options);
     t->inputs = t->config ? json_pack("{s:O, s:s}", "config", t->config, "prepare", data) : NULL;
     if (!t->inputs) return fail_memory(st);
-    return method ? collect_method_inputs(t, method, st) : GENAIR_OK;
+    if (method == &method_llmemb) code = choose_semantic(t, st);
+    return code != GENAIR_OK ? code : method ? collect_method_inputs(t, method, st) : GENAIR_OK;
 }
 
 /* ---- directories ---- */
@@ -310,6 +327,10 @@ static genair_code run_it(struct train *t, genair_status *st) {
     if (code == GENAIR_OK && !(t->result && t->figures)) code = fail_memory(st);
     if (code == GENAIR_OK && !closed_form_knows(t->method) &&
         !set(t->result, "backbone", json_string(option_text(t->options, "backbone"))))
+        code = fail_memory(st);
+    if (code == GENAIR_OK && method_named(t->method) == &method_llmemb &&
+        !set(t->result, "fine_tuned",
+             json_boolean(strcmp(method_text(t->config, "semantic"), "scft") == 0 && scft_tuned(t->lock))))
         code = fail_memory(st);
     if (code == GENAIR_OK) code = closed_form_knows(t->method) ? train_closed_form(t, st) : train_learned(t, st);
     if (code == GENAIR_OK) code = write_json(t->paths.growing, "result.json", t->result, st);

@@ -15,6 +15,8 @@ may_include() { # may_include FOLDER: the folders whose headers its files may in
     lm) echo base kernels tensor workspace lm ;;
     ranking) echo base kernels tensor workspace ranking ;;
     model) echo base kernels tensor workspace ranking model ;;
+    tune) echo base kernels tensor workspace lm ranking model tune ;;
+    train) echo base kernels tensor workspace algebra lm ranking model tune train ;;
     archetype) echo base kernels tensor workspace lm archetype ;;
     cli) echo cli ;;
     analyze) echo base kernels tensor workspace algebra ranking model fuse evaluate analyze ;; # looks at what others made, by their means
@@ -42,7 +44,7 @@ for file in */*.c */*.h */*/*.c */*/*.h; do
     done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$file")
 done
 for folder in */; do # a new folder must be given its place here
-    case " base kernels tensor workspace algebra lm ranking model cli $stages " in
+    case " base kernels tensor workspace algebra lm ranking model tune cli $stages " in
     *" ${folder%/} "*) ;;
     *) echo "src/$folder has no place in the order of folders"; wrong=$((wrong + 1)) ;;
     esac

@@ -95,6 +95,6 @@ run 2 reproduce table6 -w empty
 holds 'prepare first' grep -q 'genair prepare' err
 run 0 prepare -w bare --interactions shop/interactions.tsv --items shop/items.jsonl
 run 2 reproduce table2 -w bare $small --seeds 1 --backbone gru4rec
-holds 'without vectors the run and the step are named' grep -q 'run paper.gru4rec.*genair fuse' err
+holds 'without vectors the run and the step are named' grep -q 'run paper.gru4rec.*genair \(embed\|fuse\)' err
 run 1 reproduce table3 -w bare $small
 finish

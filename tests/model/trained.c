@@ -20,7 +20,7 @@ void trained_open(struct trained *t, enum backbone backbone, const struct method
     genair_status st = {0};
     t->inputs.options = json_loads(options, 0, NULL);
     assert_non_null(t->inputs.options);
-    if (matrix) t->inputs.matrix[0] = (struct text_matrix){matrix, width};
+    if (matrix) t->inputs.matrix[0] = (struct method_matrix){matrix, width};
     assert_int_equal(parallel_create(2, &t->parallel, NULL), GENAIR_OK);
     const struct model_config c = {.backbone = backbone, .n_items = TRAINED_ITEMS, .hidden = TRAINED_WIDTH,
                                    .fused_width = matrix ? width : 0,

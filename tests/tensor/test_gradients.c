@@ -45,12 +45,15 @@ struct problem {
     size_t n;
     const uint32_t *offsets;
     size_t n_sequences, n_heads;
+    size_t group;              /* heads to one of keys and values; 0 counts as 1 */
     bool causal;
+    bool halves;
     size_t n_negatives;
     const uint32_t *negatives; /* with index as positives */
     int form;
     const uint32_t *multiplicity;
     double weight;             /* of the gradient of a loss; 0 counts as 1 */
+    double slack;              /* how much more than TOLERANCE is allowed; 0 counts as 1 */
 };
 
 /* kernels.h: element i of a tensor is kept when its 16 bits of the Philox stream reach the threshold. The first
@@ -112,6 +115,20 @@ static size_t rmsnorm_reference(const struct problem *p, const double *const *x,
 static struct tensor *rmsnorm_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
     (void)loss;
     return op_rmsnorm(t, x[0], x[1], p->eps);
+}
+
+static const double frozen_gain[4] = {0.5, -1, 2, 0.25};
+
+static size_t rmsnorm_frozen_reference(const struct problem *p, const double *const *x, double *y) {
+    return rmsnorm_reference(p, (const double *const[]){x[0], frozen_gain}, y);
+}
+
+static struct tensor *rmsnorm_frozen_engine(const struct problem *p, struct tape *t, struct tensor *const *x,
+                                            double *loss) {
+    (void)loss;
+    static float gain[4];
+    for (size_t i = 0; i < COUNT(gain); i++) gain[i] = (float)frozen_gain[i];
+    return op_rmsnorm(t, x[0], tape_view(t, 1, COUNT(gain), gain, NULL), p->eps);
 }
 
 static size_t elements(const struct problem *p) {
@@ -250,6 +267,17 @@ static struct tensor *dropout_relu_engine(const struct problem *p, struct tape *
     return op_dropout_relu(t, x[0], p->dropout);
 }
 
+static size_t dropout_scaled_reference(const struct problem *p, const double *const *x, double *y) {
+    for (size_t i = 0; i < elements(p); i++) y[i] = 4 * dropout_factor(p->dropout, i) * x[0][i];
+    return elements(p);
+}
+
+static struct tensor *dropout_scaled_engine(const struct problem *p, struct tape *t, struct tensor *const *x,
+                                            double *loss) {
+    (void)loss;
+    return op_dropout_scaled(t, x[0], p->dropout, 4);
+}
+
 static size_t dropout_add_reference(const struct problem *p, const double *const *x, double *y) {
     for (size_t i = 0; i < elements(p); i++) y[i] = x[1][i] + dropout_factor(p->dropout, i) * x[0][i];
     return elements(p);
@@ -300,14 +328,16 @@ static struct tensor *embed_engine(const struct problem *p, struct tape *t, stru
  * among all, for dropout (each head's square is padded to 64). */
 static void head_reference(const struct problem *p, const double *const *x, size_t first, size_t n, size_t head,
                            size_t first_weight, double *y) {
-    const size_t d = p->input[0].cols, width = d / p->n_heads;
+    const size_t d = p->input[0].cols, width = d / p->n_heads, column = head / (p->group ? p->group : 1) * width;
+    const bool apart = p->n_inputs == 3; /* keys, values */
+    const size_t ld = p->input[1].cols, first_value = apart ? 0 : ld / 2;
     double weights[64];
     for (size_t i = 0; i < n; i++) {
         const size_t seen = p->causal ? i + 1 : n;
         const double *q = x[0] + (first + i) * d + head * width;
         double sum = 0;
         for (size_t j = 0; j < seen; j++) {
-            const double *k = x[1] + (first + j) * 2 * d + head * width;
+            const double *k = x[1] + (first + j) * ld + column;
             double product = 0;
             for (size_t c = 0; c < width; c++) product += q[c] * k[c];
             sum += weights[j] = exp(product / sqrt((double)width));
@@ -317,7 +347,7 @@ static void head_reference(const struct problem *p, const double *const *x, size
             *to = 0;
             for (size_t j = 0; j < seen; j++)
                 *to += weights[j] / sum * dropout_factor(p->dropout, first_weight + i * n + j) *
-                       x[1][(first + j) * 2 * d + d + head * width + c];
+                       x[apart ? 2 : 1][(first + j) * ld + first_value + column + c];
         }
     }
 }
@@ -337,27 +367,31 @@ static size_t attention_reference(const struct problem *p, const double *const *
 static struct tensor *attention_engine(const struct problem *p, struct tape *t, struct tensor *const *x,
                                        double *loss) {
     (void)loss;
-    return op_attention(t, &(struct attention){.q = x[0], .kv = x[1], .offsets = p->offsets,
-                                               .n_sequences = p->n_sequences, .n_heads = p->n_heads,
+    return op_attention(t, &(struct attention){.q = x[0], .kv = x[1], .v = p->n_inputs == 3 ? x[2] : NULL,
+                                               .offsets = p->offsets, .n_sequences = p->n_sequences, .n_heads = p->n_heads,
                                                .causal = p->causal, .dropout = p->dropout});
 }
 
 /* Columns that are turned, in heads of 6. */
 enum { TURNED = 12, HEAD = 6 };
+static const float divisors[HEAD / 2] = {1, 2.5f, 4};
 
 static size_t rope_reference(const struct problem *p, const double *const *x, double *y) {
     const size_t cols = p->input[0].cols;
     for (size_t b = 0; b < p->n_sequences; b++)
         for (size_t i = p->offsets[b]; i < p->offsets[b + 1]; i++)
             for (size_t c = 0; c < cols; c++) {
-                const size_t pair = c % HEAD / 2, even = i * cols + (c & ~(size_t)1);
-                const double angle = (double)(i - p->offsets[b]) * pow(100, -2.0 * (double)pair / HEAD);
+                const size_t in = c % HEAD, pair = p->halves ? in % (HEAD / 2) : in / 2;
+                const bool second = p->halves ? in >= HEAD / 2 : in % 2;
+                const size_t apart = p->halves ? HEAD / 2 : 1, one = i * cols + c - (second ? apart : 0);
+                const double angle = (double)(i - p->offsets[b]) * pow(100, -2.0 * (double)pair / HEAD) /
+                                     (p->halves ? (double)divisors[pair] : 1);
                 if (c >= TURNED)
                     y[i * cols + c] = x[0][i * cols + c];
-                else if (c % 2 == 0)
-                    y[i * cols + c] = x[0][even] * cos(angle) - x[0][even + 1] * sin(angle);
+                else if (!second)
+                    y[i * cols + c] = x[0][one] * cos(angle) - x[0][one + apart] * sin(angle);
                 else
-                    y[i * cols + c] = x[0][even] * sin(angle) + x[0][even + 1] * cos(angle);
+                    y[i * cols + c] = x[0][one] * sin(angle) + x[0][one + apart] * cos(angle);
             }
     return elements(p);
 }
@@ -365,7 +399,23 @@ static size_t rope_reference(const struct problem *p, const double *const *x, do
 static struct tensor *rope_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
     (void)loss;
     return op_rope(t, x[0], &(struct rotation){.offsets = p->offsets, .n_sequences = p->n_sequences, .width = HEAD,
-                                               .n_columns = TURNED, .base = 100});
+                                               .n_columns = TURNED, .base = 100, .halves = p->halves,
+                                               .divisors = p->halves ? divisors : NULL});
+}
+
+static size_t mean_reference(const struct problem *p, const double *const *x, double *y) {
+    const size_t cols = p->input[0].cols;
+    for (size_t i = 0; i < p->n_sequences * cols; i++) y[i] = 0;
+    for (size_t b = 0; b < p->n_sequences; b++)
+        for (size_t i = p->offsets[b]; i < p->offsets[b + 1]; i++)
+            for (size_t c = 0; c < cols; c++)
+                y[b * cols + c] += x[0][i * cols + c] / (p->offsets[b + 1] - p->offsets[b]);
+    return p->n_sequences * cols;
+}
+
+static struct tensor *mean_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    (void)loss;
+    return op_mean(t, x[0], p->offsets, p->n_sequences);
 }
 
 static double logistic(double x) {
@@ -538,6 +588,48 @@ static struct tensor *calibration_engine(const struct problem *p, struct tape *t
     return NULL;
 }
 
+/* Inputs: x, y, tau; everything as the definition has it, over places: thing i stands multiplicity[i] times. */
+static size_t contrast_reference(const struct problem *p, const double *const *x, double *y) {
+    const size_t n = p->input[0].cols;
+    size_t place[64], m = 0;
+    for (size_t i = 0; i < p->input[0].rows; i++)
+        for (uint32_t c = 0; c < (p->multiplicity ? p->multiplicity[i] : 1); c++) place[m++] = i;
+    static double a[64][64], t[64][64];
+    const double tau = x[2][0];
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < m; j++) {
+            const double *xi = x[0] + place[i] * n, *xj = x[0] + place[j] * n;
+            const double *yi = x[1] + place[i] * n, *yj = x[1] + place[j] * n;
+            double xy = 0, xx = 0, yy = 0, nx = 0, ny = 0;
+            for (size_t k = 0; k < n; k++) {
+                xy += xi[k] * yj[k], xx += xi[k] * xj[k], yy += yi[k] * yj[k];
+                nx += xi[k] * xi[k], ny += yj[k] * yj[k];
+            }
+            a[i][j] = p->form == CONTRAST_SOFT ? xy / tau : xy / sqrt(nx * ny) / tau;
+            t[i][j] = p->form == CONTRAST_SOFT ? exp(tau * (xx + yy) / 2) : place[i] == place[j];
+        }
+    for (size_t i = 0; i < m; i++) {
+        double sum = 0;
+        for (size_t j = 0; j < m; j++) sum += t[i][j];
+        for (size_t j = 0; j < m; j++) t[i][j] /= sum;
+    }
+    y[0] = 0;
+    for (size_t i = 0; i < m; i++) {
+        double row = 0, column = 0;
+        for (size_t j = 0; j < m; j++) row += exp(a[i][j]), column += exp(a[j][i]);
+        for (size_t j = 0; j < m; j++)
+            y[0] -= (t[i][j] * (a[i][j] - log(row)) + t[j][i] * (a[j][i] - log(column))) / (2 * (double)m);
+    }
+    return 1;
+}
+
+static struct tensor *contrast_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    *loss = contrastive_loss(t, x[0], x[1], &(struct contrast){.form = (enum contrast_form)p->form, .tau = x[2],
+                                                               .weight = p->weight != 0 ? p->weight : 1,
+                                                               .multiplicity = p->multiplicity});
+    return NULL;
+}
+
 /* ---- the comparison ---- */
 
 struct numbers {
@@ -576,6 +668,7 @@ static void compute_reference(const struct problem *p, struct numbers *v) {
         for (size_t k = 0; k < v->n_in[i]; k++) {
             v->x[i][k] = (double)(float)rng_normal(&r);
             if (fabs(v->x[i][k]) < 1e-3) v->x[i][k] = 0.25; /* away from the edge of relu */
+            if (p->reference == contrast_reference && i == 2) v->x[i][k] = 1.75; /* a temperature is above 0 */
         }
     }
     v->y = doubles(most_outputs(p));
@@ -598,11 +691,12 @@ static void compute_reference(const struct problem *p, struct numbers *v) {
 static void expect(const struct problem *p, const struct kernels *k, const char *what, size_t input,
                    const double *want, const float *got, double before, size_t n) {
     double largest = 1e-3;
+    const double tolerance = TOLERANCE * (p->slack > 0 ? p->slack : 1);
     for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(want[i] + before));
     for (size_t i = 0; i < n; i++)
-        if (!(fabs(want[i] + before - (double)got[i]) <= TOLERANCE * largest))
+        if (!(fabs(want[i] + before - (double)got[i]) <= tolerance * largest))
             fail_msg("%s, kernels %s: %s %zu [%zu] expected %.9g, found %.9g (allowed %.3g)", p->name, k->name,
-                     what, input, i, want[i] + before, (double)got[i], TOLERANCE * largest);
+                     what, input, i, want[i] + before, (double)got[i], tolerance * largest);
 }
 
 /* before: what every gradient holds already; 0: nothing was written. */
@@ -700,6 +794,8 @@ static void test_rmsnorm(void **state) {
         {"rmsnorm", rmsnorm_reference, rmsnorm_engine, 2, {{4, 13}, {1, 13}}, .eps = 1e-5f},
         {"rmsnorm, wide", rmsnorm_reference, rmsnorm_engine, 2, {{3, 40}, {1, 40}}, .eps = 1e-1f},
         {"rmsnorm, several tasks", rmsnorm_reference, rmsnorm_engine, 2, {{130, 4}, {1, 4}}, .eps = 1e-2f},
+        {"rmsnorm, several tasks, frozen gain", rmsnorm_frozen_reference, rmsnorm_frozen_engine, 1, {{130, 4}},
+         .eps = 1e-2f},
         {"rmsnorm, no rows", rmsnorm_reference, rmsnorm_engine, 2, {{0, 4}, {1, 4}}, .eps = 1e-5f},
     };
     solve_all(problems, COUNT(problems));
@@ -723,6 +819,8 @@ static void test_elementwise(void **state) {
         {"relu", dropout_relu_reference, dropout_relu_engine, 1, {{9, 15}}, .weight = 1},
         {"relu with dropout", dropout_relu_reference, dropout_relu_engine, 1, {{9, 15}}, .dropout = 0.5},
         {"relu with little dropout", dropout_relu_reference, dropout_relu_engine, 1, {{3, 67}}, .dropout = 0.1},
+        {"scaled", dropout_scaled_reference, dropout_scaled_engine, 1, {{9, 15}}, .weight = 1},
+        {"scaled with dropout", dropout_scaled_reference, dropout_scaled_engine, 1, {{9, 15}}, .dropout = 0.1},
         {"add", dropout_add_reference, add_engine, 2, {{9, 15}, {9, 15}}, .weight = 1},
         {"add with dropout", dropout_add_reference, dropout_add_engine, 2, {{9, 15}, {9, 15}}, .dropout = 0.3},
         {"add without dropout", dropout_add_reference, dropout_add_engine, 2, {{2, 3}, {2, 3}}, .weight = 1},
@@ -772,6 +870,13 @@ static void test_attention(void **state) {
                  p.dropout);
         solve(&p);
     }
+    for (int apart = 0; apart < 2; apart++) {
+        const struct problem grouped = {apart ? "grouped attention, values apart" : "grouped attention",
+                                        attention_reference, attention_engine, apart ? 3 : 2,
+                                        {{42, 8}, {42, apart ? 4 : 8}, {42, 4}}, .offsets = MIXED, .n_sequences = 6,
+                                        .n_heads = 4, .group = 2, .causal = true};
+        solve(&grouped);
+    }
     const struct problem empty = {"attention of nothing", attention_reference, attention_engine, 2,
                                   {{0, 8}, {0, 16}}, .offsets = LIST(0, 0), .n_sequences = 1, .n_heads = 2};
     solve(&empty);
@@ -783,7 +888,18 @@ static void test_rope(void **state) {
         {"rope", rope_reference, rope_engine, 1, {{N_TOKENS, 15}}, .offsets = OFFSETS, .n_sequences = N_SEQUENCES},
         {"rope, nothing passes through", rope_reference, rope_engine, 1, {{42, TURNED}}, .offsets = MIXED,
          .n_sequences = 6},
+        {"rope, halves, slowed down", rope_reference, rope_engine, 1, {{N_TOKENS, 15}}, .offsets = OFFSETS,
+         .n_sequences = N_SEQUENCES, .halves = true},
         {"rope of nothing", rope_reference, rope_engine, 1, {{0, 15}}, .offsets = LIST(0, 0), .n_sequences = 1},
+    };
+    solve_all(problems, COUNT(problems));
+}
+
+static void test_mean(void **state) {
+    (void)state;
+    const struct problem problems[] = {
+        {"mean", mean_reference, mean_engine, 1, {{13, 7}}, .offsets = LIST(0, 3, 4, 11, 13), .n_sequences = 4},
+        {"mean of nothing", mean_reference, mean_engine, 1, {{0, 7}}, .offsets = LIST(0)},
     };
     solve_all(problems, COUNT(problems));
 }
@@ -866,6 +982,99 @@ static void test_calibration(void **state) {
     }
 }
 
+static void test_contrastive(void **state) {
+    (void)state;
+    static const char *const names[] = {[CONTRAST_SOFT] = "soft labels", [CONTRAST_INFONCE] = "infonce"};
+    /* Slopes are sums of terms several times as large, tau's most of all (measured: 1.1e-5 of it). */
+    for (int form = CONTRAST_SOFT; form <= CONTRAST_INFONCE; form++) {
+        const struct problem problems[] = {
+            {names[form], contrast_reference, contrast_engine, 3, {{6, 5}, {6, 5}, {1, 1}}, .is_loss = true,
+             .form = form, .slack = 3},
+            {names[form], contrast_reference, contrast_engine, 3, {{5, 3}, {5, 3}, {1, 1}}, .is_loss = true,
+             .form = form, .multiplicity = LIST(1, 3, 2, 1, 4), .weight = 0.25, .slack = 3},
+            {names[form], contrast_reference, contrast_engine, 3, {{5, 3}, {5, 3}, {1, 1}}, .is_loss = true,
+             .form = form, .first_is_frozen = true, .slack = 3},
+            {names[form], contrast_reference, contrast_engine, 3, {{1, 3}, {1, 3}, {1, 1}}, .is_loss = true,
+             .form = form, .slack = 3},
+        };
+        solve_all(problems, COUNT(problems));
+    }
+}
+
+/* Many tiles: the same things as multiplicities of a few and one by one, kept and made again. */
+static double contrast_of(size_t copies, struct tensor *x, struct tensor *y, struct tape *t, float *slopes) {
+    const size_t n = 3, m = 5;
+    static uint32_t multiplicity[5];
+    for (size_t i = 0; i < m; i++) multiplicity[i] = (uint32_t)copies;
+    struct tensor *all[2] = {x, y};
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < all[k]->rows * n; i++) all[k]->value[i] = cosf((float)(i % (m * n) * (k + 2)));
+    float tau = 1.5f, dtau = 0;
+    const struct contrast c = {.form = CONTRAST_SOFT, .weight = 1, .tau = tape_view(t, 1, 1, &tau, &dtau),
+                               .multiplicity = x->rows == m ? multiplicity : NULL};
+    const double loss = contrastive_loss(t, x, y, &c);
+    memset(slopes, 0, 31 * sizeof *slopes);
+    for (size_t i = 0; i < x->rows * n; i++) {
+        slopes[i % (m * n)] += x->gradient[i];
+        slopes[15 + i % (m * n)] += y->gradient[i];
+    }
+    slopes[30] = dtau;
+    return loss;
+}
+
+static void test_contrastive_tiles(void **state) {
+    (void)state;
+    struct parallel *parallel;
+    struct tape t;
+    assert_int_equal(parallel_create(N_THREADS, &parallel, NULL), GENAIR_OK);
+    assert_true(tape_init(&t, parallel, kernels_select(NULL), SEED));
+    for (size_t copies = 30; copies <= 420; copies += 390) { /* 150 places, 2100 */
+        float few[31], many[31];
+        tape_reset(&t, true, STEP);
+        const double a = contrast_of(copies, tape_tensor(&t, 5, 3, true), tape_tensor(&t, 5, 3, true), &t, few);
+        const double b = contrast_of(copies, tape_tensor(&t, 5 * copies, 3, true),
+                                     tape_tensor(&t, 5 * copies, 3, true), &t, many);
+        assert_true(fabs(a - b) < 1e-5);
+        for (size_t i = 0; i < COUNT(few); i++)
+            if (!(fabs((double)(few[i] - many[i])) < 2e-5)) fail_msg("%zu: %g and %g", i, (double)few[i], (double)many[i]);
+    }
+    tape_deinit(&t);
+    parallel_free(parallel);
+}
+
+/* Values worked out by hand. */
+static void test_contrastive_values(void **state) {
+    (void)state;
+    static const struct {
+        enum contrast_form form;
+        float tau, x[4], y[4];
+        double loss;
+    } cases[] = {
+        {CONTRAST_SOFT, 1, {1, 0, 0, 1}, {1, 0, 0, 1}, 0.582203109},
+        {CONTRAST_SOFT, 2, {1, 0, 0, 1}, {1, 0, 0, 1}, 0.533678445},
+        {CONTRAST_SOFT, 3, {1, 0, 0, 1}, {1, 0, 0, 1}, 0.556114199},
+        {CONTRAST_SOFT, 2, {1, 0, 0, 2}, {0.5f, 0.5f, 1, -1}, 1.222169425},
+        {CONTRAST_SOFT, 2, {3, 1, 3, 1}, {-1, 2, -1, 2}, 0.693147181},
+        {CONTRAST_INFONCE, 0.5f, {1, 0, 0, 1}, {1, 0, 0, 1}, 0.126928011},
+    };
+    struct parallel *parallel;
+    struct tape t;
+    assert_int_equal(parallel_create(1, &parallel, NULL), GENAIR_OK);
+    assert_true(tape_init(&t, parallel, kernels_select(NULL), SEED));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        float x[4], y[4], tau = cases[i].tau;
+        memcpy(x, cases[i].x, sizeof x);
+        memcpy(y, cases[i].y, sizeof y);
+        tape_reset(&t, false, STEP);
+        const double loss = contrastive_loss(&t, tape_view(&t, 2, 2, x, NULL), tape_view(&t, 2, 2, y, NULL),
+                                             &(struct contrast){.form = cases[i].form, .weight = 1,
+                                                                .tau = tape_view(&t, 1, 1, &tau, NULL)});
+        if (!(fabs(loss - cases[i].loss) < 3e-7)) fail_msg("case %zu: %.9f, expected %.9f", i, loss, cases[i].loss);
+    }
+    tape_deinit(&t);
+    parallel_free(parallel);
+}
+
 static void expect_near(double found, double expected) {
     if (!(fabs(found - expected) < 1e-12)) fail_msg("expected %.17g, found %.17g", expected, found);
 }
@@ -887,6 +1096,8 @@ int main(void) {
         cmocka_unit_test(test_attention),   cmocka_unit_test(test_gru),
         cmocka_unit_test(test_pair_losses), cmocka_unit_test(test_softmax_loss),
         cmocka_unit_test(test_calibration), cmocka_unit_test(test_gbce_beta),
+        cmocka_unit_test(test_contrastive), cmocka_unit_test(test_contrastive_tiles),
+        cmocka_unit_test(test_contrastive_values), cmocka_unit_test(test_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

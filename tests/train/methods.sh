@@ -7,7 +7,7 @@
 needs_jq
 RANDOM=44
 backbones='sasrec bert4rec gru4rec'
-of_text='rlmrec llminit alphafuse'
+of_text='rlmrec llminit llmemb alphafuse'
 of_base='melt'
 
 "$third" shop 300 7 >/dev/null
@@ -23,7 +23,7 @@ done
 # options NAME: what a method needs beside its name
 options() {
     case $1 in
-    alphafuse) echo --alphafuse-null 8 ;;
+    llmemb) echo --base-run base-sasrec ;;
     melt) echo --base-run base-$2 ;;
     esac
 }
@@ -60,12 +60,16 @@ for method in $of_text $of_base; do
 done
 
 # ---- refusals ----
-expect 2 err 'genair: method base has no option --semantic; it belongs to: rlmrec llminit alphafuse ' \
+expect 2 err 'genair: method base has no option --semantic; it belongs to: rlmrec llminit llmemb alphafuse ' \
     train -w ws --method base --semantic fused --run x
 expect 2 err 'genair: method llminit has no option --ease-lambda; it belongs to: ease ' \
     train -w ws --method llminit --ease-lambda 3 --run x
 expect 2 err "genair: ws: there is no fused.npy; run \`genair fuse\` first, or name another matrix with --semantic" \
     train -w ws --method llminit --semantic fused --run x
+expect 2 err 'genair: --base-run is a run of gru4rec; llmemb aligns with the items of a base run of sasrec, for every backbone' \
+    train -w ws --method llmemb --base-run base-gru4rec --run x $size
+run 2 train -w ws --method llmemb --run x $size
+holds 'llmemb says which run it needs' grep -q 'make one with .genair train -w ws --method base --backbone sasrec' err
 expect 2 err "genair: --method melt builds on a finished base run; make one with \`genair train -w ws --method base --backbone sasrec --run b1\` and name it with --base-run b1" \
     train -w ws --method melt --run x
 expect 2 err "genair: --base-run base-gru4rec was trained with another --backbone; melt goes on with it, so they must be equal" \
@@ -74,6 +78,8 @@ expect 2 err 'genair: --base-run base-sasrec has --hidden 16, this run 128; they
     train -w ws --method melt --base-run base-sasrec --run x --max-len 20
 expect 2 err "genair: --base-run r is a run of method 'melt'; melt builds on one of method base" \
     train -w ws --method melt --base-run r --run x --hidden 16 --max-len 20
+expect 2 err 'genair: --alphafuse-null 17: allowed is 1 to --hidden, 16' \
+    train -w ws --method alphafuse --alphafuse-null 17 --run x --hidden 16 --quiet
 printf 'no matrix' >bad.npy
 run 1 train -w ws --method llminit --semantic bad.npy --run x
 holds 'the message names the file' grep -q bad.npy err
