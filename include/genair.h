@@ -61,6 +61,8 @@ GENAIR_CHECKED genair_code genair_context_create(int threads, genair_log log, vo
 GENAIR_API void genair_context_free(genair_context *ctx);
 /* Asks the running stage to save its state and return GENAIR_INTERRUPTED. Any thread, signal handlers too. */
 GENAIR_API void genair_context_stop(genair_context *ctx);
+/* Asks a running genair_serve to open its run again. Any thread, signal handlers too. */
+GENAIR_API void genair_context_reload(genair_context *ctx);
 
 /* ---- options: one thread at a time ---- */
 typedef struct genair_options genair_options;
@@ -90,6 +92,8 @@ GENAIR_CHECKED genair_code genair_reproduce(genair_context *, const genair_optio
 GENAIR_CHECKED genair_code genair_export(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_analyze(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_report(genair_context *, const genair_options *, char **json, genair_status *);
+/* Serves until genair_context_stop, and returns GENAIR_OK then. */
+GENAIR_CHECKED genair_code genair_serve(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_inspect(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_bench(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_doctor(genair_context *, const genair_options *, char **json, genair_status *);

@@ -17,7 +17,7 @@ struct genair_context {
     struct parallel *parallel;
     genair_log log;
     void *user;
-    atomic_bool stopped;
+    atomic_bool stopped, reload;
     double last_progress; /* when the last progress line went out */
     const char *what;     /* what the running measurement is of; compared, never read */
     double began, began_done, last_done;
@@ -55,6 +55,14 @@ void genair_context_free(genair_context *ctx) {
 
 void genair_context_stop(genair_context *ctx) {
     atomic_store(&ctx->stopped, true);
+}
+
+void genair_context_reload(genair_context *ctx) {
+    atomic_store(&ctx->reload, true);
+}
+
+bool context_take_reload(genair_context *ctx) {
+    return atomic_exchange(&ctx->reload, false);
 }
 
 struct parallel *context_parallel(const genair_context *ctx) {

@@ -9,6 +9,8 @@
 
 struct parallel *context_parallel(const genair_context *ctx);
 bool context_stopped(const genair_context *ctx); /* looked at between units of work */
+/* Whether genair_context_reload was called since this was asked last. */
+bool context_take_reload(genair_context *ctx);
 CHECKED genair_code context_interrupted(genair_status *st); /* the failure to return then */
 void context_info(const genair_context *ctx, const char *format, ...) PRINTF(2, 3);
 void context_warn(const genair_context *ctx, const char *format, ...) PRINTF(2, 3);

@@ -25,6 +25,7 @@ static const struct command commands[] = {
     {"sweep", genair_sweep},         {"reproduce", genair_reproduce}, {"export", genair_export},
     {"analyze", genair_analyze},     {"report", genair_report},       {"inspect", genair_inspect},
     {"bench", genair_bench},         {"doctor", genair_doctor},
+    {"serve", genair_serve},
 };
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
@@ -69,13 +70,19 @@ static void on_signal(int number) {
     if (running) genair_context_stop(running);
 }
 
+static void on_hangup(int number) {
+    (void)number;
+    if (running) genair_context_reload(running);
+}
+
 /* The first signal asks to stop and save; the second one ends the process: nothing is lost by that
  * either, outputs are replaced as a whole. */
-static void catch_signals(genair_context *ctx) {
+static void catch_signals(genair_context *ctx, bool lives_on) {
     running = ctx;
     struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND | SA_RESTART};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
+    if (lives_on) sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup, .sa_flags = SA_RESTART}, NULL);
 }
 
 static void release_signals(void) {
@@ -110,7 +117,7 @@ static int run_stage(stage *run, const genair_options *o) {
     genair_code code =
         genair_context_create((int)option_int(o, "threads"), progress_log, &progress, &ctx, &st);
     if (code != GENAIR_OK) return report(&st);
-    catch_signals(ctx);
+    catch_signals(ctx, run == genair_serve);
     code = run(ctx, o, &json, &st);
     release_signals();
     progress_clear(&progress);

@@ -7,25 +7,8 @@
 
 #include <math.h>
 
-static genair_code score_by_vectors(const struct scorer *s, const struct histories *h, float *row,
-                                    genair_status *st) {
-    const struct kernels *k = kernels_select(NULL);
-    float *user = mem_array(s->width, sizeof *user);
-    if (!user) return fail_memory(st);
-    const genair_code code = s->encode(s->model, h, user, st);
-    for (size_t i = 1; i <= s->n_items && code == GENAIR_OK; i++)
-        row[i] = k->dot(user, s->item_vectors + i * s->width, s->width);
-    mem_free(user);
-    return code;
-}
-
-genair_code score_row(const struct scorer *s, const uint32_t *history, size_t n, float *row,
-                      genair_status *st) {
-    const uint64_t offsets[] = {0, n};
-    const struct histories h = {.n = 1, .offsets = offsets, .items = history};
-    const genair_code code =
-        s->encode ? score_by_vectors(s, &h, row, st) : s->scores(s->model, &h, row, st);
-    if (code != GENAIR_OK) return code;
+/* Column 0 is no item. */
+static genair_code check_row(const struct scorer *s, float *row, genair_status *st) {
     row[0] = 0;
     const size_t columns = (size_t)s->n_items + 1, bad = first_not_finite(row, columns);
     if (bad < columns)
@@ -34,4 +17,30 @@ genair_code score_row(const struct scorer *s, const uint32_t *history, size_t n,
                     bad);
     row[0] = -INFINITY;
     return GENAIR_OK;
+}
+
+genair_code score_row_of(const struct scorer *s, const float *user, float *row, genair_status *st) {
+    const struct kernels *k = kernels_select(NULL);
+    for (size_t i = 1; i <= s->n_items; i++)
+        row[i] = k->dot(user, s->item_vectors + i * s->width, s->width);
+    return check_row(s, row, st);
+}
+
+static genair_code score_by_vectors(const struct scorer *s, const struct histories *h, float *row,
+                                    genair_status *st) {
+    float *user = mem_array(s->width, sizeof *user);
+    if (!user) return fail_memory(st);
+    genair_code code = s->encode(s->model, h, user, st);
+    if (code == GENAIR_OK) code = score_row_of(s, user, row, st);
+    mem_free(user);
+    return code;
+}
+
+genair_code score_row(const struct scorer *s, const uint32_t *history, size_t n, float *row,
+                      genair_status *st) {
+    const uint64_t offsets[] = {0, n};
+    const struct histories h = {.n = 1, .offsets = offsets, .items = history};
+    if (s->encode) return score_by_vectors(s, &h, row, st);
+    const genair_code code = s->scores(s->model, &h, row, st);
+    return code == GENAIR_OK ? check_row(s, row, st) : code;
 }

@@ -9,5 +9,8 @@
  * others finite. GENAIR_FORMAT when a score is not a finite number. One caller at a time. */
 CHECKED genair_code score_row(const struct scorer *s, const uint32_t *history, size_t n, float *row,
                               genair_status *st);
+/* The same from a user vector, [width], of a scorer with item vectors. Any thread. */
+CHECKED genair_code score_row_of(const struct scorer *s, const float *user, float *row,
+                                 genair_status *st);
 
 #endif

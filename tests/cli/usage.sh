@@ -11,7 +11,7 @@ expect 0 out 'Usage: genair train [options]' help train
 expect 0 out 'Usage: genair bench train|eval|lm [options]' help bench
 expect 0 out 'Usage: genair train [options]' train -h
 expect 0 out 'Usage: genair train [options]' train --hidden 64 --help
-for command in prepare archetype embed fuse train evaluate compare recommend similar sweep reproduce export analyze report inspect bench doctor; do
+for command in prepare archetype embed fuse train evaluate compare recommend similar sweep reproduce export analyze report inspect bench serve doctor; do
     expect 0 out 'Example:' help $command
     holds "the example of $command names it" grep -q "^  genair $command " "$scratch/out"
 done

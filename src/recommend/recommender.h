@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module keeps a run open and answers histories with lists of items, from any number of threads. */
+#ifndef GENAIR_RECOMMEND_RECOMMENDER_H
+#define GENAIR_RECOMMEND_RECOMMENDER_H
+
+#include "model/load.h"
+#include "workspace/catalogue.h"
+
+struct recommender;
+
+/* Opens the workspace's data, the run and, if asked for, the archetypes that there are. ctx is used while it lives. */
+CHECKED genair_code recommender_open(genair_context *ctx, const char *workspace, const char *run, bool archetypes,
+                                     struct recommender **out, genair_status *st);
+void recommender_close(struct recommender *r); /* NULL is fine */
+
+const struct catalogue *recommender_catalogue(const struct recommender *r);
+const struct run *recommender_run(const struct recommender *r);
+
+/* What is asked for. Items of the history are never recommended. */
+struct wish {
+    const uint32_t *history; /* [n_history] item ids, oldest first; none: the popular items */
+    size_t n_history;
+    size_t k;
+    bool explain; /* also why: the archetype and the nearest item of the history */
+    const uint32_t *allow, *deny; /* [n_allow] only these, unless there are none; [n_deny] never these */
+    size_t n_allow, n_deny;
+};
+
+/* Sets "items" in out, best first, and "fallback" when there is no history to go by. Any thread.
+ * O(n_items * width). */
+CHECKED genair_code recommender_answer(struct recommender *r, const struct wish *w, json_t *out,
+                                       genair_status *st);
+/* Sets "run", "measure", "of" and "items", the k items most alike to one. Any thread. GENAIR_USAGE for a run of
+ * method pop, to which no two items are alike. */
+CHECKED genair_code recommender_similar(struct recommender *r, uint32_t item, size_t k, json_t *out,
+                                        genair_status *st);
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libmicrohttpd reads the headers (16 KiB at most) and keeps connections alive; what is here gathers the body up to the
+ * route's limit, asks for the token, compresses, and writes a line into the access log. A client that is slow to send
+ * is cut off by a thread that looks at the clock: the library's own timeout begins again with every byte. */
+#include "serve/http.h"
+
+#include "base/alloc.h"
+#include "base/context.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <jansson.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { HEADER_BYTES = 16 << 10, STACK_BYTES = 512 << 10, GZIP_FROM = 1024, STOP_SECONDS = 10, BACKLOG = 1024 };
+
+struct connection {
+    int socket;
+    double waiting_since; /* for a request to be complete; 0: one is being answered */
+    struct connection *next, **link;
+};
+
+struct http {
+    struct MHD_Daemon *daemon;
+    struct service *service;
+    struct http_options options;
+    pthread_mutex_t lock; /* guards connections, and their times */
+    struct connection *connections;
+    pthread_t watcher;
+    bool watching;
+    atomic_bool stopping;
+    atomic_uint under_way;
+};
+
+/* One request while it arrives. */
+struct arrival {
+    const struct route *route;
+    struct response refusal; /* status 0: none so far */
+    char *body;
+    size_t n, capacity;
+    bool too_large;
+    double begin;
+};
+
+/* ---- slow clients ---- */
+
+static void set_waiting(struct http *h, struct connection *c, double since) {
+    if (!c) return;
+    pthread_mutex_lock(&h->lock);
+    c->waiting_since = since;
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void connection_begins(struct http *h, struct MHD_Connection *connection, void **context) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct connection *c = mem_zeros(1, sizeof *c);
+    *context = c;
+    if (!c) return; /* then only the library's timeout holds */
+    c->socket = info ? info->connect_fd : -1;
+    c->waiting_since = context_seconds();
+    pthread_mutex_lock(&h->lock);
+    c->next = h->connections;
+    c->link = &h->connections;
+    if (c->next) c->next->link = &c->next;
+    h->connections = c;
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void connection_ends(struct http *h, struct connection *c) {
+    if (!c) return;
+    pthread_mutex_lock(&h->lock);
+    *c->link = c->next;
+    if (c->next) c->next->link = c->link;
+    pthread_mutex_unlock(&h->lock);
+    mem_free(c);
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **own,
+                          enum MHD_ConnectionNotificationCode what) {
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        connection_begins(context, connection, own);
+    else
+        connection_ends(context, *own);
+}
+
+static struct connection *connection_of(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* Shut, not closed: the library then meets the end of the stream and clears up itself. */
+static void *watch(void *context) {
+    struct http *h = context;
+    while (!atomic_load(&h->stopping)) {
+        const double now = context_seconds();
+        pthread_mutex_lock(&h->lock);
+        for (const struct connection *c = h->connections; c; c = c->next)
+            if (c->waiting_since > 0 && now - c->waiting_since > h->options.timeout) shutdown(c->socket, SHUT_RDWR);
+        pthread_mutex_unlock(&h->lock);
+        nanosleep(&(struct timespec){0, 200000000}, NULL);
+    }
+    return NULL;
+}
+
+/* ---- the answer on its way out ---- */
+
+static bool wants_gzip(struct MHD_Connection *connection) {
+    const char *accepted = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+    const char *at = accepted ? strstr(accepted, "gzip") : NULL;
+    return at && strncmp(at + 4, ";q=0", 4) != 0;
+}
+
+/* Puts a gzip in the place of the body if it is smaller. */
+static bool compress_body(struct response *r) {
+    z_stream z = {0};
+    if (deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return false;
+    char *small = malloc(r->size);
+    z.next_in = (Bytef *)r->body;
+    z.avail_in = (uInt)r->size;
+    z.next_out = (Bytef *)small;
+    z.avail_out = (uInt)r->size;
+    const bool done = small && deflate(&z, Z_FINISH) == Z_STREAM_END;
+    const size_t size = z.total_out;
+    deflateEnd(&z);
+    if (!done) {
+        free(small);
+        return false;
+    }
+    free(r->body);
+    r->body = small;
+    r->size = size;
+    return true;
+}
+
+static void add_headers(struct MHD_Response *m, const struct response *r, bool gzip) {
+    char seconds[16];
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, r->type ? r->type : "application/json");
+    MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(m, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+    if (gzip) MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+    if (r->allow) MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, r->allow);
+    if (r->status == 401) MHD_add_response_header(m, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (r->retry_after) {
+        snprintf(seconds, sizeof seconds, "%d", r->retry_after);
+        MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
+}
+
+/* Takes the body. */
+static enum MHD_Result send_response(struct MHD_Connection *connection, struct response *r) {
+    const bool gzip = r->size >= GZIP_FROM && wants_gzip(connection) && compress_body(r);
+    struct MHD_Response *m = MHD_create_response_from_buffer(r->size, r->body, MHD_RESPMEM_MUST_FREE);
+    if (!m) {
+        free(r->body);
+        return MHD_NO;
+    }
+    add_headers(m, r, gzip);
+    const enum MHD_Result sent = MHD_queue_response(connection, (unsigned)r->status, m);
+    MHD_destroy_response(m);
+    return sent;
+}
+
+static void log_request(const struct http *h, struct MHD_Connection *connection, const char *method, const char *path,
+                        const struct response *r, double seconds) {
+    if (h->options.log < 0) return;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    char client[INET_ADDRSTRLEN] = "", time_text[32] = "", shown[TEXT_EXCERPT];
+    if (info && info->client_addr && info->client_addr->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, client,
+                  sizeof client);
+    const time_t now = time(NULL);
+    struct tm utc;
+    if (gmtime_r(&now, &utc)) strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    text_excerpt(text_of(path), shown);
+    json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:f}", "time", time_text, "client", client, "method",
+                             method, "path", shown, "status", r->status, "bytes", (json_int_t)r->size, "seconds",
+                             seconds);
+    char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    json_decref(line);
+    if (!text) return;
+    const size_t n = strlen(text);
+    text[n] = '\n'; /* in the place of the zero: one write, so that lines stay whole */
+    const ssize_t written = write(h->options.log, text, n + 1);
+    (void)written; /* a full disk must not stop the service */
+    free(text);
+}
+
+/* ---- a request on its way in ---- */
+
+/* Takes the same time wherever the first difference is. */
+static bool token_matches(const char *expected, const char *given) {
+    const size_t n = strlen(expected), m = strlen(given);
+    unsigned char difference = n != m;
+    for (size_t i = 0; i < n; i++)
+        difference |= (unsigned char)(expected[i] ^ given[m ? i % m : 0]);
+    return difference == 0;
+}
+
+static bool is_allowed(const struct http *h, struct MHD_Connection *connection, const struct route *route) {
+    if (!h->options.token || route->open) return true;
+    const char *given = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+    return given && strncasecmp(given, "Bearer ", 7) == 0 && token_matches(h->options.token, given + 7);
+}
+
+static size_t announced_length(struct MHD_Connection *connection) {
+    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return value ? strtoull(value, NULL, 10) : 0;
+}
+
+static void refuse_large(struct response *out, size_t limit) {
+    char text[80];
+    snprintf(text, sizeof text, "the body may have %zu bytes", limit);
+    response_error(out, 413, text);
+}
+
+static void look_at_head(const struct http *h, struct MHD_Connection *connection, const char *path, const char *method,
+                         struct arrival *a) {
+    a->route = service_find(method, text_of(path), &a->refusal);
+    if (!a->route) return;
+    if (!is_allowed(h, connection, a->route))
+        response_error(&a->refusal, 401, "a token is needed: Authorization: Bearer TOKEN");
+    else if (announced_length(connection) > a->route->max_body)
+        refuse_large(&a->refusal, a->route->max_body);
+}
+
+/* What is too much is read and thrown away, so that the client can read why; up to four times the limit. */
+static enum MHD_Result gather(struct arrival *a, const char *data, size_t *size) {
+    const size_t n = *size, limit = a->route ? a->route->max_body : 0;
+    *size = 0;
+    if (a->refusal.status || a->too_large || n > limit - a->n) {
+        a->too_large = true;
+        a->n += n;
+        return a->n > 4 * limit + (1 << 16) ? MHD_NO : MHD_YES;
+    }
+    if (!mem_grow(&a->body, &a->capacity, a->n + n, 1)) return MHD_NO;
+    memcpy(a->body + a->n, data, n);
+    a->n += n;
+    return MHD_YES;
+}
+
+static enum MHD_Result add_parameter(void *context, enum MHD_ValueKind kind, const char *key, size_t key_size,
+                                     const char *value, size_t value_size) {
+    struct request *r = context;
+    (void)kind;
+    if (r->n_parameters == MAX_PARAMETERS) return MHD_NO;
+    r->parameters[r->n_parameters++] =
+        (struct parameter_text){{key, key_size}, {value ? value : "", value ? value_size : 0}};
+    return MHD_YES;
+}
+
+static void answer_arrival(struct http *h, struct MHD_Connection *connection, const char *path, const char *method,
+                           struct arrival *a, struct response *out) {
+    struct request r = {.method = method, .path = text_of(path), .body = {a->body ? a->body : "", a->n}};
+    if (a->refusal.status) {
+        *out = a->refusal;
+        a->refusal = (struct response){0};
+    } else if (a->too_large) {
+        refuse_large(out, a->route->max_body);
+    } else {
+        MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_parameter, &r);
+        service_answer(h->service, a->route, &r, out);
+    }
+}
+
+static enum MHD_Result respond(struct http *h, struct MHD_Connection *connection, const char *path, const char *method,
+                               struct arrival *a) {
+    struct response out = {0};
+    answer_arrival(h, connection, path, method, a, &out);
+    const struct response logged = out;
+    const enum MHD_Result sent = send_response(connection, &out);
+    log_request(h, connection, method, path, &logged, context_seconds() - a->begin);
+    return sent;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *data, size_t *size, void **own) {
+    struct http *h = context;
+    struct arrival *a = *own;
+    (void)version;
+    if (!a) { /* the head alone */
+        a = *own = mem_zeros(1, sizeof *a);
+        if (!a) return MHD_NO;
+        a->begin = context_seconds();
+        atomic_fetch_add(&h->under_way, 1);
+        look_at_head(h, connection, path, method, a);
+        if (a->refusal.status && announced_length(connection)) { /* said before the body is sent */
+            set_waiting(h, connection_of(connection), 0);
+            return respond(h, connection, path, method, a);
+        }
+        return MHD_YES;
+    }
+    if (*size > 0) return gather(a, data, size);
+    set_waiting(h, connection_of(connection), 0);
+    return respond(h, connection, path, method, a);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **own,
+                         enum MHD_RequestTerminationCode code) {
+    struct http *h = context;
+    struct arrival *a = *own;
+    (void)code;
+    if (!a) return;
+    set_waiting(h, connection_of(connection), context_seconds());
+    free(a->refusal.body);
+    mem_free(a->body);
+    mem_free(a);
+    *own = NULL;
+    atomic_fetch_sub(&h->under_way, 1);
+}
+
+/* ---- life ---- */
+
+__attribute__((format(printf, 2, 0))) static void ignore_log(void *context, const char *format, va_list args) {
+    (void)context, (void)format, (void)args;
+}
+
+genair_code http_start(struct service *s, const struct http_options *o, struct http **out, genair_status *st) {
+    struct http *h = mem_zeros(1, sizeof *h);
+    if (!h) return fail_memory(st);
+    h->service = s;
+    h->options = *o;
+    pthread_mutex_init(&h->lock, NULL);
+    h->daemon = MHD_start_daemon(
+        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL,
+        on_request, h, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL, MHD_OPTION_SOCK_ADDR, &h->options.address,
+        MHD_OPTION_CONNECTION_LIMIT, o->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, o->timeout,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
+        MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
+    if (!h->daemon) {
+        const int error = errno;
+        http_stop(h);
+        return fail(st, GENAIR_IO, "cannot listen: %s; give another --listen", strerror(error));
+    }
+    h->watching = pthread_create(&h->watcher, NULL, watch, h) == 0;
+    *out = h;
+    return GENAIR_OK;
+}
+
+unsigned http_port(const struct http *h) {
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    return info ? info->port : 0;
+}
+
+static void wait_for_requests(const struct http *h) {
+    for (int i = 0; i < STOP_SECONDS * 100 && atomic_load(&h->under_way) > 0; i++)
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+}
+
+void http_stop(struct http *h) {
+    if (!h) return;
+    if (h->daemon) {
+        const MHD_socket listening = MHD_quiesce_daemon(h->daemon);
+        wait_for_requests(h);
+        atomic_store(&h->stopping, true);
+        if (h->watching) pthread_join(h->watcher, NULL);
+        MHD_stop_daemon(h->daemon);
+        if (listening != MHD_INVALID_SOCKET) close(listening);
+    }
+    pthread_mutex_destroy(&h->lock);
+    mem_free(h);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module answers requests: what a server knows, and the table of what can be asked of it. No sockets. */
+#ifndef GENAIR_SERVE_SERVICE_H
+#define GENAIR_SERVE_SERVICE_H
+
+#include "recommend/recommender.h"
+#include "serve/events.h"
+#include "serve/request.h"
+
+struct service;
+
+/* Opens the run and the store, an SQLite file. */
+CHECKED genair_code service_open(const char *workspace, const char *run, const char *store, struct service **out,
+                                 genair_status *st);
+void service_close(struct service *s); /* nobody may be asking; NULL is fine */
+/* Opens the run again and puts it in the place of the old one, which ends with its last request. On failure the old
+ * one stays. Any thread. */
+CHECKED genair_code service_reload(struct service *s, genair_status *st);
+/* From now on /readyz says 503: a balancer sends nobody more. */
+void service_retire(struct service *s);
+
+struct response {
+    int status;
+    char *body; /* the receiver's, released with free() */
+    size_t size;
+    const char *type;
+    int retry_after; /* seconds; 0: not said */
+    const char *allow; /* methods, with status 405 */
+};
+
+struct route {
+    const char *method, *path;
+    size_t max_body;
+    bool open; /* also without the token: says nothing of anybody */
+    const char *parameters, *help;
+    void (*handle)(struct service *, const struct request *, struct response *);
+};
+
+const struct route *service_routes(size_t *n);
+/* The row for a method (HEAD is GET) and path, or NULL with response filled: 404 or 405. */
+const struct route *service_find(const char *method, struct text path, struct response *out);
+/* Runs a route's handler and counts it. Any thread. */
+void service_answer(struct service *s, const struct route *route, const struct request *r, struct response *out);
+/* {"error": {"status", "message"}} */
+void response_error(struct response *out, int status, const char *message);
+
+struct service_counts {
+    uint64_t requests, failed, events; /* answered; with a 5xx; accepted */
+};
+struct service_counts service_counts(const struct service *s);
+
+#endif

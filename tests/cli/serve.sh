@@ -1,0 +1,181 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The server through its socket: answers equal the command line's, wrong requests, reload, the end by kill -9 while events
+# arrive. usage: serve.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM [KILLS]
+. "$2/tests/cli/check.sh"
+needs_jq
+command -v curl >/dev/null || { echo 'SKIP: this test asks with curl'; exit 77; }
+kills=${4:-2}
+"$third" shop 200 7
+run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl
+run 0 train -w ws --run one --method base --hidden 16 --max-len 20 --epochs 1 --batch 64
+run 0 train -w ws --run pop --method pop
+user=$(sed -n 2p shop/interactions.tsv | cut -f1)
+run 0 recommend -w ws --run pop --user "$user" -k 1 --json
+item=$(jq -r '.users[0].items[0].item' out) # one that prepare left in
+trap 'kill -9 $server 2>/dev/null; rm -rf "$scratch"' EXIT
+
+start() { # start OPTIONS...: the address in $url
+    "$genair" serve -w ws --run one --listen 127.0.0.1:0 "$@" >serve.out 2>serve.err &
+    server=$!
+    for _ in $(seq 500); do
+        url=$(sed -n 's/^serving .* at \(http:.*\)$/\1/p' serve.err)
+        [ -n "$url" ] && return
+        kill -0 $server 2>/dev/null || break
+        sleep 0.02
+    done
+    fail_case 'the server starts' "$(cat serve.err)"
+    finish
+}
+stop() {
+    kill -TERM $server
+    wait $server
+    holds 'SIGTERM ends it in order' test $? -eq 0
+}
+ask() { # ask STATUS PATH [CURL-OPTIONS...]: the body in out
+    local found
+    found=$(curl -s -m 20 --path-as-is -o "$scratch/out" -w '%{http_code}' "${@:3}" "$url$2")
+    holds "$2 ${*:3}: status $found, expected $1" test "$found" = "$1"
+}
+wrong() { # wrong STATUS PATH [CURL-OPTIONS...]: and the body says so
+    ask "$@"
+    json_holds "$2" ".error.status == $1 and (.error.message | length > 0)"
+}
+
+start --access-log access.log --timeout 2
+# ---- right ----
+ask 200 "/v1/recommend?user=$user&k=5"
+jq '[.items[] | [.item, .score]]' out >from_server
+run 0 recommend -w ws --run one --user "$user" -k 5 --json
+jq '[.users[0].items[] | [.item, .score]]' out >from_command
+same 'the server says what the command says' from_server from_command
+ask 200 "/v1/recommend?user=nobody&k=3"
+json_holds 'no history' '.fallback and (.items | length == 3)'
+ask 200 /v1/events -d "{\"user\": \"nobody\", \"item\": \"$item\", \"id\": \"e1\"}"
+json_holds 'an event' '.accepted == 1 and .repeated == 0'
+ask 200 /v1/events -d "{\"user\": \"nobody\", \"item\": \"$item\", \"id\": \"e1\"}"
+json_holds 'the same again' '.accepted == 0 and .repeated == 1'
+ask 200 "/v1/recommend?user=nobody&k=3&explain=1"
+json_holds 'it counts at once' ".history_length == 1 and (has(\"fallback\") | not) and .items[0].because == \"$item\" and all(.items[]; .item != \"$item\")"
+jq .items[0].item out >first
+ask 200 /v1/recommend -d "{\"history\": [\"$item\"], \"k\": 1}"
+holds 'a history in the body is the same history' jq -e --slurpfile f first '.items[0].item == $f[0]' out
+ask 200 /v1/recommend -d "{\"histories\": [[\"$item\"], []], \"k\": 2, \"deny\": [$(cat first)]}"
+json_holds 'several histories, one item denied' ".histories | length == 2 and all(.[]; .items | length == 2 and all(.[]; .item != $(cat first)))"
+ask 200 /v1/recommend -d "{\"user\": \"nobody\", \"allow\": [$(cat first)]}"
+json_holds 'one item allowed' ".items | length == 1 and .[0].item == $(cat first)"
+ask 200 "/v1/similar?item=$item&k=4"
+json_holds 'similar' '.items | length == 4'
+printf '{"user": "a b", "item": "%s"}\n\n{"user": "<b>\\u0027; DROP TABLE events; --", "item": "%s"}\n' "$item" "$item" >lines
+ask 200 /v1/events --data-binary @lines
+json_holds 'a line each' '.accepted == 2'
+ask 200 /v1/recommend?user=%3Cb%3E%27%3B%20DROP%20TABLE%20events%3B%20--
+json_holds 'text is text' '.history_length == 1'
+ask 200 /healthz
+ask 200 /readyz
+ask 200 /openapi.json
+json_holds 'openapi' '.openapi == "3.0.3" and (.paths | has("/v1/recommend") and has("/v1/events"))'
+holds 'the same behind gzip' cmp out <(curl -s --compressed "$url/openapi.json")
+ask 200 /metrics
+holds 'metrics count events' grep -qx 'genair_events_total 3' out
+holds 'one connection for several requests' test \
+    "$(curl -s -o a -o b -w '%{num_connects}\n' "$url/healthz" "$url/readyz" | paste -sd' ')" = '1 0'
+
+# ---- wrong ----
+wrong 404 /v1/recommend/
+wrong 404 /../../etc/passwd
+wrong 404 '/v1/similar?item=no-such-item'
+wrong 405 /v1/similar -X DELETE
+for query in '' '?user=' '?user=a&user=b' '?user=a&k=0' '?user=a&k=99999' '?user=a&k=x' '?user=a&explain=yes' '?user=%ff' \
+    '?user=a%00b' '?person=a' '?user=a&%3Cscript%3E=1'; do
+    wrong 400 "/v1/recommend$query"
+done
+for body in '' '[]' '{' '{"user": 1}' '{"history": "x"}' '{"history": [1]}' '{"history": ["no-such-item"]}' '{"histories": [1]}' \
+    '{"user": "a", "history": []}' '{"user": "a", "k": 1.5}' '{"user": "a", "k": 0}' '{"user": "a", "x": 1}' \
+    '{"user": "a", "user": "b"}' '{"user": "a", "allow": []}' '{"user": "\ud800"}' '{"user": "a\u0000b"}' \
+    "$(printf '[%.0s' $(seq 5000))" "$(printf '{"history": [["\377"]]}')"; do
+    wrong 400 /v1/recommend -d "$body"
+done
+wrong 400 /v1/events -d "{\"user\": \"a\", \"item\": \"no-such-item\"}"
+wrong 400 /v1/events -d "{\"user\": \"a\", \"item\": \"$item\", \"time\": \"now\"}"
+printf '{"user": "all or none", "item": "%s"}\n{"user": 1}\n' "$item" >lines
+wrong 400 /v1/events --data-binary @lines
+json_holds 'the place of what is wrong' '.error.message | startswith("event 2: ")'
+ask 200 '/v1/recommend?user=all%20or%20none'
+json_holds 'nothing of it was kept' '.history_length == 0'
+head -c 5000000 /dev/zero >large
+wrong 413 /v1/events --data-binary @large
+wrong 413 /v1/events --data-binary @large -H 'Transfer-Encoding: chunked'
+wrong 413 /readyz -X GET -d x
+ask 431 /healthz -H "X: $(head -c 30000 /dev/zero | tr '\0' x)"
+port=${url##*:}
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+printf 'GET /v1/recommend?user=a HTTP/1.1\r\nHost: x\r\nX: ' >&3 # and then nothing: it is cut off
+exec 4<>"/dev/tcp/127.0.0.1/$port"
+printf 'nonsense\r\n\r\n' >&4
+ask 200 /healthz
+holds 'a silent client is cut off' timeout 10 cat <&3
+exec 3>&- 4>&-
+
+# ---- reload, under way ----
+(for _ in $(seq 60); do curl -s -o /dev/null -w '%{http_code}\n' "$url/v1/recommend?user=$user"; done) >codes &
+asking=$!
+for _ in 1 2 3; do ask 200 /v1/reload -d ''; done
+kill -HUP $server
+wait $asking
+holds 'no request failed meanwhile' test "$(sort -u codes)" = 200
+mv ws/runs/one/config.json config.json
+wrong 409 /v1/reload -d ''
+mv config.json ws/runs/one/config.json
+ask 200 "/v1/recommend?user=$user"
+stop
+holds 'a line of JSON for each request' jq -es 'length > 100 and all(.[]; .status >= 200 and .seconds >= 0 and (.path | type == "string"))' access.log
+
+# ---- a token ----
+printf 'a-secret-of-some-length\n' >token
+start --token-file token
+wrong 401 "/v1/recommend?user=$user"
+wrong 401 "/v1/recommend?user=$user" -H 'Authorization: Bearer a-secret-of-some-lengtH'
+wrong 401 /v1/events -H 'Authorization: Bearer' -d '{}'
+ask 200 "/v1/recommend?user=$user" -H 'Authorization: Bearer a-secret-of-some-length'
+ask 200 /healthz
+stop
+printf 'short\n' >token
+run 2 serve -w ws --run one --token-file token
+run 2 serve -w ws --run one --listen 0.0.0.0:0
+run 2 serve -w ws --run one --listen localhost
+run 2 serve -w ws --run one --store mysql:x
+run 2 serve -w ws --run none
+sqlite_file=ws/archetypes-not.sqlite
+head -c 4096 /dev/urandom >$sqlite_file
+run 1 serve -w ws --run one --listen 127.0.0.1:0 --store sqlite:$sqlite_file
+
+# ---- killed while events arrive: what was acknowledged is there ----
+send() { # send CLIENT ROUND: notes what was acknowledged
+    local i
+    for i in $(seq 1000); do
+        curl -sf -o /dev/null -d "{\"user\": \"k$1\", \"item\": \"$item\", \"id\": \"$1-$2-$i\"}" "$url/v1/events" || return
+        echo "$i" >>"acknowledged-$1"
+    done
+}
+: >acknowledged-1
+: >acknowledged-2
+for round in $(seq "$kills"); do
+    start
+    send 1 "$round" &
+    first=$!
+    send 2 "$round" &
+    second=$!
+    sleep 0.4
+    kill -9 $server
+    wait $first $second $server 2>/dev/null
+done
+start
+for client in 1 2; do
+    ask 200 "/v1/recommend?user=k$client"
+    n=$(wc -l <acknowledged-$client)
+    # one more may have been written whose answer was cut off, at each kill
+    json_holds "client $client: $n events were acknowledged" ".history_length >= $n and .history_length <= $n + $kills and $n > 0"
+done
+stop
+finish
