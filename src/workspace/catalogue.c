@@ -4,9 +4,16 @@
 #include "base/alloc.h"
 #include "base/size.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { SHOWN = 80 /* bytes of a name in a message */ };
+
+/* NULL: nobody asked yet; no_title: the record has none. Set once, by whichever thread is first. */
+struct title {
+    _Atomic(const char *) text;
+};
+static const char no_title[] = "";
 
 static genair_code index_lines(struct catalogue *c, const char *path, genair_status *st) {
     const size_t n_items = c->data->n_items, size = c->records.size;
@@ -23,7 +30,8 @@ static genair_code index_lines(struct catalogue *c, const char *path, genair_sta
         at = (size_t)((const unsigned char *)end - c->records.data) + 1;
     }
     c->line[n_items + 1] = at;
-    return GENAIR_OK;
+    c->titles = mem_zeros(n_items + 1, sizeof *c->titles);
+    return c->titles ? GENAIR_OK : fail_memory(st);
 }
 
 static genair_code open_records(struct catalogue *c, const char *workspace, genair_status *st) {
@@ -49,7 +57,18 @@ genair_code catalogue_open(const char *workspace, struct catalogue *out, genair_
     return code;
 }
 
+static void free_title(const char *title) {
+    if (title != no_title) mem_free((void *)(uintptr_t)title);
+}
+
+static void forget_titles(struct catalogue *c) {
+    for (size_t i = 0; c->titles && i <= c->data->n_items; i++)
+        free_title(atomic_load_explicit(&c->titles[i].text, memory_order_relaxed));
+    mem_free(c->titles);
+}
+
 void catalogue_close(struct catalogue *c) {
+    forget_titles(c);
     mem_free(c->line);
     mapping_close(&c->records);
     if (c->data) dataset_close(c->data);
@@ -115,21 +134,32 @@ genair_code catalogue_record(const struct catalogue *c, uint32_t item, json_t **
                      "not a JSON object; run 'genair prepare' again");
 }
 
-/* The "name" of the item's record: a new reference, or NULL. */
-static json_t *title_of(const struct catalogue *c, uint32_t item) {
+/* The "name" of the item's record; no_title where there is none; NULL when memory is out. */
+static const char *read_title(const struct catalogue *c, uint32_t item) {
     json_t *record;
-    if (catalogue_record(c, item, &record, NULL) != GENAIR_OK) return NULL;
-    json_t *title = json_incref(json_object_get(record, "name"));
+    const genair_code code = catalogue_record(c, item, &record, NULL);
+    if (code != GENAIR_OK) return code == GENAIR_MEMORY ? NULL : no_title;
+    const json_t *name = json_object_get(record, "name");
+    const char *title = json_is_string(name) ? mem_text(json_string_value(name), json_string_length(name)) : no_title;
     json_decref(record);
-    if (json_is_string(title)) return title;
-    json_decref(title);
-    return NULL;
+    return title;
+}
+
+static const char *title_of(const struct catalogue *c, uint32_t item) {
+    if (!c->titles) return no_title;
+    const char *known = atomic_load_explicit(&c->titles[item].text, memory_order_acquire);
+    if (known) return known;
+    const char *title = read_title(c, item);
+    if (!title || atomic_compare_exchange_strong(&c->titles[item].text, &known, title)) return title;
+    free_title(title); /* another thread was first */
+    return known;
 }
 
 bool catalogue_describe(const struct catalogue *c, uint32_t item, const char *key,
                         const char *name_key, json_t *out) {
     const struct text id = dataset_item_name(c->data, item);
     if (json_object_set_new(out, key, json_stringn(id.p, id.n)) != 0) return false;
-    json_t *title = title_of(c, item);
-    return !title || json_object_set_new(out, name_key, title) == 0;
+    const char *title = title_of(c, item);
+    if (title == no_title) return true;
+    return title && json_object_set_new(out, name_key, json_string(title)) == 0;
 }

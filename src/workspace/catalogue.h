@@ -12,6 +12,7 @@ struct catalogue {
     struct dataset *data;
     struct mapping records; /* items.jsonl: line i is item i; empty when there is none */
     uint64_t *line; /* [n_items + 1] where item i's line begins, records.size past the last */
+    struct title *titles; /* [n_items + 1] the names asked for so far */
 };
 
 /* Opens the dataset too. */
@@ -28,8 +29,8 @@ CHECKED genair_code catalogue_user(const struct catalogue *c, const char *name, 
 CHECKED genair_code catalogue_record(const struct catalogue *c, uint32_t item, json_t **out,
                                      genair_status *st);
 
-/* Sets key to the item's id in the log and, where the metadata has one, name_key to its name. false
- * when memory is out. */
+/* Sets key to the item's id in the log and, where the metadata has one, name_key to its name, which is
+ * remembered: the next time its record is not parsed. Any thread. false when memory is out. */
 CHECKED bool catalogue_describe(const struct catalogue *c, uint32_t item, const char *key,
                                 const char *name_key, json_t *out);
 
