@@ -212,6 +212,15 @@ static bool is_allowed(const struct http *h, struct MHD_Connection *connection, 
     return given && strncasecmp(given, "Bearer ", 7) == 0 && token_matches(h->options.token, given + 7);
 }
 
+/* A page from elsewhere, open in a browser on this machine, could reach the loopback too: browsers say where a page is
+ * from, and it must be from here. */
+static bool is_foreign(struct MHD_Connection *connection) {
+    const char *origin = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN);
+    const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+    const char *from = origin ? strstr(origin, "://") : NULL;
+    return origin && (!from || !host || strcasecmp(from + 3, host) != 0);
+}
+
 static size_t announced_length(struct MHD_Connection *connection) {
     const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     return value ? strtoull(value, NULL, 10) : 0;
@@ -227,7 +236,9 @@ static void look_at_head(const struct http *h, struct MHD_Connection *connection
                          struct arrival *a) {
     a->route = service_find(method, text_of(path), &a->refusal);
     if (!a->route) return;
-    if (!is_allowed(h, connection, a->route))
+    if (is_foreign(connection))
+        response_error(&a->refusal, 403, "pages from elsewhere may not ask");
+    else if (!is_allowed(h, connection, a->route))
         response_error(&a->refusal, 401, "a token is needed: Authorization: Bearer TOKEN");
     else if (announced_length(connection) > a->route->max_body)
         refuse_large(&a->refusal, a->route->max_body);

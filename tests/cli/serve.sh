@@ -103,6 +103,9 @@ wrong 400 /v1/events --data-binary @lines
 json_holds 'the place of what is wrong' '.error.message | startswith("event 2: ")'
 ask 200 '/v1/recommend?user=all%20or%20none'
 json_holds 'nothing of it was kept' '.history_length == 0'
+wrong 403 /v1/events -H 'Origin: http://elsewhere.example' -d "{\"user\": \"a\", \"item\": \"$item\"}"
+wrong 403 /v1/events -H 'Origin: null' -d "{\"user\": \"a\", \"item\": \"$item\"}"
+ask 200 /v1/events -H "Origin: $url" -d "{\"user\": \"a\", \"item\": \"$item\"}"
 head -c 5000000 /dev/zero >large
 wrong 413 /v1/events --data-binary @large
 wrong 413 /v1/events --data-binary @large -H 'Transfer-Encoding: chunked'
