@@ -315,7 +315,7 @@ static void items_move_apart(void **state) {
         struct tuning t;
         const struct tuning_options options = {
             .style = {"item", 100, 0.4, 44}, .adapters = {.rank = 8, .alpha = 32, .dropout = 0.1}, .pooling = POOL_MEAN,
-            .form = (enum contrast_form)form, .rate = 2e-3, .tau = form == CONTRAST_SOFT ? 3 : 0.1, .steps = 24, .batch = 12,
+            .form = (enum contrast_form)form, .rate = 2e-3, .tau = form == CONTRAST_SOFT ? 3 : 0.1, .steps = 48, .batch = 12,
             .directory = workspace};
         ok(genair_context_create(1, NULL, NULL, &ctx, &st), &st);
         ok(lm_weights_open(model_path, &w, &st), &st);
