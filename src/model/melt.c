@@ -252,25 +252,42 @@ static void loss(struct model *m, const struct method_step *step, struct step_lo
 
 /* ---- rare items, before an epoch ---- */
 
-/* The mean of f over all contexts of an item. */
-static genair_code mean_states(struct model *m, uint32_t item, float *space, uint64_t *offsets, uint32_t *items,
-                               float *mean, genair_status *st) {
-    const struct melt *s = m->state;
-    const size_t d = m->config.hidden;
-    const uint64_t all = s->start[item + 1] - s->start[item];
-    memset(mean, 0, d * sizeof *mean);
-    for (uint64_t done = 0; done < all;) {
-        const size_t n = (size_t)(all - done < CONTEXTS_PER_BLOCK ? all - done : CONTEXTS_PER_BLOCK);
-        offsets[0] = 0;
-        for (size_t i = 0; i < n; i++)
-            offsets[i + 1] = offsets[i] + melt_context_items(s, &s->context[s->start[item] + done + i], room_of(m),
-                                                             items + offsets[i]);
-        const genair_code code = model_states(m, &(struct histories){.n = n, .offsets = offsets, .items = items}, space, st);
-        if (code != GENAIR_OK) return code;
-        for (size_t i = 0; i < n; i++) m->kernels->axpy(1 / (float)all, space + i * d, mean, d);
-        done += n;
+/* Contexts on their way to being states, with the items that they are of. */
+struct block {
+    struct model *m;
+    size_t n;
+    uint64_t *offsets;  /* [CONTEXTS_PER_BLOCK + 1] */
+    uint32_t *items, *owner;
+    float *state, *mean; /* [CONTEXTS_PER_BLOCK, d], [n_items, d] */
+};
+
+/* Adds the block's states to the means of their items, in order. */
+static genair_code flush(struct block *b, genair_status *st) {
+    const struct melt *s = b->m->state;
+    const size_t d = b->m->config.hidden;
+    if (b->n == 0) return GENAIR_OK;
+    const genair_code code =
+        model_states(b->m, &(struct histories){.n = b->n, .offsets = b->offsets, .items = b->items}, b->state, st);
+    for (size_t i = 0; code == GENAIR_OK && i < b->n; i++) {
+        const uint32_t item = b->owner[i];
+        b->m->kernels->axpy(1 / (float)(s->start[item + 1] - s->start[item]), b->state + i * d,
+                            b->mean + (item - 1) * d, d);
     }
-    return GENAIR_OK;
+    b->n = 0;
+    return code;
+}
+
+static genair_code add_contexts(struct block *b, uint32_t item, genair_status *st) {
+    const struct melt *s = b->m->state;
+    genair_code code = GENAIR_OK;
+    for (uint64_t c = s->start[item]; code == GENAIR_OK && c < s->start[item + 1]; c++) {
+        const uint64_t at = b->n ? b->offsets[b->n] : 0;
+        b->offsets[b->n] = at;
+        b->owner[b->n++] = item;
+        b->offsets[b->n] = at + melt_context_items(s, &s->context[c], room_of(b->m), b->items + at);
+        if (b->n == CONTEXTS_PER_BLOCK) code = flush(b, st);
+    }
+    return code;
 }
 
 static bool is_rare(const struct melt *s, uint32_t item) {
@@ -296,18 +313,22 @@ static genair_code begin_epoch(struct model *m, genair_status *st) {
     struct melt *s = m->state;
     const size_t d = m->config.hidden;
     if (is_no(m, "melt-update")) return GENAIR_OK;
-    float *means = mem_zeros(m->config.n_items * d + 1, sizeof *means);
-    float *space = mem_array(CONTEXTS_PER_BLOCK * d, sizeof *space);
-    uint64_t *offsets = mem_array(CONTEXTS_PER_BLOCK + 1, sizeof *offsets);
-    uint32_t *items = mem_array(CONTEXTS_PER_BLOCK * room_of(m) + 1, sizeof *items);
-    genair_code code = means && space && offsets && items ? model_refresh_items(m, st) : fail_memory(st);
+    struct block b = {.m = m,
+                      .offsets = mem_array(CONTEXTS_PER_BLOCK + 1, sizeof *b.offsets),
+                      .items = mem_array(CONTEXTS_PER_BLOCK * room_of(m) + 1, sizeof *b.items),
+                      .owner = mem_array(CONTEXTS_PER_BLOCK, sizeof *b.owner),
+                      .state = mem_array(CONTEXTS_PER_BLOCK * d, sizeof *b.state),
+                      .mean = mem_zeros(m->config.n_items * d + 1, sizeof *b.mean)};
+    genair_code code = b.offsets && b.items && b.owner && b.state && b.mean ? model_refresh_items(m, st) : fail_memory(st);
     for (uint32_t i = 1; code == GENAIR_OK && i <= m->config.n_items; i++)
-        if (is_rare(s, i)) code = mean_states(m, i, space, offsets, items, means + (i - 1) * d, st);
-    if (code == GENAIR_OK) code = replace_rare(m, means, st);
-    mem_free(means);
-    mem_free(space);
-    mem_free(offsets);
-    mem_free(items);
+        if (is_rare(s, i)) code = add_contexts(&b, i, st);
+    if (code == GENAIR_OK) code = flush(&b, st);
+    if (code == GENAIR_OK) code = replace_rare(m, b.mean, st);
+    mem_free(b.offsets);
+    mem_free(b.items);
+    mem_free(b.owner);
+    mem_free(b.state);
+    mem_free(b.mean);
     return code;
 }
 
