@@ -49,8 +49,8 @@ trained() {
     run 0 evaluate -w ws --run r --protocol full --json
     holds "$name: evaluate gives the metrics of training" \
         jq -e --argjson n "$ndcg" ".test.full[\"NDCG@10\"] == \$n" out
-    run 0 recommend -w ws --run r --history folding-lock-7 floor-pump-7 --quiet
-    run 0 similar -w ws --run r --item folding-lock-7 --quiet
+    run 0 recommend -w ws --run r --history flour-tin-18 bike-lamp-15 --quiet
+    run 0 similar -w ws --run r --item flour-tin-18 --quiet
     mv prefill.npy ws/prefill.npy
     rm -rf first
 }
