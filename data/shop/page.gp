@@ -31,7 +31,7 @@ set title 'test, sampled protocol'
 set xlabel
 set grid noxtics
 set xtics scale 0
-set key top right
+set key outside bottom center horizontal
 set style data histograms
 set style fill solid
 set boxwidth 0.9
