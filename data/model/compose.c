@@ -151,12 +151,21 @@ static void make_kind(struct item *it) {
         snprintf(s + n, VALUE_BYTES - n, "s");
 }
 
+static bool lists(const struct kind *k, const struct audience *a) {
+    for (size_t i = 0; i < k->n_audiences; i++)
+        if (k->audiences[i] == a) return true;
+    return false;
+}
+
 static void make_people(struct item *it) {
     static const enum slot who[] = {SLOT_A, SLOT_B, SLOT_C}, what[] = {SLOT_WANT_A, SLOT_WANT_B, SLOT_WANT_C};
     const struct kind *k = it->kind;
     const size_t turn = chance(it, 0.6) ? 0 : below(it, k->n_audiences);
     for (size_t i = 0; i < COUNT(who); i++) it->people[i] = k->audiences[(i + turn) % k->n_audiences];
-    const struct audience *other = &it->inventory->audiences[below(it, it->inventory->n_audiences)];
+    const struct audience *other;
+    do
+        other = &it->inventory->audiences[below(it, it->inventory->n_audiences)];
+    while (lists(k, other));
     if (it->names_another) it->people[chance(it, 0.5) ? 0 : 2] = other;
     for (size_t i = 0; i < COUNT(who); i++) {
         const struct audience *a = it->people[i];

@@ -29,7 +29,7 @@ genair prepare -w "$ws" --interactions "$shop/interactions.tsv" --items "$shop/i
 say "A language model (bundled: small, a demonstration) says who each item is for"
 genair archetype -w "$ws" --model "$(dirname "$here")/model/archetype-tiny.gguf" --max-new-tokens 64
 genair archetype -w "$ws" --show trail-tent-3
-genair fuse -w "$ws" --components 128 --whiten
+genair fuse -w "$ws" --components 64 --whiten
 
 say "Two models: one learns a table of items, one knows their texts"
 model="--backbone sasrec --hidden 64 --max-len 50 --epochs 40 --patience 10 --threads 0"

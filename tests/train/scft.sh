@@ -15,7 +15,7 @@ tune="--model $source/data/model/archetype-tiny.gguf --scft-steps 6 --scft-batch
 run 0 train -w ws --method llmemb --base-run b --run m $size $tune --json
 json_holds 'trained' '.method == "llmemb" and .fine_tuned == true and .test.full["NDCG@10"] > 0'
 holds 'and says how it came to its vectors' grep -q 'item vectors from the language model, 6 steps of fine-tuning' err
-holds 'the vectors are recorded' jq -e ".stages.scft.result | .items == $n and .steps == 6 and .columns == 192" ws/manifest.json
+holds 'the vectors are recorded' jq -e ".stages.scft.result | .items == $n and .steps == 6 and .columns == 256" ws/manifest.json
 holds 'the run says what it read' jq -e '.semantic == "scft"' ws/runs/m/config.json
 holds 'nothing is left behind' test ! -e ws/scft.training
 cp ws/scft.npy first.npy

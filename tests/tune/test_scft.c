@@ -315,7 +315,7 @@ static void items_move_apart(void **state) {
         struct tuning t;
         const struct tuning_options options = {
             .style = {"item", 100, 0.4, 44}, .adapters = {.rank = 8, .alpha = 32, .dropout = 0.1}, .pooling = POOL_MEAN,
-            .form = (enum contrast_form)form, .rate = 2e-3, .tau = form == CONTRAST_SOFT ? 3 : 0.1, .steps = 48, .batch = 12,
+            .form = (enum contrast_form)form, .rate = 2e-3, .tau = form == CONTRAST_SOFT ? 3 : 0.1, .steps = 120, .batch = 12,
             .directory = workspace};
         ok(genair_context_create(1, NULL, NULL, &ctx, &st), &st);
         ok(lm_weights_open(model_path, &w, &st), &st);
@@ -327,7 +327,7 @@ static void items_move_apart(void **state) {
         const double after = margin(&t);
         print_message("form %d: margin %.4f -> %.4f, loss %.4f -> %.4f, tau %.4f\n", form, before, after, t.first_loss,
                       t.last_loss, (double)t.tau->value[0]);
-        assert_true(after > before + 0.02);
+        assert_true(after > 2 * before);
         tuning_close(&t);
         catalogue_close(&c);
         tokenizer_free(tokenizer);
