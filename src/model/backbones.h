@@ -20,9 +20,13 @@ struct tensor *gru4rec_forward(struct model *m, struct tensor *table, const uint
 CHECKED genair_code add_matrix(struct model *m, const char *name, size_t rows, size_t cols, double gain,
                                     genair_status *st);
 CHECKED genair_code add_vector(struct model *m, const char *name, size_t n, float value, genair_status *st);
+/* Adds NAME.weight [out, in], xavier-normal, and NAME.bias [out], uniform within 1 / sqrt(in). */
+CHECKED genair_code add_linear(struct model *m, const char *name, size_t out, size_t in, genair_status *st);
 /* Adds the trained table of item vectors, its rows from 1 a copy of start ([n_items, width]) or drawn. */
 CHECKED genair_code add_table(struct model *m, const char *name, size_t width, const float *start, genair_status *st);
 /* The named parameter as a tensor of this step. */
 struct tensor *parameter_named(struct model *m, const char *format, ...) PRINTF(2, 3);
+/* x W^T + b with W = NAME.weight, b = NAME.bias. */
+struct tensor *linear_named(struct model *m, struct tensor *x, const char *name);
 
 #endif

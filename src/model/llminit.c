@@ -33,7 +33,7 @@ static genair_code parameters(struct model *m, const float *semantic, genair_sta
 static struct tensor *items(struct model *m, struct tensor *source, const uint32_t *ids) {
     (void)ids;
     if (is_pca(m->config.inputs->options)) return source;
-    return op_linear(&m->tape, source, parameter_named(m, "llminit.weight"), parameter_named(m, "llminit.bias"));
+    return linear_named(m, source, "llminit");
 }
 
 /* The mask stands beside projected vectors; a table's own rows and mask are drawn alike. */

@@ -16,7 +16,6 @@
 #include "tensor/ops.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,28 +33,13 @@ static struct rng stream(const struct model *m, int use, uint64_t epoch, uint32_
     return rng_start(m->seed, RNG_MELT, (uint64_t)use << 60 | epoch << 32 | id);
 }
 
-static genair_code add_map(struct model *m, const char *name, genair_status *st) {
-    char weight[64], bias[64];
-    const size_t d = m->config.hidden;
-    snprintf(weight, sizeof weight, "%s.weight", name);
-    snprintf(bias, sizeof bias, "%s.bias", name);
-    struct parameter *b;
-    genair_code code = add_matrix(m, weight, d, d, 1, st);
-    if (code == GENAIR_OK) code = parameters_add(m->parameters, bias, 1, d, false, &b, st);
-    if (code == GENAIR_OK) parameter_uniform(b, 1 / sqrt((double)d), m->seed);
-    return code;
-}
-
-static struct tensor *map(struct model *m, const char *name, struct tensor *x) {
-    return op_linear(&m->tape, x, parameter_named(m, "%s.weight", name), parameter_named(m, "%s.bias", name));
-}
-
 static genair_code parameters(struct model *m, const float *matrix, genair_status *st) {
     (void)matrix;
     const bool training = m->method == &method_melt;
-    genair_code code = add_table(m, "item_emb", m->config.hidden, NULL, st);
-    if (code == GENAIR_OK) code = add_map(m, "user_map", st);
-    if (code == GENAIR_OK && training) code = add_map(m, "melt.item_map", st);
+    const size_t d = m->config.hidden;
+    genair_code code = add_table(m, "item_emb", d, NULL, st);
+    if (code == GENAIR_OK) code = add_linear(m, "user_map", d, d, st);
+    if (code == GENAIR_OK && training) code = add_linear(m, "melt.item_map", d, d, st);
     struct melt *s = code == GENAIR_OK ? mem_zeros(1, sizeof *s) : NULL;
     if (!s) return code == GENAIR_OK ? fail_memory(st) : code;
     m->state = s;
@@ -207,7 +191,7 @@ static double user_loss(struct model *m, struct tensor *f, uint64_t epoch) {
         weight[i] = (float)(lambda / (double)(n * m->config.hidden) *
                             melt_weight(progress(m, epoch), melt_user_turn(length, s->user_threshold, most)));
     }
-    return weight ? square_loss(&m->tape, map(m, "user_map", rows(m, f, n, n)), rows(m, f, 0, n), weight) : 0;
+    return weight ? square_loss(&m->tape, linear_named(m, rows(m, f, n, n), "user_map"), rows(m, f, 0, n), weight) : 0;
 }
 
 static double item_loss(struct model *m, struct tensor *f, struct tensor *table, uint64_t epoch) {
@@ -227,8 +211,8 @@ static double item_loss(struct model *m, struct tensor *f, struct tensor *table,
     /* T_U is affine: the mean of its values is its value at the mean. */
     struct tensor *contexts = rows(m, f, 2 * s->step.n_users, s->step.group[n]);
     struct tensor *mean = op_group_mean(t, contexts, s->step.group, n, 1);
-    struct tensor *lifted = op_add(t, map(m, "user_map", mean), op_group_mean(t, contexts, s->step.group, n, (float)s->beta));
-    return square_loss(t, map(m, "melt.item_map", lifted), op_gather(t, table, NULL, row, n), weight);
+    struct tensor *lifted = op_add(t, linear_named(m, mean, "user_map"), op_group_mean(t, contexts, s->step.group, n, (float)s->beta));
+    return square_loss(t, linear_named(m, lifted, "melt.item_map"), op_gather(t, table, NULL, row, n), weight);
 }
 
 static void loss(struct model *m, const struct method_step *step, struct step_losses *losses) {
@@ -301,7 +285,7 @@ static genair_code replace_rare(struct model *m, float *means, genair_status *st
     const float gamma = (float)weight_of(m, "melt-gamma");
     tape_reset(&m->tape, false, 0);
     parameters_begin_step(m->parameters);
-    struct tensor *mapped = map(m, "melt.item_map", tape_view(&m->tape, m->config.n_items, d, means, NULL));
+    struct tensor *mapped = linear_named(m, tape_view(&m->tape, m->config.n_items, d, means, NULL), "melt.item_map");
     if (!mapped) return fail_memory(st);
     for (uint32_t i = 1; i <= m->config.n_items; i++)
         if (is_rare(s, i)) m->kernels->scale_add(1, mapped->value + (i - 1) * d, gamma, m->table->value + i * d, d);
@@ -340,7 +324,7 @@ static genair_code users(struct model *m, const struct histories *h, float *out,
     if (!s->maps_users) return GENAIR_OK;
     tape_reset(&m->tape, false, 0);
     parameters_begin_step(m->parameters);
-    struct tensor *mapped = map(m, "user_map", tape_view(&m->tape, h->n, d, out, NULL));
+    struct tensor *mapped = linear_named(m, tape_view(&m->tape, h->n, d, out, NULL), "user_map");
     if (!mapped) return fail_memory(st);
     for (size_t b = 0; b < h->n; b++) {
         const uint64_t length = h->known ? h->known[b] : h->offsets[b + 1] - h->offsets[b];

@@ -46,6 +46,17 @@ genair_code add_vector(struct model *m, const char *name, size_t n, float value,
     return code;
 }
 
+genair_code add_linear(struct model *m, const char *name, size_t out, size_t in, genair_status *st) {
+    char weight[64], bias[64];
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    snprintf(bias, sizeof bias, "%s.bias", name);
+    struct parameter *b;
+    genair_code code = add_matrix(m, weight, out, in, 1, st);
+    if (code == GENAIR_OK) code = parameters_add(m->parameters, bias, 1, out, false, &b, st);
+    if (code == GENAIR_OK) parameter_uniform(b, 1 / sqrt((double)in), m->seed);
+    return code;
+}
+
 struct tensor *parameter_named(struct model *m, const char *format, ...) {
     char name[64];
     va_list args;
@@ -55,6 +66,10 @@ struct tensor *parameter_named(struct model *m, const char *format, ...) {
     struct parameter *p = parameters_find(m->parameters, name);
     assert(p);
     return parameter_tensor(&m->tape, p);
+}
+
+struct tensor *linear_named(struct model *m, struct tensor *x, const char *name) {
+    return op_linear(&m->tape, x, parameter_named(m, "%s.weight", name), parameter_named(m, "%s.bias", name));
 }
 
 static genair_code check(const struct model_config *c, genair_status *st) {

@@ -18,10 +18,8 @@ genair_code projector_parameters(struct model *m, genair_status *st) {
 
 struct tensor *model_project(struct model *m, struct tensor *x) {
     struct tape *t = &m->tape;
-    struct tensor *h = op_linear(t, x, parameter_named(m, "adapter.lin1.weight"),
-                                 parameter_named(m, "adapter.lin1.bias"));
+    struct tensor *h = linear_named(m, x, "adapter.lin1");
     h = op_layernorm(t, h, parameter_named(m, "adapter.ln.weight"), parameter_named(m, "adapter.ln.bias"),
                      PROJECTOR_EPS);
-    return op_linear(t, op_gelu(t, h), parameter_named(m, "adapter.lin2.weight"),
-                     parameter_named(m, "adapter.lin2.bias"));
+    return linear_named(m, op_gelu(t, h), "adapter.lin2");
 }

@@ -10,7 +10,6 @@
 #include "model/method.h"
 #include "tensor/ops.h"
 
-#include <math.h>
 #include <string.h>
 
 #define LEAK 0.01f
@@ -30,25 +29,14 @@ static struct matrix_request matrix(const json_t *options, size_t which) {
     return (struct matrix_request){.components = method_count(options, "semantic-components")};
 }
 
-static genair_code add_layer(struct model *m, const char *name, size_t out, size_t in, genair_status *st) {
-    char weight[64], bias[64];
-    snprintf(weight, sizeof weight, "rlmrec.%s.weight", name);
-    snprintf(bias, sizeof bias, "rlmrec.%s.bias", name);
-    struct parameter *b;
-    genair_code code = add_matrix(m, weight, out, in, 1, st);
-    if (code == GENAIR_OK) code = parameters_add(m->parameters, bias, 1, out, false, &b, st);
-    if (code == GENAIR_OK) parameter_uniform(b, 1 / sqrt((double)in), m->seed);
-    return code;
-}
-
 static genair_code parameters(struct model *m, const float *semantic, genair_status *st) {
     (void)semantic;
     const size_t d = m->config.hidden, width = m->config.inputs->matrix[0].width;
     const size_t given = method_count(m->config.inputs->options, "rlmrec-hidden"), h = given ? given : (width + d) / 2;
     const bool gen = is(m, "rlmrec-align", "gen");
     genair_code code = add_table(m, "item_emb", d, NULL, st);
-    if (code == GENAIR_OK) code = add_layer(m, "lin1", h, gen ? d : width, st);
-    if (code == GENAIR_OK) code = add_layer(m, "lin2", gen ? width : d, h, st);
+    if (code == GENAIR_OK) code = add_linear(m, "rlmrec.lin1", h, gen ? d : width, st);
+    if (code == GENAIR_OK) code = add_linear(m, "rlmrec.lin2", gen ? width : d, h, st);
     return code;
 }
 
@@ -59,10 +47,7 @@ static struct item_list begin_step(struct model *m, const struct batch *b) {
 }
 
 static struct tensor *project(struct model *m, struct tensor *x) {
-    struct tape *t = &m->tape;
-    struct tensor *h = op_linear(t, x, parameter_named(m, "rlmrec.lin1.weight"), parameter_named(m, "rlmrec.lin1.bias"));
-    return op_linear(t, op_leaky_relu(t, h, LEAK), parameter_named(m, "rlmrec.lin2.weight"),
-                     parameter_named(m, "rlmrec.lin2.bias"));
+    return linear_named(m, op_leaky_relu(&m->tape, linear_named(m, x, "rlmrec.lin1"), LEAK), "rlmrec.lin2");
 }
 
 /* The language vectors of the places, constants. */

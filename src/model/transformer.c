@@ -59,11 +59,6 @@ static struct tensor *norm(struct model *m, struct tensor *x, const char *prefix
                         parameter_named(m, "%s.bias", prefix), SEQUENCE_EPS);
 }
 
-static struct tensor *linear(struct model *m, struct tensor *x, const char *prefix) {
-    return op_linear(&m->tape, x, parameter_named(m, "%s.weight", prefix),
-                     parameter_named(m, "%s.bias", prefix));
-}
-
 /* Rows first … first + n - 1 of a parameter: query, or key and value, of the joint projection. */
 static struct tensor *slice(struct model *m, const char *name, bool by_row, size_t first, size_t n) {
     struct tensor *whole = parameter_named(m, "%s", name);
@@ -124,13 +119,13 @@ static struct tensor *block(struct model *m, struct tensor *x, size_t layer, con
                                         .dropout = dropout};
     snprintf(prefix, sizeof prefix, "block%zu.attn.out_proj", layer);
     struct tensor *seen = wanted(m, op_attention(t, &attention), layer);
-    struct tensor *a = op_add(t, linear(m, seen, prefix), wanted(m, q, layer));
+    struct tensor *a = op_add(t, linear_named(m, seen, prefix), wanted(m, q, layer));
     snprintf(prefix, sizeof prefix, "block%zu.ffn_ln", layer);
     struct tensor *y = norm(m, a, prefix);
     snprintf(prefix, sizeof prefix, "block%zu.ffn.w1", layer);
-    struct tensor *hidden = op_dropout_relu(t, linear(m, y, prefix), dropout);
+    struct tensor *hidden = op_dropout_relu(t, linear_named(m, y, prefix), dropout);
     snprintf(prefix, sizeof prefix, "block%zu.ffn.w2", layer);
-    return op_dropout_add(t, linear(m, hidden, prefix), dropout, y);
+    return op_dropout_add(t, linear_named(m, hidden, prefix), dropout, y);
 }
 
 struct tensor *transformer_forward(struct model *m, struct tensor *table, const uint32_t *index,
