@@ -202,7 +202,7 @@ static const struct option_spec table[] = {
      .methods = " rlmrec llminit llmemb ", .help = "Principal components kept of them; 0 as they are. Without it, 384; llmemb: 1536."},
     {"semantic-scale", 0, OPTION_CHOICE, "none", .choices = "none|unit", .commands = ENGINE, .methods = TEXT_METHODS,
      .help = "unit: every item vector from text is brought to length 1 first."},
-    {"base-run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = ENGINE, .methods = " melt llmemb ",
+    {"base-run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train sweep bench ", .methods = " melt llmemb ",
      .rule = RULE_NAME, .help = "The finished run of --method base that the method builds on; for llmemb, of sasrec."},
     {"melt-lambda-user", 0, OPTION_REAL, "0.1", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " melt ",
      .help = "melt: weight of guessing long histories from short ones."},
@@ -240,9 +240,16 @@ static const struct option_spec table[] = {
      .methods = " alphafuse ", .help = "alphafuse: they are added to the text's coordinates, or take their place."},
     {"alphafuse-standardize", 0, OPTION_CHOICE, "yes", .choices = "yes|no", .commands = ENGINE,
      .methods = " alphafuse ", .help = "alphafuse: the text's coordinates have variance 1."},
+    {"alphafuse-weight", 0, OPTION_CHOICE, "none", .choices = "none|popularity", .commands = ENGINE,
+     .methods = " alphafuse ", .help = "alphafuse: items count alike for the text's components, or as often as they were chosen."},
+    {"alphafuse-loss", 0, OPTION_CHOICE, "rank", .choices = "rank|infonce", .commands = ENGINE,
+     .methods = " alphafuse ", .help = "alphafuse: --loss, or the authors' own: softmax of cosines, the target among negatives."},
+    {"alphafuse-negatives", 0, OPTION_INT, "64", 1, 1e6, .argument = "N", .commands = ENGINE, .methods = " alphafuse ",
+     .help = "alphafuse: negatives of infonce for each target."},
+    {"alphafuse-tau", 0, OPTION_REAL, "0.07", 1e-3, 1e3, .argument = "T", .commands = ENGINE, .methods = " alphafuse ",
+     .help = "alphafuse: temperature of infonce."},
     {"input-scale", 0, OPTION_CHOICE, "none", .choices = "none|sqrt", .commands = ENGINE, .methods = " alphafuse ",
      .help = "alphafuse: what sasrec and bert4rec multiply item vectors with before places are added; sqrt as the others."},
-
 
     /* train alone */
     {"epochs", 0, OPTION_INT, "50", 1, 100000, .argument = "N", .commands = TRAIN,
@@ -340,10 +347,12 @@ static const struct option_spec table[] = {
     {"yes", 0, OPTION_FLAG, "no", .commands = " sweep ", .help = "Start a grid of more than 200 points."},
 
     /* reproduce */
-    {"target", 0, OPTION_CHOICE, NULL, .choices = "table2|table3|table5|table6|fig4", .commands = " reproduce ",
+    {"target", 0, OPTION_CHOICE, NULL, .choices = "table2|table3|table4|table5|table6|fig2|fig4|fig5", .commands = " reproduce ",
      .positional = true, .help = "What to make."},
     {"seeds", 0, OPTION_INT, "3", 1, 100, .argument = "N", .commands = " reproduce ",
-     .help = "Runs of each model in tables 2 and 3, with seeds from --seed on."},
+     .help = "Runs of each model in tables 2, 3 and 4, with seeds from --seed on."},
+    {"items", 0, OPTION_LIST, NULL, .argument = "NAME...", .commands = " reproduce ", .rule = RULE_NAME,
+     .help = "table4: the item matrices that fuse --out NAME made, one for each language model; the first is compared with."},
     {"paper", 0, OPTION_CHOICE, "auto", .choices = "auto|yelp|beauty|fashion|none", .commands = " reproduce ",
      .help = "Whose numbers stand beside ours; auto: the data set that has as many users and items, else none."},
     {"patience", 0, OPTION_INT, "5", 0, 100000, .argument = "N", .commands = " reproduce ",

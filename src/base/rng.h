@@ -21,7 +21,8 @@ enum rng_purpose {
     RNG_GENERATE,
     RNG_ANALYZE,
     RNG_VIEW,
-    RNG_MELT
+    RNG_MELT,
+    RNG_ALPHAFUSE
 };
 
 struct rng4 {

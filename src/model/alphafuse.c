@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AlphaFuse (Hu et al., 2025): the first d whitened components of the language vectors stay as they are; only where
- * language varies least, in the last n of them, an item has a trained vector: added to it, or in its place. */
+ * language varies least, in the last n of them, an item has a trained vector: added to it, or in its place.
+ *
+ * Its authors rank by  mean over targets of -log softmax over the target and K drawn items of cos(u, e) / tau. */
+#include "base/rng.h"
 #include "model/backbones.h"
 #include "model/method.h"
 #include "tensor/ops.h"
@@ -14,7 +17,8 @@ static bool is(const struct model *m, const char *option, const char *value) {
 static struct matrix_request matrix(const json_t *options, size_t which) {
     (void)which;
     return (struct matrix_request){.components = method_count(options, "hidden"), .exact = true,
-                                   .whiten = strcmp(method_text(options, "alphafuse-standardize"), "no") != 0};
+                                   .whiten = strcmp(method_text(options, "alphafuse-standardize"), "no") != 0,
+                                   .by_popularity = strcmp(method_text(options, "alphafuse-weight"), "popularity") == 0};
 }
 
 static genair_code parameters(struct model *m, const float *language, genair_status *st) {
@@ -51,6 +55,47 @@ static struct tensor *items(struct model *m, struct tensor *source, const uint32
                 : NULL;
 }
 
+/* ---- the authors' loss ---- */
+
+static bool ranks(const struct model *m) {
+    return is(m, "alphafuse-loss", "infonce");
+}
+
+static size_t n_negatives(const struct model *m) {
+    return method_count(m->config.inputs->options, "alphafuse-negatives");
+}
+
+/* Any item of training but the target; the target itself where there is no other. */
+static uint32_t draw(const struct model *m, struct rng *r, uint32_t target) {
+    uint32_t item = target;
+    while (item == target && m->n_catalogue > 1) item = m->catalogue[rng_below(r, m->n_catalogue)];
+    return item;
+}
+
+/* A target's negatives stand together. */
+static struct item_list begin_step(struct model *m, const struct batch *b) {
+    if (!ranks(m)) return (struct item_list){0};
+    const size_t k = n_negatives(m), n = b->n_targets * k;
+    uint32_t *items = tape_array(&m->tape, n, sizeof *items);
+    struct rng r = rng_start(m->seed, RNG_ALPHAFUSE, b->epoch << 32 | b->number);
+    for (size_t i = 0; items && i < n; i++) items[i] = draw(m, &r, b->positive[i / k]);
+    return items ? (struct item_list){items, n} : (struct item_list){0};
+}
+
+static void loss(struct model *m, const struct method_step *s, struct step_losses *losses) {
+    if (!ranks(m)) return;
+    struct tape *t = &m->tape;
+    const double tau = method_real(m->config.inputs->options, "alphafuse-tau");
+    struct tensor *u = op_unit_rows(t, s->u, (float)(1 / tau)), *e = op_unit_rows(t, s->table, 1);
+    const struct pair_loss infonce = {.form = PAIR_SAMPLED_SOFTMAX,
+                                      .n_negatives = n_negatives(m),
+                                      .positive = model_rows(m, s->batch->positive, s->batch->n_targets),
+                                      .negatives = model_rows(m, s->extra.items, s->extra.n)};
+    if (tape_failed(t)) return;
+    losses->rank = pair_loss(t, u, e, &infonce);
+    losses->total += losses->rank;
+}
+
 const struct method method_alphafuse = {.name = "alphafuse", .n_matrices = 1, .matrix = matrix, .term = "calibration",
                                         .weight_options = "", .parameters = parameters, .begin = begin,
-                                        .items = items};
+                                        .items = items, .begin_step = begin_step, .ranks = ranks, .loss = loss};

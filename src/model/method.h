@@ -17,6 +17,7 @@ struct matrix_request {
     size_t components; /* of a PCA; 0: the rows as they are */
     bool whiten;       /* each component divided by its deviation */
     bool exact;        /* columns of zeros where there are fewer components */
+    bool by_popularity; /* of the PCA: an item counts as often as training has it, instead of once */
 };
 
 struct method_inputs {
@@ -40,6 +41,7 @@ struct method_step {
     struct tensor *table;   /* [distinct, d] item vectors; model_row gives an item's */
     struct tensor *states;  /* [T, d] */
     struct tensor *u;       /* [R, d] states of the targets */
+    struct item_list extra; /* what begin_step returned */
 };
 
 struct method_default {
@@ -74,7 +76,9 @@ struct method {
     struct item_list (*begin_step)(struct model *m, const struct batch *b);
     /* Changes user vectors [h->n, d] at requests. */
     genair_code (*users)(struct model *m, const struct histories *h, float *out, genair_status *st);
-    /* Adds to the losses' total and calibration, and to gradients. */
+    /* Whether its loss takes the ranking loss's place. */
+    bool (*ranks)(const struct model *m);
+    /* Adds to the losses' total and calibration (or rank), and to gradients. */
     void (*loss)(struct model *m, const struct method_step *s, struct step_losses *losses);
 };
 

@@ -171,8 +171,7 @@ uint32_t model_row(const struct model *m, uint32_t item) {
     return item == MASK_ROW ? MASK_ROW : m->local[item] - 1;
 }
 
-/* Ids to rows of the distinct items. NULL when memory is out. */
-static uint32_t *rows_of(struct model *m, const uint32_t *items, size_t n) {
+uint32_t *model_rows(struct model *m, const uint32_t *items, size_t n) {
     uint32_t *rows = tape_array(&m->tape, n + 1, sizeof *rows);
     for (size_t i = 0; rows && i < n; i++)
         rows[i] = model_row(m, items[i]);
@@ -213,7 +212,7 @@ static struct tensor *item_vectors_of(struct model *m, struct tensor *source, co
 
 static double rank_loss(struct model *m, const struct batch *b, const struct objective *o, struct tensor *u,
                         struct tensor *table) {
-    const uint32_t *positive = rows_of(m, b->positive, b->n_targets);
+    const uint32_t *positive = model_rows(m, b->positive, b->n_targets);
     if (o->loss == LOSS_CE) return positive ? softmax_loss(&m->tape, u, table, positive) : 0;
     static const enum pair_form forms[] = {[LOSS_BCE] = PAIR_BCE, [LOSS_BPR] = PAIR_BPR,
                                            [LOSS_SAMPLED_SOFTMAX] = PAIR_SAMPLED_SOFTMAX,
@@ -222,7 +221,7 @@ static double rank_loss(struct model *m, const struct batch *b, const struct obj
         .form = forms[o->loss],
         .n_negatives = b->n_negatives,
         .positive = positive,
-        .negatives = rows_of(m, b->negatives, b->n_targets * b->n_negatives),
+        .negatives = model_rows(m, b->negatives, b->n_targets * b->n_negatives),
         .beta = gbce_beta(b->n_negatives, m->config.n_items, o->gbce_t),
     };
     return tape_failed(&m->tape) ? 0 : pair_loss(&m->tape, u, table, &loss);
@@ -282,12 +281,13 @@ genair_code model_step(struct model *m, const struct batch *b, const struct obje
     if (tape_failed(t) || !distinct_items(m, b, o->loss == LOSS_CE, &extra, &items)) return fail_memory(st);
     struct tensor *source = source_rows(m, items.ids, items.n);
     struct tensor *table = item_vectors_of(m, source, items.ids);
-    const uint32_t *index = rows_of(m, b->items, b->offsets[b->n_sequences]);
+    const uint32_t *index = model_rows(m, b->items, b->offsets[b->n_sequences]);
     struct tensor *h = index ? model_backbone(m, table, index, b->offsets, b->n_sequences) : NULL;
     struct tensor *u = reads_every_position(b) || !h ? h : op_gather(t, h, NULL, b->position, b->n_targets);
-    *losses = (struct step_losses){.rank = rank_loss(m, b, o, u, table), .calibration = calibrate(m, b, o, table)};
+    const bool own = m->method->ranks && m->method->ranks(m);
+    *losses = (struct step_losses){.rank = own ? 0 : rank_loss(m, b, o, u, table), .calibration = calibrate(m, b, o, table)};
     losses->total = losses->rank + o->alpha * losses->calibration;
-    if (m->method->loss && u) m->method->loss(m, &(struct method_step){b, table, h, u}, losses);
+    if (m->method->loss && u) m->method->loss(m, &(struct method_step){b, table, h, u, extra}, losses);
     forget(m, &items);
     tape_backward(t);
     if (tape_failed(t)) return fail_memory(st);

@@ -60,6 +60,8 @@ void model_free(struct model *m);
 
 /* The rank of an item among the distinct items of the step, while it runs. */
 uint32_t model_row(const struct model *m, uint32_t item);
+/* The same of n items, memory from the tape; NULL when it is out. */
+uint32_t *model_rows(struct model *m, const uint32_t *items, size_t n);
 
 /* One step's data; positions are packed, targets point into them. */
 struct batch {

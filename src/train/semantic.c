@@ -83,16 +83,58 @@ static genair_code read_matrix(const char *workspace, const json_t *config, cons
     return code;
 }
 
+/* Rows of a matrix, some of them, or all once. */
+struct chosen_rows {
+    const struct method_matrix *matrix;
+    const uint32_t *row; /* or NULL */
+};
+
 static void read_float_row(const void *source, size_t r, double *out) {
-    const struct method_matrix *m = source;
-    for (size_t c = 0; c < m->width; c++) out[c] = (double)m->values[r * m->width + c];
+    const struct chosen_rows *x = source;
+    const float *values = x->matrix->values + (x->row ? x->row[r] : r) * x->matrix->width;
+    for (size_t c = 0; c < x->matrix->width; c++) out[c] = (double)values[c];
 }
 
-static genair_code project(genair_context *ctx, const struct method_matrix *raw, size_t n,
+/* The rows of items, each as often as training has the item: their covariance is the one weighted by popularity. */
+static genair_code repeat_rows(const struct dataset *data, uint32_t **out, size_t *n, genair_status *st) {
+    size_t total = 0, at = 0;
+    for (size_t i = 1; i <= data->n_items; i++) total += data->popularity[i];
+    uint32_t *row = mem_array(total, sizeof *row);
+    if (!row) return fail_memory(st);
+    for (uint32_t i = 1; i <= data->n_items; i++)
+        for (uint32_t k = 0; k < data->popularity[i]; k++) row[at++] = i - 1;
+    *out = row;
+    *n = total;
+    return GENAIR_OK;
+}
+
+static genair_code fit(genair_context *ctx, const struct method_matrix *raw, const struct dataset *data,
+                       const struct matrix_request *request, struct pca *out, genair_status *st) {
+    uint32_t *row = NULL;
+    size_t n = data->n_items;
+    genair_code code = request->by_popularity ? repeat_rows(data, &row, &n, st) : GENAIR_OK;
+    const struct chosen_rows chosen = {raw, row};
+    const struct rows x = {.n = n, .width = raw->width, .read = read_float_row, .source = &chosen};
+    if (code == GENAIR_OK) code = pca_fit(ctx, &x, (struct pca_choice){.components = request->components}, out, st);
+    mem_free(row);
+    return code;
+}
+
+/* A component with next to no variance is noise of the arithmetic: whitened it would count like the others. */
+#define NO_VARIANCE 1e-10
+
+static void drop_noise(const struct pca *p, float *values, size_t n, size_t width) {
+    for (size_t k = 0; k < p->n_components; k++)
+        for (size_t i = 0; p->variances[k] <= NO_VARIANCE * p->variances[0] && i < n; i++) values[i * width + k] = 0;
+}
+
+static genair_code project(genair_context *ctx, const struct method_matrix *raw, const struct dataset *data,
                            const struct matrix_request *request, struct method_matrix *out, genair_status *st) {
-    const struct rows x = {.n = n, .width = raw->width, .read = read_float_row, .source = raw};
+    const size_t n = data->n_items;
+    const struct chosen_rows all = {raw, NULL};
+    const struct rows x = {.n = n, .width = raw->width, .read = read_float_row, .source = &all};
     struct pca pca = {0};
-    genair_code code = pca_fit(ctx, &x, (struct pca_choice){.components = request->components}, &pca, st);
+    genair_code code = fit(ctx, raw, data, request, &pca, st);
     const size_t width = request->exact ? request->components : pca.n_components;
     if (code == GENAIR_OK && pca.n_components < request->components)
         context_info(ctx, "the semantic matrix has %zu components, not %zu", pca.n_components, request->components);
@@ -101,6 +143,7 @@ static genair_code project(genair_context *ctx, const struct method_matrix *raw,
     float *values = code == GENAIR_OK ? mem_zeros(n * width, sizeof *values) : NULL;
     if (code == GENAIR_OK)
         code = values ? pca_project(ctx, &pca, &x, 0, n, request->whiten, values, width, st) : fail_memory(st);
+    if (code == GENAIR_OK && request->whiten) drop_noise(&pca, values, n, width);
     pca_free(&pca);
     if (code == GENAIR_OK)
         *out = (struct method_matrix){values, width};
@@ -123,7 +166,7 @@ genair_code semantic_open(genair_context *ctx, const char *workspace, const json
     genair_code code = read_matrix(workspace, config, data, &raw, st);
     if (code != GENAIR_OK) return code;
     if (request->components) {
-        code = project(ctx, &raw, data->n_items, request, out, st);
+        code = project(ctx, &raw, data, request, out, st);
         mem_free((void *)(uintptr_t)raw.values);
     } else {
         *out = raw;

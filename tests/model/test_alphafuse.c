@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "trained.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -53,8 +54,31 @@ static void whole_width_is_base(void **state) {
     mem_free(x);
 }
 
+/* At a temperature at which all cosines are alike, a target is one of 1 + K; from a low one it is learned. */
+static void own_loss_is_a_softmax_of_cosines(void **state) {
+    (void)state;
+    float *x = trained_matrix(TRAINED_WIDTH, 2);
+    for (int b = 0; b < N_BACKBONES; b++) {
+        struct trained t = {0};
+        trained_open(&t, (enum backbone)b, &method_alphafuse,
+                     "{\"alphafuse-null\": 8, \"alphafuse-loss\": \"infonce\", \"alphafuse-negatives\": 20, "
+                     "\"alphafuse-tau\": 1000}", x, TRAINED_WIDTH, 0);
+        assert_true(fabs(trained_steps(&t, 1).rank - log(21)) < 2e-3);
+        trained_close(&t);
+        trained_open(&t, (enum backbone)b, &method_alphafuse,
+                     "{\"alphafuse-null\": 8, \"alphafuse-loss\": \"infonce\", \"alphafuse-negatives\": 20, "
+                     "\"alphafuse-tau\": 0.5}", x, TRAINED_WIDTH, 0);
+        const struct step_losses first = trained_steps(&t, 1), last = trained_steps(&t, 40);
+        assert_true(last.rank < first.rank - 0.3);
+        assert_true(last.total == last.rank);
+        trained_close(&t);
+    }
+    mem_free(x);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(trains_the_last_coordinates),
-                                       cmocka_unit_test(whole_width_is_base)};
+                                       cmocka_unit_test(whole_width_is_base),
+                                       cmocka_unit_test(own_loss_is_a_softmax_of_cosines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
