@@ -14,9 +14,9 @@ struct asked {
     bool explain;
 };
 
-static genair_code recommend_for(const struct asked *a, const uint32_t *history, size_t n, json_t *out,
-                                 genair_status *st) {
-    const struct wish w = {.history = history, .n_history = n, .k = a->k, .explain = a->explain};
+static genair_code recommend_for(const struct asked *a, const uint32_t *history, size_t n, const uint32_t *known,
+                                 json_t *out, genair_status *st) {
+    const struct wish w = {.history = history, .n_history = n, .known = known, .k = a->k, .explain = a->explain};
     return recommender_answer(a->recommender, &w, out, st);
 }
 
@@ -27,7 +27,7 @@ static genair_code for_users(genair_context *ctx, const struct asked *a, size_t 
     json_t *users = json_array();
     if (json_object_set_new(out, "users", users) != 0) return fail_memory(st);
     for (size_t i = 0; i < n; i++) {
-        uint32_t u;
+        uint32_t u, known;
         if (context_stopped(ctx)) return context_interrupted(st);
         genair_code code = catalogue_user(c, names[i], &u, st);
         if (code != GENAIR_OK) return code;
@@ -35,7 +35,8 @@ static genair_code for_users(genair_context *ctx, const struct asked *a, size_t 
         json_t *one =
             json_pack("{s:s, s:I}", "user", names[i], "history_length", (json_int_t)length);
         if (json_array_append_new(users, one) != 0) return fail_memory(st);
-        code = recommend_for(a, d->item + d->start[u], length, one, st);
+        (void)dataset_training(d, u, &known);
+        code = recommend_for(a, d->item + d->start[u], length, &known, one, st);
         if (code != GENAIR_OK) return code;
     }
     return GENAIR_OK;
@@ -47,7 +48,7 @@ static genair_code for_history(const struct asked *a, size_t n, const char *cons
     genair_code code = history ? GENAIR_OK : fail_memory(st);
     for (size_t i = 0; i < n && code == GENAIR_OK; i++)
         code = catalogue_item(recommender_catalogue(a->recommender), names[i], &history[i], st);
-    if (code == GENAIR_OK) code = recommend_for(a, history, n, out, st);
+    if (code == GENAIR_OK) code = recommend_for(a, history, n, NULL, out, st);
     mem_free(history);
     return code;
 }

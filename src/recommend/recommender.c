@@ -104,15 +104,15 @@ static void score_by_popularity(const struct dataset *d, float *row) {
     row[0] = -INFINITY;
 }
 
-static genair_code score(struct recommender *r, const uint32_t *history, size_t n, float *row,
-                         genair_status *st) {
+static genair_code score(struct recommender *r, const struct wish *wish, float *row, genair_status *st) {
     const struct scorer *s = &r->run->scorer;
-    if (!s->encode) return score_row(s, history, n, row, st);
+    if (!s->encode) return score_row(s, wish->history, wish->n_history, row, st);
     float *user = mem_array(s->width, sizeof *user);
     if (!user) return fail_memory(st);
-    const uint64_t offsets[] = {0, n};
+    const uint64_t offsets[] = {0, wish->n_history};
+    const struct histories one = {.n = 1, .offsets = offsets, .items = wish->history, .known = wish->known};
     pthread_mutex_lock(&r->encoding);
-    genair_code code = s->encode(s->model, &(struct histories){.n = 1, .offsets = offsets, .items = history}, user, st);
+    genair_code code = s->encode(s->model, &one, user, st);
     pthread_mutex_unlock(&r->encoding);
     if (code == GENAIR_OK) code = score_row_of(s, user, row, st);
     mem_free(user);
@@ -206,7 +206,7 @@ static genair_code answer(struct work *w, const struct wish *wish, json_t *out, 
     genair_code code = create(w, wish, st);
     if (code != GENAIR_OK) return code;
     if (wish->n_history > 0)
-        code = score(w->r, wish->history, wish->n_history, w->row, st);
+        code = score(w->r, wish, w->row, st);
     else
         score_by_popularity(w->r->run->data, w->row);
     if (code == GENAIR_OK) code = filter(w, wish, st);

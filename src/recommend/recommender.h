@@ -20,6 +20,7 @@ const struct run *recommender_run(const struct recommender *r);
 struct wish {
     const uint32_t *history; /* [n_history] item ids, oldest first; none: the popular items */
     size_t n_history;
+    const uint32_t *known; /* how many of them training saw, or NULL: all */
     size_t k;
     bool explain; /* also why: the archetype and the nearest item of the history */
     const uint32_t *allow, *deny; /* [n_allow] only these, unless there are none; [n_deny] never these */

@@ -65,12 +65,18 @@ static genair_code history_of_user(struct service *s, struct ids *l, struct text
 struct asked {
     struct wish wish;
     struct text user;
+    uint32_t known; /* where the log has the user */
 };
 
 static genair_code recommend_user(struct service *s, struct served *v, struct asked *a, json_t *out,
                                   genair_status *st) {
     struct ids history = {.data = recommender_catalogue(v->recommender)->data};
     genair_code code = history_of_user(s, &history, a->user, st);
+    uint32_t u;
+    if (dataset_user_named(history.data, a->user, &u)) {
+        (void)dataset_training(history.data, u, &a->known);
+        a->wish.known = &a->known;
+    }
     a->wish.history = history.items;
     a->wish.n_history = history.n;
     if (code == GENAIR_OK &&
