@@ -12,10 +12,7 @@
 
 #include <string.h>
 
-enum { GROUPS = 5, HEAD = 0, TAIL = GROUPS - 1 };
-
-static const char *const group_names[GROUPS] = {
-    [HEAD] = "most popular fifth", "second", "third", "fourth", [TAIL] = "least popular fifth"};
+enum { GROUPS = POPULARITY_FIFTHS, HEAD = 0, TAIL = GROUPS - 1 };
 
 struct run_view {
     struct analysis *a;
@@ -116,7 +113,7 @@ static json_t *describe_entropy(const struct run_view *v) {
     json_t *rows = json_object();
     for (size_t g = 0; g < GROUPS; g++)
         if (v->group_items[g] &&
-            json_object_set_new(rows, group_names[g],
+            json_object_set_new(rows, popularity_fifths[g],
                                 json_pack("{s:I, s:f}", "items", (json_int_t)v->group_items[g], "entropy",
                                           v->entropy[g])) != 0) {
             json_decref(rows);
@@ -195,7 +192,7 @@ static genair_code draw_plane(struct writer *script, const void *user, genair_st
 
 /* What there is room for under a bar. */
 static const char *axis_name(size_t group) {
-    return group == HEAD ? "most popular" : group == TAIL ? "least popular" : group_names[group];
+    return group == HEAD ? "most popular" : group == TAIL ? "least popular" : popularity_fifths[group];
 }
 
 static genair_code draw_entropy(struct writer *script, const void *user, genair_status *st) {
@@ -228,7 +225,7 @@ static genair_code draw_groups(struct writer *script, const void *user, genair_s
     for (size_t g = 0; g < GROUPS && code == GENAIR_OK; g++) {
         code = writer_printf(script, st, "\n\"%s\"", axis_name(g));
         json_object_foreach(v->groups, protocol, tables) {
-            const json_t *row = json_object_get(json_object_get(tables, "pop5"), group_names[g]);
+            const json_t *row = json_object_get(json_object_get(tables, "pop5"), popularity_fifths[g]);
             if (code == GENAIR_OK)
                 code = writer_printf(script, st, " %.6g", json_number_value(json_object_get(row, "NDCG@10")));
         }

@@ -243,12 +243,13 @@ void genair_options_free(genair_options *o) {
     mem_free(o);
 }
 
-genair_code options_pass_on(const genair_options *from, genair_options *to, genair_status *st) {
+genair_code options_pass_on(const genair_options *from, genair_options *to, const char *method, genair_status *st) {
     size_t n;
     const struct option_spec *table = options_table(&n);
     genair_code code = GENAIR_OK;
     for (size_t i = 0; code == GENAIR_OK && i < n; i++)
-        if (from->values[i].given && table[i].type != OPTION_LIST && option_applies(&table[i], to->command))
+        if (from->values[i].given && table[i].type != OPTION_LIST && option_applies(&table[i], to->command) &&
+            (!method || option_of_method(&table[i], method)))
             code = genair_options_set(to, table[i].name, from->values[i].text, st);
     return code;
 }
@@ -306,14 +307,21 @@ size_t option_list(const genair_options *o, const char *name, const char *const 
     return v->n_list;
 }
 
-genair_code options_check_method(const genair_options *o, const char *method, genair_status *st) {
-    size_t n;
-    const struct option_spec *table = options_table(&n);
+genair_code option_check_methods(const struct option_spec *spec, size_t n, const char *const *methods, genair_status *st) {
     for (size_t i = 0; i < n; i++)
-        if (o->values[i].given && !option_of_method(&table[i], method))
-            return fail(st, GENAIR_USAGE, "method %s has no option --%s; it belongs to:%s", method, table[i].name,
-                        table[i].methods);
-    return GENAIR_OK;
+        if (option_of_method(spec, methods[i])) return GENAIR_OK;
+    if (n == 1)
+        return fail(st, GENAIR_USAGE, "method %s has no option --%s; it belongs to:%s", methods[0], spec->name, spec->methods);
+    return fail(st, GENAIR_USAGE, "none of the methods here has an option --%s; it belongs to:%s", spec->name, spec->methods);
+}
+
+genair_code options_check_methods(const genair_options *o, size_t n, const char *const *methods, genair_status *st) {
+    size_t n_rows;
+    const struct option_spec *table = options_table(&n_rows);
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; code == GENAIR_OK && i < n_rows; i++)
+        if (o->values[i].given && table[i].methods) code = option_check_methods(&table[i], n, methods, st);
+    return code;
 }
 
 genair_code option_require(const genair_options *o, const char *name, genair_status *st) {

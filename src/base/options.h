@@ -53,8 +53,10 @@ genair_code option_unknown(const char *command, const char *name, genair_status 
 /* What a value may be, for messages and help: "an integer from 1 to 8192". */
 void option_allowed(const struct option_spec *spec, char *out, size_t size);
 
-/* Sets on `to` what was given on `from` where both commands have the very same row; lists are left out. */
-CHECKED genair_code options_pass_on(const genair_options *from, genair_options *to, genair_status *st);
+/* Sets on `to` what was given on `from` where both commands have the very same row and runs of the method have the
+ * option (NULL: whatever the method); lists are left out. */
+CHECKED genair_code options_pass_on(const genair_options *from, genair_options *to, const char *method,
+                                    genair_status *st);
 
 /* Values of one command's options. Asking for a name that the command does not take is our defect
  * and asserts. Absent text is NULL. */
@@ -65,8 +67,12 @@ int64_t option_int(const genair_options *o, const char *name);
 double option_real(const genair_options *o, const char *name);
 const char *option_text(const genair_options *o, const char *name); /* text and choices */
 size_t option_list(const genair_options *o, const char *name, const char *const **values);
-/* GENAIR_USAGE naming an option that was given although it belongs to other methods. */
-CHECKED genair_code options_check_method(const genair_options *o, const char *method, genair_status *st);
+/* GENAIR_USAGE naming an option that was given although it belongs to none of the methods. */
+CHECKED genair_code options_check_methods(const genair_options *o, size_t n, const char *const *methods,
+                                          genair_status *st);
+/* The same for one option, given or not. */
+CHECKED genair_code option_check_methods(const struct option_spec *spec, size_t n, const char *const *methods,
+                                         genair_status *st);
 /* GENAIR_USAGE naming the option and command when it is absent. */
 CHECKED genair_code option_require(const genair_options *o, const char *name, genair_status *st);
 

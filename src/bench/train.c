@@ -35,7 +35,8 @@ static int ascending(const void *a, const void *b) {
 
 genair_code bench_train(genair_context *ctx, const genair_options *options, double peak, json_t **result,
                         genair_status *st) {
-    genair_code code = options_check_method(options, option_text(options, "method"), st);
+    const char *const method = option_text(options, "method");
+    genair_code code = options_check_methods(options, 1, &method, st);
     if (code != GENAIR_OK) return code;
     json_t *config = session_options(options);
     struct session s = {0};

@@ -50,8 +50,9 @@ static json_t *row_of(json_t *point, const char *protocol) {
 
 void render_sweep(FILE *out, json_t *result) {
     json_t *points = json_object_get(result, "points"), *rows = json_array();
-    const char *protocol = json_string_value(
-        json_object_get(json_object_get(json_object_get(result, "inputs"), "options"), "valid-protocol"));
+    json_t *methods = json_object_get(json_object_get(result, "inputs"), "options");
+    json_t *options = json_object_iter_value(json_object_iter(methods)); /* validated alike, whatever the method */
+    const char *protocol = json_string_value(json_object_get(options, "valid-protocol"));
     const size_t n = json_array_size(points);
     json_t **order = malloc((n + 1) * sizeof *order);
     if (!order || !protocol) {

@@ -62,13 +62,14 @@ static genair_code by_target(struct tables *t, const char *name, size_t n_groups
 static genair_code equal_parts(struct tables *t, genair_status *st) {
     char by_length_labels[][LABEL] = {"shortest fifth", "second", "third", "fourth",
                                       "longest fifth"};
-    char by_popularity_labels[][LABEL] = {"most popular fifth", "second", "third", "fourth",
-                                          "least popular fifth"};
+    char by_popularity_labels[POPULARITY_FIFTHS][LABEL];
+    for (size_t i = 0; i < POPULARITY_FIFTHS; i++)
+        snprintf(by_popularity_labels[i], LABEL, "%s", popularity_fifths[i]);
     genair_code code = groups_equal_length(t->length, t->result->n, 5, t->user, st);
     if (code == GENAIR_OK) code = add_table(t, "len_equal5", 5, by_length_labels, st);
     if (code == GENAIR_OK)
-        code = groups_equal_popularity(t->data->popularity + 1, t->data->n_items, 5, t->item, st);
-    if (code == GENAIR_OK) code = by_target(t, "pop5", 5, by_popularity_labels, st);
+        code = groups_equal_popularity(t->data->popularity + 1, t->data->n_items, POPULARITY_FIFTHS, t->item, st);
+    if (code == GENAIR_OK) code = by_target(t, "pop5", POPULARITY_FIFTHS, by_popularity_labels, st);
     return code;
 }
 

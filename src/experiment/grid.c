@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { MAX_METHODS = 64 }; /* more than there are */
+
 /* What does not change a run's result, or names it. */
 static const char *const no_axes[] = {"workspace", "threads", "config", "json", "quiet", "help", "run", "resume",
                                       "checkpoint-every"};
@@ -92,6 +94,36 @@ const char *grid_value(const struct grid *g, size_t point, size_t a) {
         point /= json_array_size(values_of(json_array_get(g->axes, i)));
     const json_t *values = values_of(json_array_get(g->axes, a));
     return json_string_value(json_array_get(values, point % json_array_size(values)));
+}
+
+/* g->n_axes when there is none of that name. */
+static size_t axis_of(const struct grid *g, const char *option) {
+    size_t a = 0;
+    while (a < g->n_axes && strcmp(grid_axis(g, a), option) != 0)
+        a++;
+    return a;
+}
+
+const char *grid_choice(const struct grid *g, const genair_options *train, const char *option, size_t i) {
+    const size_t a = axis_of(g, option);
+    if (a < g->n_axes) return json_string_value(json_array_get(values_of(json_array_get(g->axes, a)), i));
+    return i == 0 ? option_text(train, option) : NULL;
+}
+
+const char *grid_choice_at(const struct grid *g, const genair_options *train, const char *option, size_t point) {
+    const size_t a = axis_of(g, option);
+    return a < g->n_axes ? grid_value(g, point, a) : option_text(train, option);
+}
+
+genair_code grid_check_methods(const struct grid *g, const genair_options *train, genair_status *st) {
+    const char *methods[MAX_METHODS];
+    size_t n = 0;
+    while (n < MAX_METHODS && (methods[n] = grid_choice(g, train, "method", n)))
+        n++;
+    genair_code code = options_check_methods(train, n, methods, st);
+    for (size_t a = 0; code == GENAIR_OK && a < g->n_axes; a++)
+        code = option_check_methods(option_find("train", grid_axis(g, a)), n, methods, st);
+    return code;
 }
 
 genair_code grid_apply(const struct grid *g, size_t point, genair_options *o, genair_status *st) {

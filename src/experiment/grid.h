@@ -20,6 +20,13 @@ void grid_free(struct grid *g);
 /* Name and value of axis a at a point, borrowed. */
 const char *grid_axis(const struct grid *g, size_t a);
 const char *grid_value(const struct grid *g, size_t point, size_t a);
+/* The i-th value that an option of text takes over the points: of its axis, else the one that train has. NULL from the
+ * last on. */
+const char *grid_choice(const struct grid *g, const genair_options *train, const char *option, size_t i);
+/* The value of an option of text at a point. */
+const char *grid_choice_at(const struct grid *g, const genair_options *train, const char *option, size_t point);
+/* Refuses options of train and axes that none of the methods of the points has. */
+CHECKED genair_code grid_check_methods(const struct grid *g, const genair_options *train, genair_status *st);
 /* Sets all axes of the point on options of `train`. */
 CHECKED genair_code grid_apply(const struct grid *g, size_t point, genair_options *o, genair_status *st);
 /* {"alpha": "1e-3", …}; NULL when memory is out. */

@@ -65,6 +65,13 @@ const struct paper_metrics paper_table3[N_ABLATIONS][N_BACKBONES] = {
     [WITHOUT_CALIBRATION] = {[SASREC] = {0.6085, 0.5171}, [BERT4REC] = {0.5388, 0.4402}, [GRU4REC] = {0.5627, 0.4760}},
 };
 
+const struct paper_model paper_table4[] = {
+    {"llama2", {[SASREC] = {0.6133, 0.5207}, [BERT4REC] = {0.5558, 0.4463}, [GRU4REC] = {0.5762, 0.4805}}},
+    {"llama3.1", {[SASREC] = {0.6151, 0.5190}, [BERT4REC] = {0.5500, 0.4524}, [GRU4REC] = {0.5698, 0.4783}}},
+    {"qwen2.5", {[SASREC] = {0.6156, 0.5226}, [BERT4REC] = {0.5571, 0.4512}, [GRU4REC] = {0.5787, 0.4794}}},
+};
+const size_t n_paper_models = COUNT(paper_table4);
+
 const struct paper_cost paper_table5[] = {
     {"base", 5.72e6, 0.22}, {"llm-esr", 6.98e6, 3.34}, {"llmemb", 26.99e6, 0.22}, {"alphafuse", 5.72e6, 0.22},
     {"genair", 5.95e6, 0.22},

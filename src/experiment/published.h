@@ -38,6 +38,14 @@ extern const size_t n_paper_methods;
 enum ablation { WITHOUT_PREFILL, WITHOUT_DECODING, WITHOUT_CALIBRATION, N_ABLATIONS };
 extern const struct paper_metrics paper_table3[N_ABLATIONS][N_BACKBONES];
 
+/* Table 4: GenAIR on Fashion by language model, named as item matrices are. */
+struct paper_model {
+    const char *model;
+    struct paper_metrics metrics[N_BACKBONES];
+};
+extern const struct paper_model paper_table4[];
+extern const size_t n_paper_models;
+
 /* Table 5: SASRec with the method, without saying on which data. */
 struct paper_cost {
     const char *method;

@@ -6,23 +6,30 @@
 #include "base/alloc.h"
 #include "base/files.h"
 #include "base/size.h"
-#include "experiment/sweep.h"
+#include "workspace/manifest.h"
 #include "workspace/stage_result.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Of which data the paper prints numbers. */
+enum printed { OF_ALL, OF_FASHION, OF_NONE };
+
 static const struct {
     const char *name, *title;
     reproduce_target *run;
+    enum printed printed;
     bool of_metrics; /* its numbers are test metrics of the sampled protocol */
 } targets[] = {
-    {"table2", "Table 2: methods by backbone", reproduce_table2, true},
-    {"table3", "Table 3: GenAIR without one of its parts", reproduce_table3, true},
-    {"table5", "Table 5: trainable parameters and inference cost, SASRec", reproduce_table5, false},
-    {"table6", "Table 6: the data", reproduce_table6, false},
-    {"fig4", "Figure 4: alpha and gamma", reproduce_figure4, true},
+    {"table2", "Table 2: methods by backbone", reproduce_table2, OF_ALL, true},
+    {"table3", "Table 3: GenAIR without one of its parts", reproduce_table3, OF_FASHION, true},
+    {"table4", "Table 4: GenAIR with several language models", reproduce_table4, OF_FASHION, true},
+    {"table5", "Table 5: trainable parameters and inference cost, SASRec", reproduce_table5, OF_ALL, false},
+    {"table6", "Table 6: the data", reproduce_table6, OF_ALL, false},
+    {"fig2", "Figure 2: a t-SNE map of prompts and answers", reproduce_figure2, OF_NONE, false},
+    {"fig4", "Figure 4: alpha and gamma", reproduce_figure4, OF_NONE, true},
+    {"fig5", "Figure 5: entropy of item vectors by popularity, in nats", reproduce_figure5, OF_NONE, false},
 };
 
 bool reproduce_knows(const char *method) {
@@ -33,91 +40,18 @@ bool reproduce_knows(const char *method) {
     return known;
 }
 
-genair_code reproduce_train_options(const struct reproduce *r, genair_options **out, genair_status *st) {
+genair_code reproduce_train_options(const struct reproduce *r, const char *method, genair_options **out, genair_status *st) {
     char patience[32];
     genair_options *o;
     genair_code code = genair_options_create("train", &o, st);
     if (code != GENAIR_OK) return code;
     snprintf(patience, sizeof patience, "%lld", (long long)option_int(r->options, "patience"));
-    code = options_pass_on(r->options, o, st);
+    code = options_pass_on(r->options, o, method, st);
     if (code == GENAIR_OK) code = genair_options_set(o, "patience", patience, st);
     if (code == GENAIR_OK)
         *out = o;
     else
         genair_options_free(o);
-    return code;
-}
-
-/* ---- targets without runs of their own ---- */
-
-genair_code reproduce_table6(const struct reproduce *r, json_t **rows, genair_status *st) {
-    static const char *const keys[] = {"users", "items", "interactions", "mean_length", "sparsity"};
-    json_t *ours = json_pack("{s:s}", "", "ours");
-    bool sound = ours != NULL;
-    for (size_t i = 0; sound && i < COUNT(keys); i++) {
-        json_t *value = json_object_get(r->statistics, keys[i]);
-        sound = !value || json_object_set(ours, keys[i], value) == 0;
-    }
-    json_t *all = sound ? json_pack("[O]", ours) : NULL;
-    if (all && r->data < N_PAPER_DATA) {
-        const struct paper_statistics *p = &paper_statistics[r->data];
-        sound = json_array_append_new(all, json_pack("{s:s, s:I, s:I, s:f}", "", "paper", "users", (json_int_t)p->users,
-                                                     "items", (json_int_t)p->items, "mean_length", p->mean_length)) == 0;
-    }
-    json_decref(ours);
-    if (all && sound) {
-        *rows = all;
-        return GENAIR_OK;
-    }
-    json_decref(all);
-    return fail_memory(st);
-}
-
-static json_t *figure_row(const json_t *point, const char *protocol) {
-    const json_t *settings = json_object_get(point, "settings"), *rungs = json_object_get(point, "rungs");
-    const json_t *test = json_object_get(json_object_get(point, "test"), "sampled");
-    char valid[64];
-    snprintf(valid, sizeof valid, "valid_%s_NDCG@10", protocol);
-    json_t *row = json_pack("{s:O, s:O}", "alpha", json_object_get(settings, "alpha"), "gamma", json_object_get(settings, "gamma"));
-    if (row && json_array_size(rungs))
-        json_object_set(row, valid, json_object_get(json_array_get(rungs, json_array_size(rungs) - 1), "NDCG@10"));
-    static const char *const metrics[] = {"HR@10", "NDCG@10"};
-    for (size_t i = 0; row && test && i < COUNT(metrics); i++)
-        json_object_set(row, metrics[i], json_object_get(test, metrics[i]));
-    return row;
-}
-
-static genair_code sweep_figure(const struct reproduce *r, const struct grid *grid, json_t **rows, genair_status *st) {
-    char name[64];
-    genair_options *train;
-    genair_code code = reproduce_train_options(r, &train, st);
-    if (code != GENAIR_OK) return code;
-    snprintf(name, sizeof name, "fig4.%s", option_text(train, "backbone"));
-    const struct sweep_options options = {.name = name, .grid = grid};
-    struct workspace *w = NULL;
-    json_t *result = NULL, *point;
-    size_t i;
-    pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
-    code = workspace_open(r->workspace, "reproduce", false, &w, st);
-    if (code == GENAIR_OK) code = sweep_run(r->ctx, w, &guard, train, &options, &result, st);
-    workspace_close(w);
-    *rows = json_array();
-    json_array_foreach(json_object_get(result, "points"), i, point) {
-        if (code == GENAIR_OK && json_array_append_new(*rows, figure_row(point, option_text(train, "valid-protocol"))) != 0)
-            code = fail_memory(st);
-    }
-    genair_options_free(train);
-    json_decref(result);
-    return code;
-}
-
-genair_code reproduce_figure4(const struct reproduce *r, json_t **rows, genair_status *st) {
-    const char *const axes[] = {paper_alphas, paper_gammas};
-    struct grid grid;
-    genair_code code = grid_read(COUNT(axes), axes, &grid, st);
-    if (code != GENAIR_OK) return code;
-    code = sweep_figure(r, &grid, rows, st);
-    grid_free(&grid);
     return code;
 }
 
@@ -144,13 +78,18 @@ static genair_code read_statistics(const char *workspace, json_t **out, genair_s
     return GENAIR_OK;
 }
 
+static const char *note_of(const struct reproduce *r, enum printed printed) {
+    if (printed == OF_NONE) return "the paper's figure is a picture without numbers, so there are ours alone";
+    if (r->data == N_PAPER_DATA) return "this is none of the paper's data sets, so its numbers are not shown";
+    if (printed == OF_FASHION && r->data != FASHION) return "the paper has these numbers of fashion alone, so there are ours alone";
+    return "the paper's numbers stand beside ours";
+}
+
 static json_t *describe(const struct reproduce *r, size_t target, json_t *rows) {
     const bool of_paper = r->data < N_PAPER_DATA;
     json_t *o = json_pack("{s:s, s:s, s:s?, s:s, s:O}", "target", targets[target].name, "title", targets[target].title,
                           "paper", of_paper ? paper_statistics[r->data].name : NULL, "note",
-                          of_paper ? "the paper's numbers stand beside ours"
-                                   : "this is none of the paper's data sets, so its numbers are not shown",
-                          "rows", rows);
+                          note_of(r, targets[target].printed), "rows", rows);
     if (!o || !targets[target].of_metrics) return o;
     if (json_object_set_new(o, "part", json_string("test")) == 0 &&
         json_object_set_new(o, "protocol", json_string("sampled")) == 0)
@@ -201,6 +140,9 @@ GENAIR_API genair_code genair_reproduce(genair_context *ctx, const genair_option
     size_t target = 0;
     while (target + 1 < COUNT(targets) && strcmp(targets[target].name, option_text(o, "target")) != 0)
         target++;
+    const char *const *models;
+    if (option_list(o, "items", &models) && targets[target].run != reproduce_table4)
+        return fail(st, GENAIR_USAGE, "%s has no option --items; it is of table4", targets[target].name);
     json_t *result = NULL;
     code = reproduce(&r, target, &result, st);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - begin, json, st);

@@ -19,10 +19,13 @@ struct reproduce {
 
 /* One target: *rows, an array of flat objects, the caller's. */
 typedef genair_code reproduce_target(const struct reproduce *r, json_t **rows, genair_status *st);
-reproduce_target reproduce_table2, reproduce_table3, reproduce_table5, reproduce_table6, reproduce_figure4;
+reproduce_target reproduce_table2, reproduce_table3, reproduce_table4, reproduce_table5, reproduce_table6,
+    reproduce_figure2, reproduce_figure4, reproduce_figure5;
 
-/* Options of `train` for a run of the paper's set-up; released with genair_options_free. */
-CHECKED genair_code reproduce_train_options(const struct reproduce *r, genair_options **out, genair_status *st);
+/* Options of `train` for a run of the method in the paper's set-up, of those given to `reproduce` the ones that it has;
+ * released with genair_options_free. */
+CHECKED genair_code reproduce_train_options(const struct reproduce *r, const char *method, genair_options **out,
+                                            genair_status *st);
 /* Whether this program's `train` has the method. */
 bool reproduce_knows(const char *method);
 

@@ -165,7 +165,7 @@ static genair_code make(void *user, size_t i, genair_options **out, genair_statu
     genair_options *o;
     genair_code code = genair_options_create("train", &o, st);
     if (code != GENAIR_OK) return code;
-    code = options_pass_on(s->train, o, st);
+    code = options_pass_on(s->train, o, grid_choice_at(s->options->grid, s->train, "method", s->todo[i]), st);
     if (code == GENAIR_OK) code = grid_apply(s->options->grid, s->todo[i], o, st);
     if (code == GENAIR_OK) code = genair_options_set(o, "run", name, st);
     if (code == GENAIR_OK && s->n_rungs > 1) {
@@ -330,15 +330,48 @@ static genair_code name_file(struct sweep *s, genair_status *st) {
     return code;
 }
 
+/* By method: one's options are not all another's. NULL when memory is out. */
+static json_t *options_by_method(const struct sweep *s) {
+    json_t *all = json_object();
+    const char *method;
+    for (size_t i = 0; all && (method = grid_choice(s->options->grid, s->train, "method", i)); i++)
+        if (json_object_set_new(all, method, session_options_of(s->train, method)) != 0) {
+            json_decref(all);
+            return NULL;
+        }
+    return all;
+}
+
+static bool reads_text(const struct sweep *s) {
+    const char *method;
+    for (size_t i = 0; (method = grid_choice(s->options->grid, s->train, "method", i)); i++)
+        if (option_of_method(option_find("train", "semantic"), method)) return true;
+    return false;
+}
+
+/* The hashes of stages that the points name with an option: what was made anew under its name is something else. */
+static bool add_stages(const struct sweep *s, const char *option, const char *prefix) {
+    const char *name;
+    for (size_t i = 0; (name = grid_choice(s->options->grid, s->train, option, i)); i++) {
+        char stage[RUN_NAME];
+        snprintf(stage, sizeof stage, "%s/%s", prefix, name);
+        const char *hash = workspace_stage_hash(s->workspace, stage);
+        if (hash && json_object_set_new(s->inputs, stage, json_string(hash)) != 0) return false;
+    }
+    return true;
+}
+
 static genair_code collect_inputs(struct sweep *s, genair_status *st) {
     const char *data = workspace_stage_hash(s->workspace, "prepare"), *matrix = workspace_stage_hash(s->workspace, "fuse");
     if (!data)
         return fail_line(st, GENAIR_USAGE, workspace_path(s->workspace), 0,
                          "holds no data; run `genair prepare -w %s` first", workspace_path(s->workspace));
-    s->inputs = json_pack("{s:O, s:o, s:I, s:s, s:s?, s:s}", "grid", s->options->grid->axes, "options",
-                          session_options(s->train), "halving", (json_int_t)s->options->halving, "prepare", data, "fuse",
-                          matrix, "version", GENAIR_VERSION);
-    return s->inputs ? GENAIR_OK : fail_memory(st);
+    s->inputs = json_pack("{s:O, s:o, s:I, s:s, s:s?, s:s?, s:s}", "grid", s->options->grid->axes, "options",
+                          options_by_method(s), "halving", (json_int_t)s->options->halving, "prepare", data, "fuse", matrix,
+                          "embed", reads_text(s) ? workspace_stage_hash(s->workspace, "embed") : NULL, "version",
+                          GENAIR_VERSION);
+    const bool sound = s->inputs && add_stages(s, "items", "fuse") && add_stages(s, "base-run", "train");
+    return sound ? GENAIR_OK : fail_memory(st);
 }
 
 static genair_code open_sweep(struct sweep *s, genair_status *st) {

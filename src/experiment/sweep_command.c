@@ -45,7 +45,8 @@ GENAIR_API genair_code genair_sweep(genair_context *ctx, const genair_options *o
     const size_t n = option_list(o, "grid", &axes);
     code = grid_read(n, axes, &g, st);
     if (code == GENAIR_OK) code = genair_options_create("train", &train, st);
-    if (code == GENAIR_OK) code = options_pass_on(o, train, st);
+    if (code == GENAIR_OK) code = options_pass_on(o, train, NULL, st);
+    if (code == GENAIR_OK) code = grid_check_methods(&g, train, st);
     if (code == GENAIR_OK) code = sweep(ctx, o, &g, train, &result, st);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - begin, json, st);
     json_decref(result);

@@ -6,6 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+const char *const popularity_fifths[POPULARITY_FIFTHS] = {"most popular fifth", "second", "third", "fourth",
+                                                          "least popular fifth"};
+
 struct placed {
     uint32_t key, index;
 };

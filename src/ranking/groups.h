@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { GROUPS_MAX = 16 };
+enum { GROUPS_MAX = 16, POPULARITY_FIFTHS = 5 };
+/* "most popular fifth" first */
+extern const char *const popularity_fifths[POPULARITY_FIFTHS];
 
 /* group[u] = number of thresholds that length[u] reaches: {10} gives short (< 10) and long (>= 10);
  * {5, 10, 15, 20} gives <5, 5-9, 10-14, 15-19, >=20. thresholds ascend, at most GROUPS_MAX - 1. */

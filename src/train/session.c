@@ -55,22 +55,29 @@ static json_t *chosen(const genair_options *o, const struct option_spec *spec, c
                                                                  : json_string(own);
 }
 
-json_t *session_options(const genair_options *o) {
+static json_t *own_value(const genair_options *o, const struct option_spec *spec, const char *method) {
+    return strcmp(spec->name, "method") == 0 ? json_string(method) : chosen(o, spec, method_named(method));
+}
+
+json_t *session_options_of(const genair_options *o, const char *method) {
     json_t *config = json_object();
-    const char *name = option_text(o, "method");
     size_t n;
     const struct option_spec *table = options_table(&n);
     for (size_t i = 0; config && i < n; i++) {
         if (!option_applies(&table[i], options_command(o)) || is_neutral(table[i].name) ||
-            !option_of_method(&table[i], name))
+            !option_of_method(&table[i], method))
             continue;
-        json_t *value = chosen(o, &table[i], method_named(name));
+        json_t *value = own_value(o, &table[i], method);
         if (value && json_object_set_new(config, table[i].name, value) != 0) {
             json_decref(config);
             return NULL;
         }
     }
     return config;
+}
+
+json_t *session_options(const genair_options *o) {
+    return session_options_of(o, option_text(o, "method"));
 }
 
 static bool is(const json_t *config, const char *key, const char *value) {

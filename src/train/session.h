@@ -27,6 +27,8 @@ struct session {
 /* Every option that a run's result depends on, by its long name, with the method's own defaults: the content of
  * config.json. Options that the method does not have are left out. NULL when memory is out. */
 json_t *session_options(const genair_options *o);
+/* The same for another method than the one that o names. */
+json_t *session_options_of(const genair_options *o, const char *method);
 
 /* config: from session_options, borrowed while the session is open. repeat: as in batches_options. Errors name the command to run first. */
 CHECKED genair_code session_open(genair_context *ctx, const char *workspace, const json_t *config, size_t repeat,

@@ -374,11 +374,12 @@ static genair_code train(struct train *t, char **json, genair_status *st) {
 
 genair_code train_within(genair_context *ctx, const genair_options *options, struct workspace *workspace,
                          pthread_mutex_t *guard, char **json, genair_status *st) {
+    const char *const method = option_text(options, "method");
     genair_code code = option_require(options, "run", st);
-    if (code == GENAIR_OK) code = options_check_method(options, option_text(options, "method"), st);
+    if (code == GENAIR_OK) code = options_check_methods(options, 1, &method, st);
     if (code != GENAIR_OK) return code;
     struct train t = {.ctx = ctx, .options = options, .workspace = workspace_path(workspace),
-                      .name = option_text(options, "run"), .method = option_text(options, "method"),
+                      .name = option_text(options, "run"), .method = method,
                       .lock = workspace, .guard = guard};
     code = train(&t, json, st);
     json_decref(t.config);

@@ -192,6 +192,31 @@ static void bad_values_and_names_are_explained(void **state) {
     }
 }
 
+/* An option of one method goes to that method's runs, is refused where none has it. */
+static void options_go_to_their_methods(void **state) {
+    (void)state;
+    static const char *const methods[] = {"base", "genair", "rlmrec"};
+    genair_options *from, *to;
+    genair_status st = {0};
+    assert_int_equal(genair_options_create("reproduce", &from, NULL), GENAIR_OK);
+    assert_int_equal(genair_options_set(from, "rlmrec-beta", "0.5", NULL), GENAIR_OK);
+    assert_int_equal(genair_options_set(from, "hidden", "16", NULL), GENAIR_OK);
+    for (size_t i = 0; i < 4; i++) { /* the last time whatever the method */
+        assert_int_equal(genair_options_create("train", &to, NULL), GENAIR_OK);
+        assert_int_equal(options_pass_on(from, to, i < 3 ? methods[i] : NULL, NULL), GENAIR_OK);
+        assert_int_equal(option_given(to, "rlmrec-beta"), i >= 2);
+        assert_int_equal(option_int(to, "hidden"), 16);
+        genair_options_free(to);
+    }
+    assert_int_equal(options_check_methods(from, 3, methods, &st), GENAIR_OK);
+    assert_int_equal(options_check_methods(from, 2, methods, &st), GENAIR_USAGE);
+    assert_string_equal(st.message, "none of the methods here has an option --rlmrec-beta; it belongs to: rlmrec ");
+    st = (genair_status){0};
+    assert_int_equal(options_check_methods(from, 1, methods, &st), GENAIR_USAGE);
+    assert_string_equal(st.message, "method base has no option --rlmrec-beta; it belongs to: rlmrec ");
+    genair_options_free(from);
+}
+
 /* One step outside each bound of every numeric option, whatever is added later. */
 static void every_bound_holds(void **state) {
     (void)state;
@@ -257,6 +282,7 @@ int main(void) {
         cmocka_unit_test(values_are_kept),
         cmocka_unit_test(refusal_changes_nothing),
         cmocka_unit_test(bad_values_and_names_are_explained),
+        cmocka_unit_test(options_go_to_their_methods),
         cmocka_unit_test(every_bound_holds),
         cmocka_unit_test(unknown_commands_are_explained),
         cmocka_unit_test(absent_options_are_asked_for),

@@ -60,6 +60,19 @@ json_holds 'base and the method' '[.rows[].method] == ["base", "GenAIR"]'
 json_holds 'the paper and the difference' '.rows[1] | .["HR@10_paper"] == 0.5121 and .["NDCG@10_paper"] == 0.3338 and
     (.["HR@10"] - .["HR@10_paper"] - .["HR@10_difference"] | fabs) < 1e-12'
 
+# options of single methods, and base runs of another backbone
+rm -rf cut && cp -r ws cut
+run 0 reproduce table2 -w cut $small --seeds 1 --backbone gru4rec --method llmemb --llmemb-tau 3 --json
+json_holds 'a base run that is no row' '[.rows[].method] == ["base", "LLMEmb"] and all(.rows[]; .backbone == "gru4rec")'
+holds 'is trained all the same' jq -e '.backbone == "sasrec" and .method == "base" and (has("llmemb-tau") | not)' \
+    cut/runs/paper.sasrec.base.44/config.json
+holds 'the option is of the method' jq -e '.["llmemb-tau"] == 3 and .["base-run"] == "paper.sasrec.base.44"' \
+    cut/runs/paper.gru4rec.llmemb.44/config.json
+run 2 reproduce table2 -w cut $small --seeds 1 --backbone gru4rec --method genair --llmemb-tau 3
+holds 'one that no row has is refused' grep -q 'none of the methods here has an option --llmemb-tau; it belongs to: llmemb' err
+run 2 reproduce fig4 -w cut $small --llmemb-tau 3
+run 2 reproduce table2 -w cut $small --base-run b1
+
 # ---- table 3: the ablations, with item matrices of one part ----
 run 0 reproduce table3 -w whole $small --seeds 1 --backbone sasrec --paper fashion --json
 json_holds 'the ablations' '[.rows[].method] == ["GenAIR", "w/o prefill", "w/o decoding", "w/o calibration"]'
@@ -74,6 +87,38 @@ holds 'a matrix that is not there is told how to be made' grep -q 'genair fuse .
 printf x >>whole/fused-without-decoding.npy
 run 1 train -w whole --run y --items without-decoding $small
 holds 'a damaged one too' grep -q 'genair fuse .* --out without-decoding' err
+
+# ---- table 4: item matrices of several models ----
+run 0 fuse -w cut --out qwen2.5 --components 8
+run 0 fuse -w cut --out llama2 --components 12
+run 0 reproduce table4 -w cut $small --seeds 2 --items llama2 qwen2.5 --backbone sasrec --paper fashion --json
+json_holds 'a row a model' '[.rows[].method] == ["llama2", "qwen2.5"] and .rows[0]["HR@10"] != .rows[1]["HR@10"]'
+json_holds 'the paper' '.rows[1] | .["HR@10_paper"] == 0.6156 and .["NDCG@10_paper"] == 0.5226 and .p_over_users <= 1'
+cp cut/reproduce/table4.json table4.json
+run 0 reproduce table4 -w cut $small --seeds 2 --items llama2 qwen2.5 --backbone sasrec --paper fashion --threads 1
+same 'a second time the same' cut/reproduce/table4.json table4.json
+run 0 reproduce table4 -w cut $small --seeds 1 --items qwen2.5 --backbone gru4rec --paper yelp --json
+json_holds 'other data: ours alone' '(.rows[0] | has("HR@10_paper") | not) and (.note | test("of fashion alone"))'
+run 2 reproduce table4 -w cut $small
+holds 'models are to be named' grep -q 'table4 needs --items.*fuse --out NAME' err
+run 2 reproduce table4 -w cut $small --items llama2 llama2
+run 2 reproduce table4 -w cut $small --items a-name-that-is-far-too-long-for-a-run
+run 2 reproduce table4 -w cut $small --items llama3.1
+holds 'a model that is not there' grep -q 'genair fuse .* --out llama3.1' err
+run 2 reproduce table2 -w cut $small --items llama2
+
+# ---- figures 2 and 5 ----
+run 0 reproduce fig2 -w cut --json
+json_holds 'a map' '.rows[0].parts == "both" and .rows[0].kl_divergence > 0 and (.note | test("without numbers"))'
+holds 'with its places' jq -e '.maps[0].coordinates.decoding | length > 20' cut/analysis/tsne.json
+run 0 reproduce fig5 -w cut $small --backbone bert4rec --json
+json_holds 'a row a method' '[.rows[].method] == ["base", "LLMEmb", "GenAIR"] and
+    all(.rows[]; .["most popular fifth"] > 0 and .["least popular fifth"] > 0 and .["variance in the plane"] <= 1)'
+cp cut/reproduce/fig5.json fig5.json
+run 0 analyze -w cut --run paper.bert4rec.genair.44 --json
+holds 'its numbers are those of analyze' jq -es '.[0].rows[2].third == .[1].runs[0].entropy.third.entropy' fig5.json out
+run 0 reproduce fig5 -w cut $small --backbone bert4rec
+same 'a second time the same' cut/reproduce/fig5.json fig5.json
 
 # ---- table 5, figure 4 ----
 run 0 reproduce table5 -w whole $small --paper yelp --json

@@ -80,6 +80,24 @@ wait $child 2>/dev/null
 run 0 sweep -w cut $small $halved --threads 1
 same 'killed and started again: the same file' cut/sweeps/halved.json halved.json
 
+# ---- methods as an axis ----
+few='--name methods --epochs 1 --grid method=base,rlmrec'
+run 0 sweep -w one $small $few --rlmrec-beta 0.5 --keep all --json
+json_holds "an option goes to the methods that have it" 'all(.points[]; has("failed") | not) and
+    (.inputs.options | .rlmrec["rlmrec-beta"] == 0.5 and (.base | has("rlmrec-beta") | not))'
+holds 'and changes them' test "$(jq '.["rlmrec-beta"]' one/runs/methods.0002/config.json)" = 0.5
+run 0 sweep -w one $small $few --rlmrec-beta 2
+holds 'another value of it is another sweep' grep -q 'begun anew' err
+run 2 sweep -w one $small --name methods --grid method=base,genair --rlmrec-beta 2
+holds 'one that none of them has is refused' grep -q 'none of the methods here has an option --rlmrec-beta; it belongs to: rlmrec' err
+run 2 sweep -w one $small --name methods --method base --grid rlmrec-beta=1,2
+holds 'as an axis too' grep -q 'method base has no option --rlmrec-beta' err
+run 0 fuse -w one --out other --components 8
+run 0 sweep -w one $small --name items --epochs 1 --grid items=other
+run 0 fuse -w one --out other --components 4
+run 0 sweep -w one $small --name items --epochs 1 --grid items=other
+holds 'a matrix made anew is another sweep' grep -q 'begun anew' err
+
 # ---- points that cannot be trained ----
 run 0 sweep -w one $small --name heads --grid heads=1,3 --json
 json_holds 'are told' '.points[1].failed | test("3 heads do not divide")'
