@@ -106,13 +106,11 @@ static void markdown_option(FILE *out, const struct option_spec *spec) {
     fputs("| `", out);
     if (spec->letter) fprintf(out, "-%c, ", spec->letter);
     fprintf(out, spec->positional ? "%s` | " : "--%s` | ", spec->name);
-    if (spec->type == OPTION_TEXT || spec->type == OPTION_LIST)
-        fprintf(out, "%s", spec->argument);
-    else
-        for (const char *p = allowed; *p; p++) { /* a bar would end the cell */
-            if (*p == '|') fputc('\\', out);
-            fputc(*p, out);
-        }
+    const bool text = spec->type == OPTION_TEXT || spec->type == OPTION_LIST;
+    for (const char *p = text ? spec->argument : allowed; *p; p++) { /* a bar would end the cell */
+        if (*p == '|') fputc('\\', out);
+        fputc(*p, out);
+    }
     fprintf(out, " | %s | %s |\n", spec->fallback ? spec->fallback : "", spec->help);
 }
 
