@@ -329,7 +329,7 @@ static const struct option_spec table[] = {
      .help = "Instead of --user: items in the order they were chosen."},
     {"item", 0, OPTION_TEXT, NULL, .argument = "ID", .commands = " similar ",
      .help = "The item, by its name in the log."},
-    {"k", 'k', OPTION_INT, "10", 1, 1e6, .argument = "N", .commands = " recommend similar ",
+    {"k", 'k', OPTION_INT, "10", 1, 1e6, .argument = "N", .commands = " recommend similar bench ",
      .help = "Length of the list."},
     {"explain", 0, OPTION_FLAG, "no", .commands = " recommend ",
      .help = "Also the archetype of each recommendation, and the item of the history that is nearest to it."},
@@ -396,7 +396,7 @@ static const struct option_spec table[] = {
     /* inspect, bench */
     {"path", 0, OPTION_TEXT, NULL, .argument = "FILE|DIR", .commands = " inspect ", .positional = true,
      .help = "File or workspace to look into."},
-    {"what", 0, OPTION_CHOICE, NULL, .choices = "train|eval|lm", .commands = " bench ", .positional = true,
+    {"what", 0, OPTION_CHOICE, NULL, .choices = "train|eval|lm|topk", .commands = " bench ", .positional = true,
      .help = "What to measure."},
     {"prompt-tokens", 0, OPTION_INT, "128", 1, 16384, .argument = "N", .commands = " bench ",
      .help = "lm: tokens of a prompt."},
@@ -410,6 +410,12 @@ static const struct option_spec table[] = {
      .help = "Repeat the users so many times, to see how time grows with data."},
 };
 // clang-format on
+    {"items", 0, OPTION_INT, "1000000", 1000, 1e8, .argument = "N", .commands = " bench ",
+     .help = "topk: items of the catalogue."},
+    {"rate", 0, OPTION_REAL, "50", 0.1, 1e5, .argument = "N", .commands = " bench ",
+     .help = "topk: requests a second."},
+    {"load-seconds", 0, OPTION_INT, "10", 1, 3600, .argument = "N", .commands = " bench ",
+     .help = "topk: how long they arrive."},
 
 const struct command_spec *commands_table(size_t *n) {
     *n = COUNT(commands);

@@ -17,6 +17,7 @@ static const struct {
     {"train", bench_train, true},
     {"eval", bench_eval, true},
     {"lm", bench_lm, false},
+    {"topk", bench_topk, false},
 };
 
 static genair_code result_json(const char *name, json_t *result, char **json, genair_status *st) {

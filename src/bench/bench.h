@@ -17,5 +17,6 @@ typedef genair_code benchmark(genair_context *ctx, const genair_options *options
 benchmark bench_train; /* training epochs: useful operations a second */
 benchmark bench_eval;  /* full-ranking evaluation of all users */
 benchmark bench_lm;    /* the language-model engine */
+benchmark bench_topk;  /* the best items of a large catalogue, one user at a time */
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "ranking/rank.h"
 #include "ranking/score_row.h"
+#include "ranking/screen.h"
 #include "recommend/likeness.h"
 #include "workspace/archetypes.h"
 
@@ -18,6 +19,7 @@ struct recommender {
     struct catalogue catalogue;
     struct run *run;
     struct archetypes *archetypes; /* NULL: none in the workspace */
+    struct screen *screen;         /* NULL: every item is scored */
     pthread_mutex_t encoding, reading;
 };
 
@@ -37,8 +39,13 @@ genair_code recommender_open(genair_context *ctx, const char *workspace, const c
     return code;
 }
 
+genair_code recommender_screen(struct recommender *r, genair_status *st) {
+    return r->screen ? GENAIR_OK : screen_create(&r->run->scorer, &r->screen, st);
+}
+
 void recommender_close(struct recommender *r) {
     if (!r) return;
+    screen_free(r->screen);
     archetypes_close(r->archetypes);
     run_close(r->run);
     catalogue_close(&r->catalogue);
@@ -59,7 +66,7 @@ const struct run *recommender_run(const struct recommender *r) {
 
 struct work {
     struct recommender *r;
-    float *row;        /* [n_items + 1] */
+    float *row;        /* [n_items + 1]; NULL until items are scored */
     uint32_t *listed;  /* [k] the recommended ids */
     float *likeness;   /* [k] */
     uint32_t *because; /* [k] history item nearest to each recommendation, 0 for none */
@@ -70,16 +77,15 @@ struct work {
 };
 
 static genair_code create(struct work *w, const struct wish *wish, genair_status *st) {
-    const size_t n_items = w->r->run->data->n_items, k = min_size(wish->k, n_items);
+    const size_t k = min_size(wish->k, w->r->run->data->n_items);
     w->best.k = k;
     w->best.entries = mem_array(k, sizeof *w->best.entries);
-    w->row = mem_array(n_items + 1, sizeof *w->row);
     w->likeness = mem_array(k, sizeof *w->likeness);
     w->listed = mem_array(k, sizeof *w->listed);
     w->because = mem_zeros(k, sizeof *w->because);
     w->nearness = mem_array(k, sizeof *w->nearness);
     w->history = mem_array(wish->n_history, sizeof *w->history);
-    if (!w->best.entries || !w->row || !w->likeness || !w->listed || !w->because || !w->nearness ||
+    if (!w->best.entries || !w->likeness || !w->listed || !w->because || !w->nearness ||
         !w->history)
         return fail_memory(st);
     if (wish->n_history) memcpy(w->history, wish->history, wish->n_history * sizeof *w->history);
@@ -104,16 +110,22 @@ static void score_by_popularity(const struct dataset *d, float *row) {
     row[0] = -INFINITY;
 }
 
+genair_code recommender_encode(struct recommender *r, const struct wish *wish, float *out, genair_status *st) {
+    const struct scorer *s = &r->run->scorer;
+    const uint64_t offsets[] = {0, wish->n_history};
+    const struct histories one = {.n = 1, .offsets = offsets, .items = wish->history, .known = wish->known};
+    pthread_mutex_lock(&r->encoding);
+    const genair_code code = s->encode(s->model, &one, out, st);
+    pthread_mutex_unlock(&r->encoding);
+    return code;
+}
+
 static genair_code score(struct recommender *r, const struct wish *wish, float *row, genair_status *st) {
     const struct scorer *s = &r->run->scorer;
     if (!s->encode) return score_row(s, wish->history, wish->n_history, row, st);
     float *user = mem_array(s->width, sizeof *user);
     if (!user) return fail_memory(st);
-    const uint64_t offsets[] = {0, wish->n_history};
-    const struct histories one = {.n = 1, .offsets = offsets, .items = wish->history, .known = wish->known};
-    pthread_mutex_lock(&r->encoding);
-    genair_code code = s->encode(s->model, &one, user, st);
-    pthread_mutex_unlock(&r->encoding);
+    genair_code code = recommender_encode(r, wish, user, st);
     if (code == GENAIR_OK) code = score_row_of(s, user, row, st);
     mem_free(user);
     return code;
@@ -197,22 +209,48 @@ static json_t *list_json(const struct work *w) {
     return items;
 }
 
+static genair_code row_create(struct work *w, genair_status *st) {
+    w->row = mem_array((size_t)w->r->run->data->n_items + 1, sizeof *w->row);
+    return w->row ? GENAIR_OK : fail_memory(st);
+}
+
 static void pick(struct work *w) {
     topk_push_row(&w->best, kernels_select(NULL), w->row, (size_t)w->r->run->data->n_items + 1, 0);
     topk_sort(&w->best);
 }
 
+static genair_code best_of_all(struct work *w, const struct wish *wish, genair_status *st) {
+    genair_code code = row_create(w, st);
+    if (code == GENAIR_OK && wish->n_history > 0) code = score(w->r, wish, w->row, st);
+    if (code == GENAIR_OK && wish->n_history == 0) score_by_popularity(w->r->run->data, w->row);
+    if (code == GENAIR_OK) code = filter(w, wish, st);
+    if (code == GENAIR_OK) pick(w);
+    return code;
+}
+
+static genair_code best_by_screen(struct work *w, const struct wish *wish, genair_status *st) {
+    const size_t n = w->n_history + wish->n_deny;
+    uint32_t *excluded = mem_array(n, sizeof *excluded);
+    float *user = mem_array(w->r->run->scorer.width, sizeof *user);
+    genair_code code = excluded && user ? GENAIR_OK : fail_memory(st);
+    if (code == GENAIR_OK) {
+        memcpy(excluded, w->history, w->n_history * sizeof *excluded);
+        if (wish->n_deny) memcpy(excluded + w->n_history, wish->deny, wish->n_deny * sizeof *excluded);
+        code = recommender_encode(w->r, wish, user, st);
+    }
+    if (code == GENAIR_OK)
+        code = screen_best(w->r->screen, user, excluded, ids_distinct(excluded, n), &w->best, NULL, st);
+    mem_free(user);
+    mem_free(excluded);
+    return code;
+}
+
 static genair_code answer(struct work *w, const struct wish *wish, json_t *out, genair_status *st) {
     genair_code code = create(w, wish, st);
     if (code != GENAIR_OK) return code;
-    if (wish->n_history > 0)
-        code = score(w->r, wish, w->row, st);
-    else
-        score_by_popularity(w->r->run->data, w->row);
-    if (code == GENAIR_OK) code = filter(w, wish, st);
-    if (code != GENAIR_OK) return code;
-    pick(w);
-    if (wish->explain) code = explain(w, st);
+    code = w->r->screen && wish->n_history > 0 && wish->n_allow == 0 ? best_by_screen(w, wish, st)
+                                                                     : best_of_all(w, wish, st);
+    if (code == GENAIR_OK && wish->explain) code = explain(w, st);
     if (code != GENAIR_OK) return code;
     if (wish->n_history == 0 &&
         json_object_set_new(out, "fallback", json_string("popular items: no history")) != 0)
@@ -241,6 +279,7 @@ genair_code recommender_similar(struct recommender *r, uint32_t item, size_t k, 
             r->run->name);
     struct work w = {.r = r};
     genair_code code = create(&w, &(struct wish){.k = k}, st);
+    if (code == GENAIR_OK) code = row_create(&w, st);
     if (code == GENAIR_OK) code = likeness_row(r->run, item, w.row, st);
     if (code == GENAIR_OK) {
         w.row[item] = -INFINITY;

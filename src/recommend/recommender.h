@@ -11,6 +11,8 @@ struct recommender;
 /* Opens the workspace's data, the run and, if asked for, the archetypes that there are. ctx is used while it lives. */
 CHECKED genair_code recommender_open(genair_context *ctx, const char *workspace, const char *run, bool archetypes,
                                      struct recommender **out, genair_status *st);
+/* Makes answers about large catalogues cheaper (ranking/screen.h); the same answers. Before the first one is asked for. */
+CHECKED genair_code recommender_screen(struct recommender *r, genair_status *st);
 void recommender_close(struct recommender *r); /* NULL is fine */
 
 const struct catalogue *recommender_catalogue(const struct recommender *r);
@@ -31,6 +33,8 @@ struct wish {
  * O(n_items * width). */
 CHECKED genair_code recommender_answer(struct recommender *r, const struct wish *w, json_t *out,
                                        genair_status *st);
+/* The vector of the wish's history, which is not empty, of a run whose scorer has vectors; out: [width]. Any thread. */
+CHECKED genair_code recommender_encode(struct recommender *r, const struct wish *w, float *out, genair_status *st);
 /* Sets "run", "measure", "of" and "items", the k items most alike to one. Any thread. GENAIR_USAGE for a run of
  * method pop, to which no two items are alike. */
 CHECKED genair_code recommender_similar(struct recommender *r, uint32_t item, size_t k, json_t *out,

@@ -37,6 +37,7 @@ static genair_code open_served(const struct service *s, struct served **out, gen
     v->users = 1;
     genair_code code = genair_context_create(1, NULL, NULL, &v->ctx, st);
     if (code == GENAIR_OK) code = recommender_open(v->ctx, s->workspace, s->run, true, &v->recommender, st);
+    if (code == GENAIR_OK) code = recommender_screen(v->recommender, st);
     if (code == GENAIR_OK)
         *out = v;
     else

@@ -270,7 +270,7 @@ static void absent_options_are_asked_for(void **state) {
     assert_int_equal(genair_options_create("bench", &o, &st), GENAIR_OK);
     assert_int_equal(option_require(o, "what", &st), GENAIR_USAGE);
     assert_string_equal(st.message,
-                        "'bench' needs train|eval|lm; for example: genair bench train|eval|lm");
+                        "'bench' needs train|eval|lm|topk; for example: genair bench train|eval|lm|topk");
     genair_options_free(o);
 }
 

@@ -8,7 +8,7 @@ expect 2 err 'Usage: genair COMMAND [options]'
 expect 0 out 'Usage: genair COMMAND [options]' help
 expect 0 out 'Usage: genair COMMAND [options]' --help
 expect 0 out 'Usage: genair train [options]' help train
-expect 0 out 'Usage: genair bench train|eval|lm [options]' help bench
+expect 0 out 'Usage: genair bench train|eval|lm|topk [options]' help bench
 expect 0 out 'Usage: genair train [options]' train -h
 expect 0 out 'Usage: genair train [options]' train --hidden 64 --help
 for command in prepare archetype embed fuse train evaluate compare recommend similar sweep reproduce export analyze report inspect bench serve doctor; do
@@ -47,7 +47,7 @@ expect 2 err "genair: --run is '../../etc': allowed is letters, digits and . _ -
 expect 2 err "genair: --threads is '2000': allowed is an integer from 0 to 1024" fuse --threads 2000
 expect 2 err "genair: --k is '0': allowed is an integer from 1 to 1000000" recommend -k 0
 expect 2 err "genair: --k is '0': allowed is an integer from 1 to 1000000" recommend -k0
-expect 2 err "genair: --what is 'lmm': allowed is one of train|eval|lm" bench lmm
+expect 2 err "genair: --what is 'lmm': allowed is one of train|eval|lm|topk" bench lmm
 expect 2 err "genair: --workspace is '': allowed is any text but the empty one" fuse -w ''
 
 # configuration files
