@@ -47,6 +47,8 @@ typedef struct genair_status {
 
 /* One line for a person: "file:line: message". out: size bytes, always terminated. */
 GENAIR_API void genair_status_text(const genair_status *st, char *out, size_t size);
+/* sizeof(genair_status) in this library, for bindings that mirror it. */
+GENAIR_API size_t genair_status_size(void);
 
 /* ---- context: one thread at a time, except genair_context_stop ---- */
 typedef struct genair_context genair_context;
@@ -74,7 +76,16 @@ GENAIR_CHECKED genair_code genair_options_create(const char *command, genair_opt
  * a flag takes "yes" or "no". */
 GENAIR_CHECKED genair_code genair_options_set(genair_options *o, const char *name, const char *value,
                                               genair_status *st);
+/* A matrix in memory in the place of the .npy file that the option would name (embed: "prefill", "decoding"):
+ * [rows, columns], one row after the other, in this machine's byte order. Borrowed until the options are freed
+ * or the option is set again. */
+typedef enum genair_type { GENAIR_F16, GENAIR_F32, GENAIR_F64 } genair_type;
+GENAIR_CHECKED genair_code genair_options_set_matrix(genair_options *o, const char *name, const void *values,
+                                                     genair_type type, size_t rows, size_t columns, genair_status *st);
 GENAIR_API void genair_options_free(genair_options *o);
+/* The options of a command as a JSON array of {"name", "type": "flag|int|real|text|choice|list", "help"} with
+ * "default", "min" and "max", "choices" (an array), "argument" and "matrix" (true) where there are such. */
+GENAIR_CHECKED genair_code genair_options_describe(const char *command, char **json, genair_status *st);
 
 /* ---- stages ----
  * json: one object, the caller's, released with genair_string_free; untouched on failure; may be NULL. */
@@ -98,6 +109,33 @@ GENAIR_CHECKED genair_code genair_inspect(genair_context *, const genair_options
 GENAIR_CHECKED genair_code genair_bench(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_doctor(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_API void genair_string_free(char *s);
+
+/* ---- an opened run: what recommend and similar do, without opening it for each question ----
+ * Any number of threads may ask at the same time. */
+typedef struct genair_recommender genair_recommender;
+
+/* o: of "recommend"; its workspace and run are opened. The context is the recommender's until it is freed: no stage
+ * may run with it meanwhile. */
+GENAIR_CHECKED genair_code genair_recommender_open(genair_context *, const genair_options *o, genair_recommender **out,
+                                                   genair_status *);
+GENAIR_API void genair_recommender_free(genair_recommender *);
+/* As genair_recommend and genair_similar with options of those commands, whose workspace and run are passed over;
+ * with neither user nor history the popular items. */
+GENAIR_CHECKED genair_code genair_recommender_recommend(genair_recommender *, const genair_options *, char **json,
+                                                        genair_status *);
+GENAIR_CHECKED genair_code genair_recommender_similar(genair_recommender *, const genair_options *, char **json,
+                                                      genair_status *);
+/* Items of the catalogue; rows below count from 0. */
+GENAIR_API size_t genair_recommender_items(const genair_recommender *);
+/* The id of an item in the log, *size bytes of UTF-8, not terminated; NULL behind the last row. Borrowed. */
+GENAIR_API const char *genair_recommender_item(const genair_recommender *, size_t row, size_t *size);
+/* [items, *columns] float32: the dot product of an item's row with the vector of a history is its score. NULL for a
+ * method without vectors (pop, itemknn, ease). Borrowed. */
+GENAIR_API const float *genair_recommender_vectors(const genair_recommender *, size_t *columns);
+/* The vector of the history, or of the one user, named in options of "recommend"; out: [columns], untouched on failure.
+ * GENAIR_USAGE for a method without vectors, and without a history. */
+GENAIR_CHECKED genair_code genair_recommender_encode(genair_recommender *, const genair_options *, float *out,
+                                                     genair_status *);
 
 GENAIR_API const char *genair_version(void);
 

@@ -16,6 +16,7 @@ struct value {
     double real;
     char **list;
     size_t n_list, list_capacity;
+    struct option_matrix matrix; /* values NULL: none */
 };
 
 struct genair_options {
@@ -225,7 +226,24 @@ genair_code genair_options_set(genair_options *o, const char *name, const char *
     if (!spec) return option_unknown(o->command, name, st);
     struct value *v = value_of(o, spec);
     const genair_code code = store(spec, value, v, st);
-    if (code == GENAIR_OK) v->given = true;
+    if (code != GENAIR_OK) return code;
+    v->given = true;
+    v->matrix.values = NULL;
+    return GENAIR_OK;
+}
+
+genair_code genair_options_set_matrix(genair_options *o, const char *name, const void *values, genair_type type,
+                                      size_t rows, size_t columns, genair_status *st) {
+    const struct option_spec *spec = option_find(o->command, name);
+    if (!spec) return option_unknown(o->command, name, st);
+    if (!spec->matrix) return fail(st, GENAIR_USAGE, "--%s takes no matrix", name);
+    if (!values || !rows || !columns) return fail(st, GENAIR_USAGE, "the matrix for --%s is empty", name);
+    if ((unsigned)type > GENAIR_F64 || rows > SIZE_MAX / sizeof(double) / columns)
+        return fail(st, GENAIR_USAGE, "the matrix for --%s is of no known type, or larger than memory", name);
+    char text[NAME_LIMIT + 32]; /* stands for the file in messages */
+    snprintf(text, sizeof text, "the matrix for --%s", name);
+    const genair_code code = genair_options_set(o, name, text, st);
+    if (code == GENAIR_OK) value_of(o, spec)->matrix = (struct option_matrix){values, type, rows, columns};
     return code;
 }
 
@@ -305,6 +323,13 @@ size_t option_list(const genair_options *o, const char *name, const char *const 
     assert(spec->type == OPTION_LIST);
     *values = (const char *const *)v->list;
     return v->n_list;
+}
+
+const struct option_matrix *option_matrix(const genair_options *o, const char *name) {
+    const struct option_spec *spec;
+    const struct value *v = get(o, name, &spec);
+    assert(spec->matrix);
+    return v->matrix.values ? &v->matrix : NULL;
 }
 
 genair_code option_check_methods(const struct option_spec *spec, size_t n, const char *const *methods, genair_status *st) {

@@ -31,6 +31,7 @@ struct option_spec {
     const char *commands; /* " prepare train ": the commands that take it; "*" for all */
     enum option_rule rule;
     const char *methods; /* of train: " llminit rlmrec "; NULL: every method */
+    bool matrix;     /* a matrix in memory may stand for the file */
     bool positional; /* a bare word on the command line is its value: genair inspect FILE */
 };
 
@@ -67,6 +68,13 @@ int64_t option_int(const genair_options *o, const char *name);
 double option_real(const genair_options *o, const char *name);
 const char *option_text(const genair_options *o, const char *name); /* text and choices */
 size_t option_list(const genair_options *o, const char *name, const char *const **values);
+/* What genair_options_set_matrix set; NULL: a file is named, or nothing. */
+struct option_matrix {
+    const void *values; /* [rows, columns] */
+    genair_type type;
+    size_t rows, columns;
+};
+const struct option_matrix *option_matrix(const genair_options *o, const char *name);
 /* GENAIR_USAGE naming an option that was given although it belongs to none of the methods. */
 CHECKED genair_code options_check_methods(const genair_options *o, size_t n, const char *const *methods,
                                           genair_status *st);

@@ -128,9 +128,9 @@ static const struct option_spec table[] = {
      .help = "Throw away the archetypes that the workspace has and begin anew."},
 
     /* embed */
-    {"prefill", 0, OPTION_TEXT, NULL, .argument = "FILE.npy", .commands = " embed ",
+    {"prefill", 0, OPTION_TEXT, NULL, .argument = "FILE.npy", .commands = " embed ", .matrix = true,
      .help = "Vectors of the items' prompts, a row an item."},
-    {"decoding", 0, OPTION_TEXT, NULL, .argument = "FILE.npy", .commands = " embed ",
+    {"decoding", 0, OPTION_TEXT, NULL, .argument = "FILE.npy", .commands = " embed ", .matrix = true,
      .help = "Vectors of the model's answers, a row an item."},
     {"ids", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = " embed ",
      .help = "Item id of each row, a line each; without it, a row for each record of the metadata given to prepare, or for "
@@ -333,6 +333,10 @@ static const struct option_spec table[] = {
      .help = "Length of the list."},
     {"explain", 0, OPTION_FLAG, "no", .commands = " recommend ",
      .help = "Also the archetype of each recommendation, and the item of the history that is nearest to it."},
+    {"allow", 0, OPTION_LIST, NULL, .argument = "ITEM...", .commands = " recommend ",
+     .help = "Recommend these items only."},
+    {"deny", 0, OPTION_LIST, NULL, .argument = "ITEM...", .commands = " recommend ",
+     .help = "Never recommend these items."},
 
     /* sweep */
     {"grid", 0, OPTION_LIST, NULL, .argument = "NAME=V1,V2,...", .commands = " sweep ",

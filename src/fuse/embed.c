@@ -47,13 +47,20 @@ static genair_code check_matrix(const struct npy *a, genair_status *st) {
     return GENAIR_OK;
 }
 
+static genair_code open_matrix(struct embed *e, size_t part, const char *path, genair_status *st) {
+    static const enum npy_type types[] = {[GENAIR_F16] = NPY_F2, [GENAIR_F32] = NPY_F4, [GENAIR_F64] = NPY_F8};
+    const struct option_matrix *m = option_matrix(e->options, part_names[part]);
+    const genair_code code = m ? npy_wrap(path, m->values, types[m->type], m->rows, m->columns, &e->matrix[part], st)
+                               : npy_open(path, &e->matrix[part], st);
+    return code == GENAIR_OK ? check_matrix(e->matrix[part], st) : code;
+}
+
 static genair_code open_matrices(struct embed *e, genair_status *st) {
     const struct npy *first = NULL;
     for (size_t i = 0; i < N_PARTS; i++) {
         const char *path = option_text(e->options, part_names[i]);
         if (!path) continue;
-        genair_code code = npy_open(path, &e->matrix[i], st);
-        if (code == GENAIR_OK) code = check_matrix(e->matrix[i], st);
+        const genair_code code = open_matrix(e, i, path, st);
         if (code != GENAIR_OK) return code;
         if (first && e->matrix[i]->shape[0] != first->shape[0])
             return fail_line(st, GENAIR_FORMAT, path, 0,
@@ -92,21 +99,33 @@ static genair_code row_of(void *user, enum item_part part, uint32_t item, float 
 
 /* ---- what it is a function of, and its result ---- */
 
-static genair_code add_hash(json_t *inputs, const char *name, const char *path, genair_status *st) {
-    char digits[33] = "";
+static genair_code add_text(json_t *inputs, const char *name, const char *text, genair_status *st) {
+    return json_object_set_new(inputs, name, text ? json_string(text) : json_null()) == 0 ? GENAIR_OK : fail_memory(st);
+}
+
+static genair_code add_file(json_t *inputs, const char *name, const char *path, genair_status *st) {
+    char digits[33];
     const genair_code code = path ? hash_file(path, digits, st) : GENAIR_OK;
-    if (code != GENAIR_OK) return code;
-    return json_object_set_new(inputs, name, path ? json_string(digits) : json_null()) == 0
-               ? GENAIR_OK
-               : fail_memory(st);
+    return code == GENAIR_OK ? add_text(inputs, name, path ? digits : NULL, st) : code;
+}
+
+static genair_code add_matrix(json_t *inputs, const char *name, const struct option_matrix *m, genair_status *st) {
+    static const size_t bytes[] = {[GENAIR_F16] = 2, [GENAIR_F32] = 4, [GENAIR_F64] = 8};
+    char digits[33], text[128];
+    hash_bytes(m->values, bytes[m->type] * m->rows * m->columns, digits);
+    snprintf(text, sizeof text, "%s, %zu rows of %zu f%zu", digits, m->rows, m->columns, bytes[m->type]);
+    return add_text(inputs, name, text, st);
 }
 
 static genair_code describe_inputs(const struct embed *e, json_t *inputs, genair_status *st) {
     const char *prepared = workspace_stage_hash(e->workspace, "prepare");
     if (json_object_set_new(inputs, "prepare", json_string(prepared)) != 0) return fail_memory(st);
-    genair_code code = add_hash(inputs, "ids", option_text(e->options, "ids"), st);
-    for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++)
-        code = add_hash(inputs, part_names[i], option_text(e->options, part_names[i]), st);
+    genair_code code = add_file(inputs, "ids", option_text(e->options, "ids"), st);
+    for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
+        const struct option_matrix *m = option_matrix(e->options, part_names[i]);
+        code = m ? add_matrix(inputs, part_names[i], m, st)
+                 : add_file(inputs, part_names[i], option_text(e->options, part_names[i]), st);
+    }
     return code;
 }
 

@@ -5,64 +5,74 @@
 
 #include "base/alloc.h"
 #include "base/options.h"
-#include "recommend/recommender.h"
+#include "recommend/asked.h"
 #include "workspace/stage_result.h"
 
-struct asked {
-    struct recommender *recommender;
-    size_t k;
-    bool explain;
-};
-
-static genair_code recommend_for(const struct asked *a, const uint32_t *history, size_t n, const uint32_t *known,
-                                 json_t *out, genair_status *st) {
-    const struct wish w = {.history = history, .n_history = n, .known = known, .k = a->k, .explain = a->explain};
-    return recommender_answer(a->recommender, &w, out, st);
+genair_code items_asked(const struct recommender *r, const genair_options *o, const char *name, uint32_t **items,
+                        size_t *n, genair_status *st) {
+    const char *const *names;
+    *n = option_list(o, name, &names);
+    *items = mem_array(*n, sizeof **items);
+    genair_code code = *items ? GENAIR_OK : fail_memory(st);
+    for (size_t i = 0; i < *n && code == GENAIR_OK; i++)
+        code = catalogue_item(recommender_catalogue(r), names[i], &(*items)[i], st);
+    return code;
 }
 
-static genair_code for_users(genair_context *ctx, const struct asked *a, size_t n,
+void wish_user(struct wish *w, const struct dataset *d, uint32_t user, uint32_t *known) {
+    w->history = d->item + d->start[user];
+    w->n_history = d->start[user + 1] - d->start[user];
+    (void)dataset_training(d, user, known);
+    w->known = known;
+}
+
+static genair_code for_users(genair_context *ctx, struct recommender *r, const struct wish *filters, size_t n,
                              const char *const *names, json_t *out, genair_status *st) {
-    const struct catalogue *c = recommender_catalogue(a->recommender);
+    const struct catalogue *c = recommender_catalogue(r);
     const struct dataset *d = c->data;
     json_t *users = json_array();
     if (json_object_set_new(out, "users", users) != 0) return fail_memory(st);
     for (size_t i = 0; i < n; i++) {
         uint32_t u, known;
-        if (context_stopped(ctx)) return context_interrupted(st);
+        if (ctx && context_stopped(ctx)) return context_interrupted(st);
         genair_code code = catalogue_user(c, names[i], &u, st);
         if (code != GENAIR_OK) return code;
-        const size_t length = d->start[u + 1] - d->start[u];
-        json_t *one =
-            json_pack("{s:s, s:I}", "user", names[i], "history_length", (json_int_t)length);
+        struct wish w = *filters;
+        wish_user(&w, d, u, &known);
+        json_t *one = json_pack("{s:s, s:I}", "user", names[i], "history_length", (json_int_t)w.n_history);
         if (json_array_append_new(users, one) != 0) return fail_memory(st);
-        (void)dataset_training(d, u, &known);
-        code = recommend_for(a, d->item + d->start[u], length, &known, one, st);
+        code = recommender_answer(r, &w, one, st);
         if (code != GENAIR_OK) return code;
     }
     return GENAIR_OK;
 }
 
-static genair_code for_history(const struct asked *a, size_t n, const char *const *names, json_t *out,
+static genair_code for_history(struct recommender *r, const genair_options *o, struct wish *w, json_t *out,
                                genair_status *st) {
-    uint32_t *history = mem_array(n, sizeof *history);
-    genair_code code = history ? GENAIR_OK : fail_memory(st);
-    for (size_t i = 0; i < n && code == GENAIR_OK; i++)
-        code = catalogue_item(recommender_catalogue(a->recommender), names[i], &history[i], st);
-    if (code == GENAIR_OK) code = recommend_for(a, history, n, NULL, out, st);
+    uint32_t *history;
+    genair_code code = items_asked(r, o, "history", &history, &w->n_history, st);
+    w->history = history;
+    if (code == GENAIR_OK) code = recommender_answer(r, w, out, st);
     mem_free(history);
     return code;
 }
 
-static genair_code with_run(genair_context *ctx, const genair_options *o, struct recommender *r,
-                            json_t *out, genair_status *st) {
-    const char *const *users, *const *items;
-    const size_t n_users = option_list(o, "user", &users),
-                 n_items = option_list(o, "history", &items);
-    const struct asked a = {r, (size_t)option_int(o, "k"), option_flag(o, "explain")};
-    if (json_object_set_new(out, "run", json_string(recommender_run(r)->name)) != 0)
-        return fail_memory(st);
-    return n_users ? for_users(ctx, &a, n_users, users, out, st)
-                   : for_history(&a, n_items, items, out, st);
+genair_code recommend_asked(genair_context *ctx, struct recommender *r, const genair_options *o, json_t *out,
+                            genair_status *st) {
+    const char *const *users;
+    const size_t n_users = option_list(o, "user", &users);
+    struct wish w = {.k = (size_t)option_int(o, "k"), .explain = option_flag(o, "explain")};
+    uint32_t *allow = NULL, *deny = NULL;
+    if (json_object_set_new(out, "run", json_string(recommender_run(r)->name)) != 0) return fail_memory(st);
+    genair_code code = items_asked(r, o, "allow", &allow, &w.n_allow, st);
+    if (code == GENAIR_OK) code = items_asked(r, o, "deny", &deny, &w.n_deny, st);
+    w.allow = allow;
+    w.deny = deny;
+    if (code == GENAIR_OK)
+        code = n_users ? for_users(ctx, r, &w, n_users, users, out, st) : for_history(r, o, &w, out, st);
+    mem_free(allow);
+    mem_free(deny);
+    return code;
 }
 
 static genair_code recommend(genair_context *ctx, const genair_options *o, json_t *out,
@@ -80,7 +90,7 @@ static genair_code recommend(genair_context *ctx, const genair_options *o, json_
     genair_code code =
         recommender_open(ctx, option_text(o, "workspace"), option_text(o, "run"), option_flag(o, "explain"), &r, st);
     if (code != GENAIR_OK) return code;
-    code = with_run(ctx, o, r, out, st);
+    code = recommend_asked(ctx, r, o, out, st);
     recommender_close(r);
     return code;
 }

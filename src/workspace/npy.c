@@ -224,20 +224,22 @@ static genair_code parse(struct npy *a, const struct mapping *m, genair_status *
     return check_size(a, begin + length, m->size, st);
 }
 
-genair_code npy_open(const char *path, struct npy **out, genair_status *st) {
+/* Without values; NULL when memory is out. */
+static struct npy *create(const char *path) {
     struct npy *a = mem_zeros(1, sizeof *a);
-    struct mapping *m = mem_zeros(1, sizeof *m);
-    char *name = mem_text(path, strlen(path));
-    genair_code code = a && m && name ? mapping_open(path, m, st) : fail_memory(st);
-    if (code != GENAIR_OK) {
-        mem_free(name);
-        mem_free(m);
-        mem_free(a);
-        return code;
-    }
-    a->path = name;
-    a->private_ = m;
-    code = parse(a, m, st);
+    if (!a) return NULL;
+    a->path = mem_text(path, strlen(path));
+    a->private_ = mem_zeros(1, sizeof(struct mapping));
+    if (a->path && a->private_) return a;
+    npy_close(a);
+    return NULL;
+}
+
+genair_code npy_open(const char *path, struct npy **out, genair_status *st) {
+    struct npy *a = create(path);
+    if (!a) return fail_memory(st);
+    genair_code code = mapping_open(path, a->private_, st);
+    if (code == GENAIR_OK) code = parse(a, a->private_, st);
     if (code == GENAIR_OK)
         *out = a;
     else
@@ -245,11 +247,27 @@ genair_code npy_open(const char *path, struct npy **out, genair_status *st) {
     return code;
 }
 
+genair_code npy_wrap(const char *name, const void *values, enum npy_type type, size_t rows, size_t cols,
+                     struct npy **out, genair_status *st) {
+    size_t n, bytes;
+    if (!mul_size(rows, cols, &n) || !mul_size(n, types[type].bytes, &bytes))
+        return fail(st, GENAIR_USAGE, "%s: its size does not fit in memory", name);
+    struct npy *a = create(name);
+    if (!a) return fail_memory(st);
+    a->type = type;
+    a->n_dims = 2;
+    a->shape[0] = rows;
+    a->shape[1] = cols;
+    a->n_values = n;
+    a->data = values;
+    *out = a;
+    return GENAIR_OK;
+}
+
 void npy_close(struct npy *a) {
     if (!a) return;
-    struct mapping *m = a->private_;
-    mapping_close(m);
-    mem_free(m);
+    if (a->private_) mapping_close(a->private_);
+    mem_free(a->private_);
     char *name;
     memcpy(&name, &a->path, sizeof name); /* ours, const for the users of struct npy */
     mem_free(name);

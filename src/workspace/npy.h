@@ -26,6 +26,9 @@ struct npy {
 
 /* Sizes are checked against the file before anything is believed. */
 CHECKED genair_code npy_open(const char *path, struct npy **out, genair_status *st);
+/* rows × cols values that lie in memory in C order, borrowed until npy_close. name: what messages call them. */
+CHECKED genair_code npy_wrap(const char *name, const void *values, enum npy_type type, size_t rows, size_t cols,
+                             struct npy **out, genair_status *st);
 void npy_close(struct npy *a);
 /* Row r of a two-dimensional array of floats, converted; out: [shape[1]]. */
 void npy_row_f32(const struct npy *a, size_t r, float *out);

@@ -4,6 +4,7 @@
 #include "base/options.h"
 #include "base/size.h"
 
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -122,6 +123,56 @@ static void refusal_changes_nothing(void **state) {
     assert_string_equal(option_text(o, "loss"), "bce");
     assert_false(option_given(o, "loss"));
     genair_options_free(o);
+}
+
+static void matrices_stand_for_files(void **state) {
+    (void)state;
+    genair_options *o = NULL;
+    const float values[6] = {0};
+    assert_int_equal(genair_options_create("embed", &o, NULL), GENAIR_OK);
+    assert_null(option_matrix(o, "prefill"));
+    assert_int_equal(genair_options_set_matrix(o, "prefill", values, GENAIR_F32, 2, 3, NULL), GENAIR_OK);
+    assert_ptr_equal(option_matrix(o, "prefill")->values, values);
+    assert_int_equal(option_matrix(o, "prefill")->columns, 3);
+    assert_true(option_given(o, "prefill"));
+    assert_int_equal(genair_options_set_matrix(o, "prefill", values, GENAIR_F32, 0, 3, NULL), GENAIR_USAGE);
+    assert_int_equal(genair_options_set_matrix(o, "prefill", values, GENAIR_F32, SIZE_MAX / 8, 3, NULL), GENAIR_USAGE);
+    assert_int_equal(genair_options_set_matrix(o, "ids", values, GENAIR_F32, 2, 3, NULL), GENAIR_USAGE);
+    assert_int_equal(genair_options_set_matrix(o, "prefil", values, GENAIR_F32, 2, 3, NULL), GENAIR_USAGE);
+    assert_non_null(option_matrix(o, "prefill"));
+    assert_int_equal(genair_options_set(o, "prefill", "file.npy", NULL), GENAIR_OK);
+    assert_null(option_matrix(o, "prefill"));
+    genair_options_free(o);
+}
+
+/* Every row of every command, with what a binding needs of it. */
+static void commands_are_described(void **state) {
+    (void)state;
+    size_t n, n_commands;
+    const struct option_spec *table = options_table(&n);
+    const struct command_spec *commands = commands_table(&n_commands);
+    for (size_t c = 0; c < n_commands; c++) {
+        char *text = NULL;
+        assert_int_equal(genair_options_describe(commands[c].name, &text, NULL), GENAIR_OK);
+        json_t *list = json_loads(text, 0, NULL), *row;
+        size_t i, n_rows = 0;
+        for (size_t k = 0; k < n; k++)
+            n_rows += option_applies(&table[k], commands[c].name);
+        assert_int_equal(json_array_size(list), n_rows);
+        json_array_foreach(list, i, row) {
+            const struct option_spec *s =
+                option_find(commands[c].name, json_string_value(json_object_get(row, "name")));
+            assert_non_null(s);
+            assert_non_null(json_object_get(row, "type"));
+            assert_int_equal(json_object_get(row, "default") != NULL, s->fallback != NULL);
+            assert_int_equal(json_object_get(row, "choices") != NULL, s->type == OPTION_CHOICE);
+        }
+        json_decref(list);
+        genair_string_free(text);
+    }
+    char *text = NULL;
+    assert_int_equal(genair_options_describe("trian", &text, NULL), GENAIR_USAGE);
+    assert_null(text);
 }
 
 struct bad {
@@ -281,6 +332,8 @@ int main(void) {
         cmocka_unit_test(every_command_starts_with_valid_defaults),
         cmocka_unit_test(values_are_kept),
         cmocka_unit_test(refusal_changes_nothing),
+        cmocka_unit_test(matrices_stand_for_files),
+        cmocka_unit_test(commands_are_described),
         cmocka_unit_test(bad_values_and_names_are_explained),
         cmocka_unit_test(options_go_to_their_methods),
         cmocka_unit_test(every_bound_holds),

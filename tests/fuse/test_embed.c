@@ -133,6 +133,40 @@ static void other_types_and_orders_are_converted(void **state) {
     shop_close(&s);
 }
 
+static genair_code embed_matrix(const struct shop *s, const void *values, genair_type type, size_t rows, genair_status *st) {
+    genair_context *ctx = NULL;
+    genair_options *o = NULL;
+    shop_messages[0] = '\0';
+    assert_int_equal(genair_context_create(1, shop_log, NULL, &ctx, NULL), GENAIR_OK);
+    assert_int_equal(genair_options_create("embed", &o, NULL), GENAIR_OK);
+    assert_int_equal(genair_options_set(o, "workspace", s->workspace, NULL), GENAIR_OK);
+    assert_int_equal(genair_options_set_matrix(o, "prefill", values, type, rows, 3, st), GENAIR_OK);
+    const genair_code code = genair_embed(ctx, o, NULL, st);
+    genair_options_free(o);
+    genair_context_free(ctx);
+    return code;
+}
+
+static void a_matrix_in_memory_is_taken(void **state) {
+    (void)state;
+    struct shop s = shop_open("memory");
+    genair_status st = {0};
+    float single[SHOP_ITEMS * 3];
+    double twice[SHOP_ITEMS * 3];
+    for (size_t i = 0; i < SHOP_ITEMS * 3; i++)
+        twice[i] = (double)(single[i] = shop_value(shop_order[i / 3], i % 3, 0));
+    shop_ok(embed_matrix(&s, single, GENAIR_F32, SHOP_ITEMS, &st), &st);
+    expect_vectors(&s, "prefill.npy", 3, 0);
+    shop_ok(embed_matrix(&s, single, GENAIR_F32, SHOP_ITEMS, &st), &st);
+    assert_non_null(strstr(shop_messages, "nothing to do"));
+    shop_ok(embed_matrix(&s, twice, GENAIR_F64, SHOP_ITEMS, &st), &st);
+    assert_null(strstr(shop_messages, "nothing to do"));
+    expect_vectors(&s, "prefill.npy", 3, 0);
+    assert_int_equal(embed_matrix(&s, single, GENAIR_F32, 4, &st), GENAIR_FORMAT);
+    assert_string_equal(st.file, "the matrix for --prefill");
+    shop_close(&s);
+}
+
 /* ---- wrong input: message, code, and what was there before is still there ---- */
 
 struct wrong {
@@ -282,6 +316,7 @@ int main(void) {
         cmocka_unit_test(rows_are_found_by_name),
         cmocka_unit_test(same_files_are_not_taken_twice),
         cmocka_unit_test(other_types_and_orders_are_converted),
+        cmocka_unit_test(a_matrix_in_memory_is_taken),
         cmocka_unit_test(wrong_rows_are_refused),
         cmocka_unit_test(values_that_are_no_numbers_are_located),
         cmocka_unit_test(matrices_that_are_none_are_refused),
