@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trained run, kept open: answers without reading it again for each question."""
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from ctypes import byref, c_void_p
+from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Union
+
+from . import _native
+from ._options import Options, is_list
+from ._run import Context
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy
+
+Id = Union[str, int]
+
+
+def _names(ids: Iterable[Id]) -> list[str]:
+    return [one if isinstance(one, str) else str(one) for one in ids]
+
+
+class Run:
+    """A finished run of a workspace. Any number of threads may ask; the interpreter's lock is released meanwhile."""
+
+    def __init__(self, workspace: Union[str, os.PathLike], run: str, threads: int = 1):
+        self.workspace, self.name = os.fspath(workspace), run
+        options = Options("recommend", {"workspace": workspace, "run": run})
+        context = Context(threads)
+        self._handle: Optional[_native.Handle] = _native.Handle(
+            "recommender_open", "recommender_free", context.pointer, options.pointer, keep=(context,))
+
+    def close(self) -> None:
+        """Lets go of the run; arrays of vectors that are still in use keep it open."""
+        self._handle = None
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<genair.Run {self.name!r} of {self.workspace!r}>"
+
+    @property
+    def _pointer(self) -> c_void_p:
+        if not self._handle:
+            raise UsageError("this run was closed")
+        return self._handle.pointer
+
+    def _ask(self, command: str, **values: Any) -> dict:
+        options, text = Options(command, values), c_void_p()
+        handle = self._handle  # stays, whatever another thread closes
+        _native.call("recommender_" + command, self._pointer, options.pointer, byref(text))
+        del handle
+        return json.loads(_native.take_text(text))
+
+    def recommend(self, history: Union[None, Sequence[Id], Sequence[Sequence[Id]]] = None, *,
+                  user: Optional[Id] = None, users: Optional[Iterable[Id]] = None, k: int = 10, explain: bool = False,
+                  allow: Optional[Iterable[Id]] = None, deny: Optional[Iterable[Id]] = None) -> list:
+        """The k items most likely to come next, best first: a list of {"item", "score"} and, where known, "name".
+
+        history: item ids, oldest first; without any, popular items. A list of histories, or users: a list for each.
+        explain: also "because", "likeness" and "archetype". allow, deny: only these items; never these.
+        """
+        given = (history is not None) + (user is not None) + (users is not None)
+        if given != 1:
+            raise UsageError("one of history, user and users is needed")
+        rest = {"k": k, "explain": explain, "allow": allow and _names(allow), "deny": deny and _names(deny)}
+        if history is None:
+            asked = _names(users) if users is not None else [str(user)]
+            if not asked:
+                return []
+            lists = [u["items"] for u in self._ask("recommend", user=asked, **rest)["users"]]
+            return lists if users is not None else lists[0]
+        if isinstance(history, str) or not is_list(history):
+            raise TypeError("a history is a list of item ids")
+        asked_for: List[Any] = list(history)
+        if asked_for and is_list(asked_for[0]):
+            return [self._ask("recommend", history=_names(h), **rest)["items"] for h in asked_for]
+        return self._ask("recommend", history=_names(asked_for), **rest)["items"]
+
+    def similar(self, item: Id, k: int = 10) -> List[dict]:
+        """The k items nearest to one."""
+        return self._ask("similar", item=str(item), k=k)["items"]
+
+    @property
+    def items(self) -> list[str]:
+        """The ids of the items, in the order of the rows of item_vectors."""
+        size, pointer = ctypes.c_size_t(), self._pointer
+        return [ctypes.string_at(_native.library.recommender_item(pointer, row, byref(size)), size.value).decode()
+                for row in range(_native.library.recommender_items(pointer))]
+
+    def _columns(self) -> tuple[int, int]:
+        columns = ctypes.c_size_t()
+        address = _native.library.recommender_vectors(self._pointer, byref(columns))
+        if not address:
+            raise UsageError(f"run {self.name!r} is of a method without vectors")
+        return address, columns.value
+
+    @property
+    def item_vectors(self) -> "numpy.ndarray":
+        """[items, columns] float32, read-only, the library's own memory; its product with encode() gives scores."""
+        import numpy
+
+        address, columns = self._columns()
+        rows = _native.library.recommender_items(self._pointer)
+        memory = (ctypes.c_float * (rows * columns)).from_address(address)
+        memory._owner = self._handle  # the array keeps the memory object, and so the run
+        array = numpy.frombuffer(memory, dtype=numpy.float32).reshape(rows, columns)
+        array.flags.writeable = False
+        return array
+
+    def encode(self, history: Optional[Sequence[Id]] = None, *, user: Optional[Id] = None) -> "numpy.ndarray":
+        """The vector of a history or user, [columns] float32."""
+        import numpy
+
+        out = numpy.empty(self._columns()[1], dtype=numpy.float32)
+        options = Options("recommend", {"history": history and _names(history),
+                                        "user": None if user is None else [str(user)]})
+        _native.call("recommender_encode", self._pointer, options.pointer, out.ctypes.data)
+        return out

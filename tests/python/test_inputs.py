@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames, Parquet and rows become the workspace that the same rows in a file become."""
+import csv
+import datetime
+
+import genair
+import shop
+from shop import needs_pandas, needs_pyarrow, pandas, pyarrow
+
+FILES = ("sequences.bin", "ids.bin", "items.jsonl")
+
+
+class Inputs(shop.ShopCase):
+    def setUp(self):
+        with open(self.log, newline="") as log:
+            self.rows = list(csv.DictReader(log, delimiter="\t", quoting=csv.QUOTE_NONE))
+        self.number = 0
+
+    def expect_same(self, interactions, items=None, **options):
+        self.number += 1
+        made = genair.Workspace(self.scratch / f"{self._testMethodName}{self.number}", threads=1)
+        made.prepare(interactions, self.metadata if items is None else items, **options)
+        for file in FILES:
+            self.assertEqual(self.content(made.path / file), self.content(self.ws.path / file), file)
+
+    @staticmethod
+    def content(path):
+        """Without the hash of what it was made from, at the end of a .bin, and the hash over it (docs/formats.md)."""
+        data = path.read_bytes()
+        return data[:-72] if path.suffix == ".bin" else data
+
+    def test_rows(self):
+        self.expect_same(self.rows)
+        user, item, time = list(self.rows[0])[:3]
+        self.expect_same([(r[user], r[item], int(r[time])) for r in self.rows])
+        self.expect_same(({"who": r[user], "what": r[item], "when": r[time]} for r in self.rows),
+                         columns={"user": "who", "item": "what", "time": "when"})
+
+    @needs_pandas
+    def test_pandas(self):
+        frame = pandas.read_csv(self.log, sep="\t", dtype={list(self.rows[0])[0]: str, list(self.rows[0])[1]: str})
+        items = pandas.read_json(self.metadata, lines=True, dtype=False, convert_dates=False)
+        self.expect_same(frame, items)
+        time = list(self.rows[0])[2]
+        unit = "ms" if float(self.rows[0][time]) > 1e11 else "s"
+        self.expect_same(frame.assign(**{time: pandas.to_datetime(frame[time], unit=unit)}))
+        half = len(frame) // 2
+        self.expect_same([frame[:half], frame[half:]])
+
+    @needs_pyarrow
+    def test_arrow_and_parquet(self):
+        columns = {name: [r[name] for r in self.rows] for name in self.rows[0]}
+        time = list(self.rows[0])[2]
+        columns[time] = [int(t) for t in columns[time]]
+        table = pyarrow.table(columns)
+        self.expect_same(table)
+        path = self.scratch / "log.parquet"
+        pyarrow.parquet.write_table(table, path)
+        self.expect_same(path)
+
+    def test_what_is_refused(self):
+        ws = genair.Workspace(self.scratch / "refused", threads=1)
+        for rows, message in (
+                ([], "no rows"), ([("u", "i")], "row 1"), (["abc"], "abc"), ([{"user": "u", "item": "i"}], "known as time"),
+                ([("u", None, 1)], "row 1: the item is missing"), ([("u", "i", float("nan"))], "the time is missing"),
+                ([("u\tx", "i", 1)], "tab or line break"), ([{"user": "u", "item": "i", "time": 1}, {"user": "u"}], "missing")):
+            with self.assertRaisesRegex((genair.Error, TypeError), message, msg=str(rows)):
+                ws.prepare(rows if rows != ["abc"] else iter(rows))
+        with self.assertRaisesRegex(genair.UsageError, "no column 'who'"):
+            ws.prepare(self.rows, columns={"user": "who"})
+        with self.assertRaises(TypeError):
+            ws.prepare(5)
+        self.assertFalse((self.scratch / "refused" / "manifest.json").exists())
+
+    def test_whole_numbers_and_dates(self):
+        from genair._inputs import _field
+
+        self.assertEqual(_field(5.0, "item", 1), "5")
+        self.assertEqual(_field(datetime.datetime(2020, 1, 2, 3, 4, 5, 678000), "time", 1), "2020-01-02T03:04:05.678Z")
+        zone = datetime.timezone(datetime.timedelta(hours=2))
+        self.assertEqual(_field(datetime.datetime(2020, 1, 2, 3, tzinfo=zone), "time", 1), "2020-01-02T01:00:00.000Z")
+
+
+if __name__ == "__main__":
+    shop.main()
