@@ -384,8 +384,8 @@ static const struct option_spec table[] = {
     /* serve */
     {"listen", 0, OPTION_TEXT, "127.0.0.1:8080", .argument = "ADDRESS:PORT", .commands = " serve ",
      .help = "Where to listen; port 0 takes one that is free."},
-    {"store", 0, OPTION_TEXT, NULL, .argument = "sqlite:FILE", .commands = " serve ",
-     .help = "Where events are kept; events.sqlite in the workspace otherwise."},
+    {"store", 0, OPTION_TEXT, NULL, .argument = "sqlite:FILE|postgresql://...", .commands = " serve ",
+     .help = "Where events are kept; events.sqlite in the workspace otherwise. Several servers may share one PostgreSQL database."},
     {"token-file", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = " serve ",
      .help = "Requests must carry the token in this file: Authorization: Bearer TOKEN."},
     {"no-token", 0, OPTION_FLAG, "no", .commands = " serve ",
@@ -410,16 +410,16 @@ static const struct option_spec table[] = {
      .help = "lm: tokens of an answer."},
     {"model-out", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = " bench ",
      .help = "lm: also write the model of random weights that is measured, as GGUF; archetype takes it."},
-    {"data-scale", 0, OPTION_INT, "1", 1, 1024, .argument = "N", .commands = " bench ",
-     .help = "Repeat the users so many times, to see how time grows with data."},
-};
-// clang-format on
     {"items", 0, OPTION_INT, "1000000", 1000, 1e8, .argument = "N", .commands = " bench ",
      .help = "topk: items of the catalogue."},
     {"rate", 0, OPTION_REAL, "50", 0.1, 1e5, .argument = "N", .commands = " bench ",
      .help = "topk: requests a second."},
     {"load-seconds", 0, OPTION_INT, "10", 1, 3600, .argument = "N", .commands = " bench ",
      .help = "topk: how long they arrive."},
+    {"data-scale", 0, OPTION_INT, "1", 1, 1024, .argument = "N", .commands = " bench ",
+     .help = "Repeat the users so many times, to see how time grows with data."},
+};
+// clang-format on
 
 const struct command_spec *commands_table(size_t *n) {
     *n = COUNT(commands);

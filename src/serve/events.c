@@ -1,85 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Callers put their events in a queue and sleep; the writer takes the whole queue, writes it as one transaction with
- * synchronous = FULL and wakes them. If the transaction fails, each caller is told so. Readers have a connection of
- * their own: in a write-ahead log they see what is committed and hold nobody up. */
-#include "serve/events.h"
+/* Callers put their events in a queue and sleep; the writer takes the whole queue, has it written as one transaction and
+ * wakes them. If the transaction fails, each caller is told so. */
+#include "serve/events_store.h"
 
 #include "base/alloc.h"
+#include "base/size.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 #include <string.h>
 
-enum { BUSY_MILLISECONDS = 5000, APPLICATION = 1195460933 /* "GAIE" */ };
-
-struct waiting {
-    const struct event *events;
-    size_t n, repeated;
-    genair_code code;
-    genair_status *st;
-    bool done;
-    struct waiting *next;
-};
-
 struct events {
-    char *path;
-    sqlite3 *writing, *reading;
-    sqlite3_stmt *insert, *select;
-    pthread_mutex_t queue, reader; /* queue also guards closing and every waiting's done */
+    const struct event_store *does;
+    void *store;
+    pthread_mutex_t queue; /* also guards closing and every request's done */
     pthread_cond_t arrived, written;
-    struct waiting *first, **last;
+    struct event_request *first, **last;
     bool closing, started;
     pthread_t writer;
 };
 
-static genair_code fail_store(const struct events *s, sqlite3 *db, genair_status *st) {
-    const int code = sqlite3_errcode(db) & 0xff;
-    if (code == SQLITE_NOMEM) return fail_memory(st);
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-        return fail_line(st, GENAIR_FORMAT, s->path, 0, "damaged, or no store of events (%s); put a copy in its place",
-                         sqlite3_errmsg(db));
-    return fail_line(st, GENAIR_IO, s->path, 0, "the store of events: %s", sqlite3_errmsg(db));
-}
+/* ---- which store ---- */
 
-static genair_code execute(const struct events *s, const char *sql, genair_status *st) {
-    return sqlite3_exec(s->writing, sql, NULL, NULL, NULL) == SQLITE_OK ? GENAIR_OK : fail_store(s, s->writing, st);
+static const struct {
+    const char *scheme;
+    bool whole; /* the store wants the scheme too */
+    const struct event_store *store;
+} schemes[] = {{"sqlite:", false, &sqlite_events},
+               {"postgresql://", true, &postgres_events},
+               {"postgres://", true, &postgres_events}};
+
+static genair_code open_place(struct events *s, const char *place, genair_status *st) {
+    for (size_t i = 0; i < COUNT(schemes); i++) {
+        const size_t n = strlen(schemes[i].scheme);
+        if (strncmp(place, schemes[i].scheme, n) != 0 || !place[n]) continue;
+        s->does = schemes[i].store;
+        return s->does->open(schemes[i].whole ? place : place + n, &s->store, st);
+    }
+    /* not shown: it may hold a password */
+    return fail(st, GENAIR_USAGE, "--store must be sqlite:FILE or postgresql://[USER@]HOST[:PORT]/DATABASE");
 }
 
 /* ---- writing ---- */
 
-static bool bind(sqlite3_stmt *statement, int at, struct text t) {
-    return sqlite3_bind_text64(statement, at, t.p ? t.p : "", t.n, SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK;
-}
-
-static genair_code insert(struct events *s, const struct event *e, size_t *repeated, genair_status *st) {
-    sqlite3_stmt *i = s->insert;
-    const bool bound = bind(i, 1, e->user) && bind(i, 2, e->item) &&
-                       sqlite3_bind_int64(i, 3, e->time) == SQLITE_OK &&
-                       (e->key.n ? bind(i, 4, e->key) : sqlite3_bind_null(i, 4) == SQLITE_OK);
-    const int step = bound ? sqlite3_step(i) : SQLITE_ERROR;
-    const genair_code code = step == SQLITE_DONE ? GENAIR_OK : fail_store(s, s->writing, st);
-    if (code == GENAIR_OK) *repeated += sqlite3_changes(s->writing) == 0;
-    sqlite3_reset(i);
-    return code;
-}
-
-static genair_code write_all(struct events *s, struct waiting *list, genair_status *st) {
-    genair_code code = execute(s, "BEGIN IMMEDIATE", st);
-    if (code != GENAIR_OK) return code;
-    for (struct waiting *w = list; w && code == GENAIR_OK; w = w->next) {
-        w->repeated = 0;
-        for (size_t i = 0; i < w->n && code == GENAIR_OK; i++)
-            code = insert(s, &w->events[i], &w->repeated, st);
-    }
-    if (code == GENAIR_OK) code = execute(s, "COMMIT", st);
-    if (code != GENAIR_OK && !sqlite3_get_autocommit(s->writing))
-        sqlite3_exec(s->writing, "ROLLBACK", NULL, NULL, NULL);
-    return code;
-}
-
-static void answer(struct events *s, struct waiting *list, genair_code code, const genair_status *st) {
+static void answer(struct events *s, struct event_request *list, genair_code code, const genair_status *st) {
     pthread_mutex_lock(&s->queue);
-    for (struct waiting *w = list, *next; w; w = next) {
+    for (struct event_request *w = list, *next; w; w = next) {
         next = w->next; /* w is its caller's again once it is done */
         w->code = code;
         if (code != GENAIR_OK && w->st) *w->st = *st;
@@ -94,19 +59,19 @@ static void *write_loop(void *argument) {
     for (;;) {
         pthread_mutex_lock(&s->queue);
         while (!s->first && !s->closing) pthread_cond_wait(&s->arrived, &s->queue);
-        struct waiting *list = s->first;
+        struct event_request *list = s->first;
         s->first = NULL;
         s->last = &s->first;
         pthread_mutex_unlock(&s->queue);
         if (!list) return NULL;
         genair_status st = {0};
-        const genair_code code = write_all(s, list, &st);
+        const genair_code code = s->does->write(s->store, list, &st);
         answer(s, list, code, &st);
     }
 }
 
 genair_code events_add(struct events *s, const struct event *events, size_t n, size_t *repeated, genair_status *st) {
-    struct waiting w = {.events = events, .n = n, .st = st};
+    struct event_request w = {.events = events, .n = n, .st = st};
     pthread_mutex_lock(&s->queue);
     *s->last = &w;
     s->last = &w.next;
@@ -117,85 +82,24 @@ genair_code events_add(struct events *s, const struct event *events, size_t n, s
     return w.code;
 }
 
-/* ---- reading ---- */
-
 genair_code events_of_user(struct events *s, struct text user, size_t limit, events_visit *visit, void *context,
                            genair_status *st) {
-    pthread_mutex_lock(&s->reader);
-    sqlite3_stmt *q = s->select;
-    genair_code code = GENAIR_OK;
-    int step = SQLITE_ERROR;
-    if (bind(q, 1, user) && sqlite3_bind_int64(q, 2, (sqlite3_int64)limit) == SQLITE_OK)
-        while (code == GENAIR_OK && (step = sqlite3_step(q)) == SQLITE_ROW) {
-            const char *item = (const char *)sqlite3_column_text(q, 0);
-            const struct text t = {item, (size_t)sqlite3_column_bytes(q, 0)};
-            if (!item || !visit(context, t)) code = fail_memory(st);
-        }
-    if (code == GENAIR_OK && step != SQLITE_DONE) code = fail_store(s, s->reading, st);
-    sqlite3_reset(q);
-    pthread_mutex_unlock(&s->reader);
-    return code;
+    return s->does->read(s->store, user, limit, visit, context, st);
 }
 
-/* ---- opening ---- */
+/* ---- life ---- */
 
-static genair_code connect(const struct events *s, sqlite3 **db, genair_status *st) {
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(s->path, db, flags, NULL) != SQLITE_OK) return *db ? fail_store(s, *db, st) : fail_memory(st);
-    sqlite3_busy_timeout(*db, BUSY_MILLISECONDS);
-    return GENAIR_OK;
-}
-
-static genair_code check_layout(const struct events *s, genair_status *st) {
-    sqlite3_stmt *q = NULL;
-    int64_t application = 0, n_tables = 0;
-    if (sqlite3_prepare_v2(s->writing, "SELECT application_id, (SELECT count(*) FROM sqlite_schema) FROM "
-                                       "pragma_application_id", -1, &q, NULL) != SQLITE_OK ||
-        sqlite3_step(q) != SQLITE_ROW) {
-        sqlite3_finalize(q);
-        return fail_store(s, s->writing, st);
-    }
-    application = sqlite3_column_int64(q, 0);
-    n_tables = sqlite3_column_int64(q, 1);
-    sqlite3_finalize(q);
-    if (application == APPLICATION || (application == 0 && n_tables == 0)) return GENAIR_OK;
-    return fail_line(st, GENAIR_USAGE, s->path, 0, "a database of something else; name another file with --store");
-}
-
-static genair_code set_up(struct events *s, genair_status *st) {
-    static const char layout[] =
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE;"
-        "PRAGMA application_id = 1195460933; PRAGMA user_version = 1;"
-        "CREATE TABLE IF NOT EXISTS events (place INTEGER PRIMARY KEY AUTOINCREMENT, user TEXT NOT NULL, "
-        "item TEXT NOT NULL, time INTEGER NOT NULL, key TEXT UNIQUE);"
-        "CREATE INDEX IF NOT EXISTS events_of_user ON events (user, place, item); COMMIT";
-    genair_code code = connect(s, &s->writing, st);
-    if (code == GENAIR_OK) code = check_layout(s, st);
-    if (code == GENAIR_OK) code = execute(s, layout, st);
-    if (code == GENAIR_OK) code = connect(s, &s->reading, st);
-    if (code != GENAIR_OK) return code;
-    if (sqlite3_prepare_v2(s->writing, "INSERT INTO events (user, item, time, key) VALUES (?1, ?2, ?3, ?4) "
-                                       "ON CONFLICT (key) DO NOTHING", -1, &s->insert, NULL) != SQLITE_OK)
-        return fail_store(s, s->writing, st);
-    if (sqlite3_prepare_v2(s->reading, "SELECT item FROM (SELECT place, item FROM events WHERE user = ?1 "
-                                       "ORDER BY place DESC LIMIT ?2) ORDER BY place", -1, &s->select, NULL) != SQLITE_OK)
-        return fail_store(s, s->reading, st);
-    if (pthread_create(&s->writer, NULL, write_loop, s) != 0)
-        return fail(st, GENAIR_IO, "cannot start a thread that writes events");
-    s->started = true;
-    return GENAIR_OK;
-}
-
-genair_code events_open(const char *path, struct events **out, genair_status *st) {
+genair_code events_open(const char *place, struct events **out, genair_status *st) {
     struct events *s = mem_zeros(1, sizeof *s);
     if (!s) return fail_memory(st);
     s->last = &s->first;
     pthread_mutex_init(&s->queue, NULL);
-    pthread_mutex_init(&s->reader, NULL);
     pthread_cond_init(&s->arrived, NULL);
     pthread_cond_init(&s->written, NULL);
-    s->path = mem_text(path, strlen(path));
-    const genair_code code = s->path ? set_up(s, st) : fail_memory(st);
+    genair_code code = open_place(s, place, st);
+    if (code == GENAIR_OK && pthread_create(&s->writer, NULL, write_loop, s) != 0)
+        code = fail(st, GENAIR_IO, "cannot start a thread that writes events");
+    s->started = code == GENAIR_OK;
     if (code == GENAIR_OK)
         *out = s;
     else
@@ -212,14 +116,9 @@ void events_close(struct events *s) {
         pthread_mutex_unlock(&s->queue);
         pthread_join(s->writer, NULL);
     }
-    sqlite3_finalize(s->insert);
-    sqlite3_finalize(s->select);
-    sqlite3_close(s->reading);
-    sqlite3_close(s->writing);
+    if (s->store) s->does->close(s->store);
     pthread_mutex_destroy(&s->queue);
-    pthread_mutex_destroy(&s->reader);
     pthread_cond_destroy(&s->arrived);
     pthread_cond_destroy(&s->written);
-    mem_free(s->path);
     mem_free(s);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module keeps what users did after the workspace was prepared, in an SQLite file.
+/* This module keeps what users did after the workspace was prepared, in an SQLite file or a PostgreSQL database.
  *
  * An accepted event is on the disk: it survives the end of the process and of the power. One thread writes, and
  * commits together whatever waits for it, so that the disk is waited for once for many. All functions: any thread. */
@@ -21,7 +21,8 @@ struct event {
     int64_t time;    /* milliseconds since 1970 */
 };
 
-CHECKED genair_code events_open(const char *path, struct events **out, genair_status *st);
+/* place: sqlite:FILE, or postgresql://… (libpq's form). GENAIR_IO when the server cannot be reached. */
+CHECKED genair_code events_open(const char *place, struct events **out, genair_status *st);
 void events_close(struct events *s); /* waits for what is under way; NULL is fine */
 
 /* Returns when all are on the disk, or, on failure, none of them is (unless the disk failed while it was told). *repeated: those left out as repetitions. */

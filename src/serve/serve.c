@@ -66,13 +66,11 @@ static genair_code open_log(const char *path, int *out, genair_status *st) {
 }
 
 static genair_code choose_store(const genair_options *o, char **out, genair_status *st) {
-    const char *given = option_text(o, "store");
-    if (!given)
-        *out = path_join(option_text(o, "workspace"), "events.sqlite");
-    else if (strncmp(given, "sqlite:", 7) == 0 && given[7])
-        *out = mem_text(given + 7, strlen(given + 7));
-    else
-        return fail(st, GENAIR_USAGE, "--store '%s': sqlite:FILE is needed", given);
+    static const char scheme[] = "sqlite:", file[] = "/events.sqlite";
+    const char *given = option_text(o, "store"), *workspace = option_text(o, "workspace");
+    const size_t size = strlen(workspace) + sizeof scheme + sizeof file;
+    *out = given ? mem_text(given, strlen(given)) : mem_array(size, 1);
+    if (*out && !given) snprintf(*out, size, "%s%s%s", scheme, workspace, file);
     return *out ? GENAIR_OK : fail_memory(st);
 }
 

@@ -9,7 +9,7 @@
 
 struct service;
 
-/* Opens the run and the store, an SQLite file. */
+/* Opens the run and the store of events (events_open). */
 CHECKED genair_code service_open(const char *workspace, const char *run, const char *store, struct service **out,
                                  genair_status *st);
 void service_close(struct service *s); /* nobody may be asking; NULL is fine */

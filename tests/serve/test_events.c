@@ -14,17 +14,20 @@
 enum { THREADS = 8, EVENTS = 50 };
 
 struct fixture {
-    char directory[64], path[96];
+    char directory[64], path[96], place[128];
     struct events *events;
 };
+
+static const char *given; /* a store of another kind: test_events postgresql://… */
 
 static int set_up(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
     strcpy(f->directory, "/tmp/genair-events-XXXXXX");
     if (!mkdtemp(f->directory)) return -1;
     snprintf(f->path, sizeof f->path, "%s/events.sqlite", f->directory);
+    snprintf(f->place, sizeof f->place, "%s%s", given ? given : "sqlite:", given ? "" : f->path);
     *state = f;
-    return events_open(f->path, &f->events, NULL);
+    return events_open(f->place, &f->events, NULL);
 }
 
 static int tear_down(void **state) {
@@ -68,7 +71,7 @@ static void events_come_back_in_order_and_once(void **state) {
     expect_history(f->events, "'; DROP TABLE events; --", 2, "");
     events_close(f->events);
     f->events = NULL;
-    assert_int_equal(events_open(f->path, &f->events, NULL), GENAIR_OK);
+    assert_int_equal(events_open(f->place, &f->events, NULL), GENAIR_OK);
     expect_history(f->events, "u", 10, "a b a ");
     add(f->events, "u", "b", "k1", 1);
 }
@@ -131,16 +134,33 @@ static void what_is_no_store_is_refused(void **state) {
     fclose(file);
     genair_status st = {0};
     struct events *s = NULL;
-    assert_int_equal(events_open(f->path, &s, &st), GENAIR_FORMAT);
+    assert_int_equal(events_open(f->place, &s, &st), GENAIR_FORMAT);
     assert_null(s);
     assert_true(st.message[0]);
 }
 
-int main(void) {
+static void other_schemes_are_refused(void **state) {
+    (void)state;
+    static const char *const places[] = {"", "sqlite:", "mysql://x", "events.sqlite", "postgresql://"};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct events *s = NULL;
+        assert_int_equal(events_open(places[i], &s, NULL), GENAIR_USAGE);
+        assert_null(s);
+    }
+}
+
+int main(int argc, char **argv) {
+    given = argc > 1 ? argv[1] : NULL;
+    const struct CMUnitTest everywhere[] = {
+        cmocka_unit_test_setup_teardown(events_come_back_in_order_and_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_threads_lose_nothing, set_up, tear_down),
+    };
+    if (given) return cmocka_run_group_tests(everywhere, NULL, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(events_come_back_in_order_and_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_threads_lose_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_store_is_refused, set_up, tear_down),
+        cmocka_unit_test(other_schemes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
