@@ -10,12 +10,12 @@ DESTDIR=$root meson install -C "$build" --no-rebuild --quiet >"$scratch/log" 2>&
     exit 1
 }
 find_file() {
-    find "$root" -name "$1" | head -n 1
+    find "$root" -name "$1" ! -type d | head -n 1
 }
 header=$(find_file genair.h)
 library=$(find_file libgenair.so)
 config=$(find_file genair.pc)
-for file in genair genair.h libgenair.so libgenair.a genair.pc genair.1 genair.bash; do
+for file in genair genair.h libgenair.so libgenair.a genair.pc genair.1 genair.bash genair.service genair.conf; do
     holds "$file is installed" test -e "$(find_file "$file")"
 done
 

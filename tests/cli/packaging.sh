@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What runs the server for good: the unit is a unit and leaves little open, the example of a configuration is one, the
+# container's file has what the program needs. usage: packaging.sh GENAIR-PROGRAM SOURCE-DIRECTORY BUILD-DIRECTORY
+. "$2/tests/cli/check.sh"
+packaging=$source/packaging
+unit=$third/packaging/genair.service
+
+# ---- the unit: with this build's program in the place of the installed one ----
+if command -v systemd-analyze >/dev/null; then
+    sed "s,^ExecStart=[^ ]*,ExecStart=$genair," "$unit" >genair.service
+    holds 'systemd-analyze verify' systemd-analyze verify --man=no --recursive-errors=no ./genair.service
+    holds 'and has nothing to say' test ! -s "$scratch/log"
+    holds 'little is left open' systemd-analyze security --offline=yes --threshold=15 ./genair.service
+else
+    echo 'no systemd-analyze: the unit is not verified'
+fi
+holds 'the unit starts the installed program' grep -q '^ExecStart=/.*/genair serve --config /etc/genair/genair.conf$' "$unit"
+
+# ---- the configuration: every line, commented or not, is an option that serve takes ----
+sed -n 's/^# \([a-z-]* = .*\)/\1/p; /^[a-z]/p' "$packaging/genair.conf" >options.conf
+holds 'options are there' test "$(wc -l <options.conf)" -ge 8
+sed 's,^workspace = .*,workspace = nowhere,; /^token-file/d; /^listen = 0/d; /^access-log/d' options.conf >serve.conf
+run 1 serve --config serve.conf
+holds 'and understood: only the workspace is missing' grep -q nowhere err
+while read -r line; do
+    name=${line%% =*}
+    holds "serve has $name" bash -c "'$genair' help serve | grep -q -- '--$name '"
+done <options.conf
+
+# ---- the container ----
+grep -o 'lib[a-z0-9.-]*\|zlib1g' <(sed -n '/apt-get install/,/rm -rf/p' "$packaging/Containerfile") | sort -u >packages
+if command -v dpkg-query >/dev/null; then
+    for library in $(ldd "$genair" | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p'); do
+        package=$(dpkg-query -S "$(realpath "$library")" 2>/dev/null | sed -n '1s/:.*//p')
+        case $package in
+        libjansson* | liblapacke | libmicrohttpd* | libopenblas* | libpcre2* | libpq* | libsqlite* | libutf8proc* | libxxhash* | zlib*)
+            holds "the container has $package" grep -qx "$package" packages ;;
+        esac
+    done
+fi
+if command -v hadolint >/dev/null; then
+    holds 'hadolint' hadolint "$packaging/Containerfile"
+else
+    echo 'no hadolint: the container file is not linted'
+fi
+finish
