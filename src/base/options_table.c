@@ -50,7 +50,7 @@ static const struct command_spec commands[] = {
 #define ARCHETYPE " archetype "
 #define TRAIN " train sweep reproduce "
 #define ENGINE " train sweep reproduce bench "
-#define LEARNED "genair|base|melt|rlmrec|llminit|llmemb|alphafuse"
+#define LEARNED "genair|base|cities|melt|rlmrec|llminit|llmemb|alphafuse"
 #define TEXT_METHODS " rlmrec llminit llmemb alphafuse "
 #define PROMPT " archetype" TRAIN
 
@@ -202,14 +202,34 @@ static const struct option_spec table[] = {
      .methods = " rlmrec llminit llmemb ", .help = "Principal components kept of them; 0 as they are. Without it, 384; llmemb: 1536."},
     {"semantic-scale", 0, OPTION_CHOICE, "none", .choices = "none|unit", .commands = ENGINE, .methods = TEXT_METHODS,
      .help = "unit: every item vector from text is brought to length 1 first."},
-    {"base-run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train sweep bench ", .methods = " melt llmemb ",
+    {"base-run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train sweep bench ", .methods = " cities melt llmemb ",
      .rule = RULE_NAME, .help = "The finished run of --method base that the method builds on; for llmemb, of sasrec."},
+    {"cities-head", 0, OPTION_CHOICE, "min", .choices = "min|pareto", .commands = ENGINE, .methods = " cities ",
+     .help = "cities: items that occur more often than --cities-head-min are frequent, or those that are so for melt."},
+    {"cities-head-min", 0, OPTION_INT, "5", 0, 1000, .argument = "N", .commands = ENGINE, .methods = " cities ",
+     .help = "cities: items that occur at most so often in training get inferred vectors."},
+    {"cities-window", 0, OPTION_INT, "24", 1, 1000, .argument = "N", .commands = ENGINE, .methods = " cities ",
+     .help = "cities: neighbours on each side of an item that its context holds."},
+    {"cities-max-shot", 0, OPTION_INT, "10", 1, 100, .argument = "N", .commands = ENGINE, .methods = " cities ",
+     .help = "cities: most contexts of an item in a step."},
+    {"cities-heads", 0, OPTION_INT, "4", 1, 64, .argument = "N", .commands = ENGINE, .methods = " cities ",
+     .help = "cities: attention heads of the function that infers vectors."},
+    {"cities-layers", 0, OPTION_INT, "2", 0, 16, .argument = "N", .commands = ENGINE, .methods = " cities ",
+     .help = "cities: its layers within a context, and as many over an item's contexts."},
+    {"cities-lr", 0, OPTION_REAL, "1e-4", 1e-12, 10, .argument = "X", .commands = ENGINE, .methods = " cities ",
+     .help = "cities: its learning rate, after 100 steps."},
+    {"cities-val", 0, OPTION_REAL, "0.05", 0, 0.9, .argument = "SHARE", .commands = ENGINE, .methods = " cities ",
+     .help = "cities: share of the frequent items, at least one, that is held out to validate it."},
+    {"cities-patience", 0, OPTION_INT, "10", 0, 100000, .argument = "N", .commands = TRAIN, .methods = " cities ",
+     .help = "cities: it stops learning after so many epochs without a smaller validation error; 0 never."},
+    {"cities-finetune", 0, OPTION_INT, "0", 0, 100000, .argument = "N", .commands = TRAIN, .methods = " cities ",
+     .help = "cities: at most so many epochs of the rest of the model after rare items' vectors were replaced."},
     {"melt-lambda-user", 0, OPTION_REAL, "0.1", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " melt ",
      .help = "melt: weight of guessing long histories from short ones."},
     {"melt-lambda-item", 0, OPTION_REAL, "0.4", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " melt ",
      .help = "melt: weight of guessing item vectors from the histories that lead to them."},
-    {"melt-pareto", 0, OPTION_REAL, "0.8", 0.02, 1, .argument = "Q", .commands = ENGINE, .methods = " melt ",
-     .help = "melt: share of the users and items that counts as tail."},
+    {"melt-pareto", 0, OPTION_REAL, "0.8", 0.02, 1, .argument = "Q", .commands = ENGINE, .methods = " cities melt ",
+     .help = "melt: share of the users and items that counts as tail; also of cities with --cities-head pareto."},
     {"melt-lmax", 0, OPTION_INT, "50", 1, 100000, .argument = "N", .commands = ENGINE, .methods = " melt ",
      .help = "melt: history length from which on all are equally long for its curriculum."},
     {"melt-beta", 0, OPTION_REAL, "1", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " melt ",

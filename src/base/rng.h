@@ -22,7 +22,8 @@ enum rng_purpose {
     RNG_ANALYZE,
     RNG_VIEW,
     RNG_MELT,
-    RNG_ALPHAFUSE
+    RNG_ALPHAFUSE,
+    RNG_CITIES
 };
 
 struct rng4 {

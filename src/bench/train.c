@@ -11,21 +11,15 @@
 enum { EPOCHS = 5 }; /* after one that warms up */
 
 static genair_code epoch(genair_context *ctx, struct session *s, uint64_t number, genair_status *st) {
-    const size_t n = batches_count(s->batches);
-    batches_start(s->batches, number);
-    const genair_code begun = model_begin_epoch(s->model, st);
-    if (begun != GENAIR_OK) return begun;
-    for (size_t i = 0; i < n; i++) {
-        struct batch batch;
+    const size_t n = session_steps(s);
+    genair_code code = session_start(s, number, true, st);
+    for (size_t i = 0; code == GENAIR_OK && i < n; i++) {
         struct step_losses losses;
-        genair_code code = batches_get(s->batches, i, &batch, st);
-        if (code == GENAIR_OK) code = model_step(s->model, &batch, &s->objective, &losses, st);
-        if (code == GENAIR_OK) code = parameters_adam(s->model->parameters, st);
-        if (code != GENAIR_OK) return code;
+        code = session_step(s, i, &losses, st);
         context_progress(ctx, "training", (double)(number * n + i), (double)((EPOCHS + 1) * n));
-        if (context_stopped(ctx)) return context_interrupted(st);
+        if (code == GENAIR_OK && context_stopped(ctx)) code = context_interrupted(st);
     }
-    return GENAIR_OK;
+    return code;
 }
 
 static int ascending(const void *a, const void *b) {
@@ -54,9 +48,10 @@ genair_code bench_train(genair_context *ctx, const genair_options *options, doub
     if (code == GENAIR_OK) {
         qsort(seconds, EPOCHS, sizeof *seconds, ascending);
         const double achieved = flops / seconds[EPOCHS / 2] * 1e-9;
-        *result = json_pack("{s:f, s:f, s:f, s:s, s:f, s:f, s:I, s:f}", "achieved", achieved, "peak", peak,
+        *result = json_pack("{s:f, s:f, s:f, s:s, s:f, s:f, s:I, s:I, s:f}", "achieved", achieved, "peak", peak,
                             "utilization", achieved / peak, "unit", "GFLOP/s", "seconds_per_epoch",
-                            seconds[EPOCHS / 2], "gflop_per_epoch", flops * 1e-9, "tokens_per_epoch",
+                            seconds[EPOCHS / 2], "gflop_per_epoch", flops * 1e-9, "steps_per_epoch",
+                            (json_int_t)session_steps(&s), "tokens_per_epoch",
                             (json_int_t)batches_positions(s.batches), "peak_rss_mb", context_peak_rss_mb());
         if (!*result) code = fail_memory(st);
     }

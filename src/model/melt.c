@@ -45,7 +45,7 @@ static genair_code parameters(struct model *m, const float *matrix, genair_statu
     m->state = s;
     s->beta = method_real(options_of(m), "melt-beta");
     s->maps_users = !is_no(m, "melt-user-map");
-    return melt_deal(s, m->config.inputs->data, method_real(options_of(m), "melt-pareto"), training, st);
+    return melt_deal(s, m->config.inputs->seen.data, method_real(options_of(m), "melt-pareto"), training, st);
 }
 
 static void release(struct model *m) {
@@ -82,7 +82,7 @@ static const uint32_t *share(const struct melt_deck *deck, const struct batch *b
 /* How many contexts an item is seen from in this epoch. */
 static uint32_t n_contexts(const struct model *m, const struct melt *s, uint32_t item, struct rng *r, uint64_t epoch) {
     *r = stream(m, DRAW_ITEM, epoch, item);
-    const uint64_t all = s->start[item + 1] - s->start[item], most = (uint64_t)fmax(1, floor(s->item_threshold));
+    const uint64_t all = s->seen.start[item + 1] - s->seen.start[item], most = (uint64_t)fmax(1, floor(s->item_threshold));
     return 1 + (uint32_t)rng_below(r, all < most ? all : most);
 }
 
@@ -113,7 +113,7 @@ static void end_sequence(struct packer *p) {
 
 static void pack_user(struct packer *p, uint32_t user, size_t most) {
     uint32_t n;
-    const uint32_t *items = dataset_training(p->s->data, user, &n);
+    const uint32_t *items = dataset_training(p->s->seen.data, user, &n);
     const size_t length = min_size(n, most);
     memcpy(p->s->step.items + p->at, items + n - length, length * sizeof *items);
     p->at += length;
@@ -122,7 +122,7 @@ static void pack_user(struct packer *p, uint32_t user, size_t most) {
 
 static void pack_contexts(struct packer *p, const uint64_t *chosen, uint32_t k, uint32_t item) {
     for (uint32_t i = 0; i < k; i++) {
-        p->at += melt_context_items(p->s, &p->s->context[p->s->start[item] + chosen[i]], room_of(p->m),
+        p->at += melt_context_items(p->s, &p->s->seen.context[p->s->seen.start[item] + chosen[i]], room_of(p->m),
                                     p->s->step.items + p->at);
         end_sequence(p);
     }
@@ -159,7 +159,7 @@ static struct item_list begin_step(struct model *m, const struct batch *b) {
         const uint32_t item = s->step.item[i];
         struct rng r;
         const uint32_t k = n_contexts(m, s, item, &r, b->epoch);
-        choose(&r, s->start[item + 1] - s->start[item], k, chosen);
+        choose(&r, s->seen.start[item + 1] - s->seen.start[item], k, chosen);
         pack_contexts(&p, chosen, k, item);
         s->step.group[i + 1] = s->step.group[i] + k;
     }
@@ -187,7 +187,7 @@ static double user_loss(struct model *m, struct tensor *f, uint64_t epoch) {
     float *weight = tape_array(&m->tape, n, sizeof *weight);
     for (size_t i = 0; weight && i < n; i++) {
         uint32_t length;
-        (void)dataset_training(s->data, s->step.user[i], &length);
+        (void)dataset_training(s->seen.data, s->step.user[i], &length);
         weight[i] = (float)(lambda / (double)(n * m->config.hidden) *
                             melt_weight(progress(m, epoch), melt_user_turn(length, s->user_threshold, most)));
     }
@@ -206,7 +206,7 @@ static double item_loss(struct model *m, struct tensor *f, struct tensor *table,
         const uint32_t item = s->step.item[i];
         row[i] = model_row(m, item);
         weight[i] = (float)(lambda / (double)(n * m->config.hidden) *
-                            melt_weight(progress(m, epoch), melt_item_turn(s->count[item], s->item_threshold)));
+                            melt_weight(progress(m, epoch), melt_item_turn(s->seen.count[item], s->item_threshold)));
     }
     /* T_U is affine: the mean of its values is its value at the mean. */
     struct tensor *contexts = rows(m, f, 2 * s->step.n_users, s->step.group[n]);
@@ -254,7 +254,7 @@ static genair_code flush(struct block *b, genair_status *st) {
         model_states(b->m, &(struct histories){.n = b->n, .offsets = b->offsets, .items = b->items}, b->state, st);
     for (size_t i = 0; code == GENAIR_OK && i < b->n; i++) {
         const uint32_t item = b->owner[i];
-        b->m->kernels->axpy(1 / (float)(s->start[item + 1] - s->start[item]), b->state + i * d,
+        b->m->kernels->axpy(1 / (float)(s->seen.start[item + 1] - s->seen.start[item]), b->state + i * d,
                             b->mean + (item - 1) * d, d);
     }
     b->n = 0;
@@ -264,18 +264,18 @@ static genair_code flush(struct block *b, genair_status *st) {
 static genair_code add_contexts(struct block *b, uint32_t item, genair_status *st) {
     const struct melt *s = b->m->state;
     genair_code code = GENAIR_OK;
-    for (uint64_t c = s->start[item]; code == GENAIR_OK && c < s->start[item + 1]; c++) {
+    for (uint64_t c = s->seen.start[item]; code == GENAIR_OK && c < s->seen.start[item + 1]; c++) {
         const uint64_t at = b->n ? b->offsets[b->n] : 0;
         b->offsets[b->n] = at;
         b->owner[b->n++] = item;
-        b->offsets[b->n] = at + melt_context_items(s, &s->context[c], room_of(b->m), b->items + at);
+        b->offsets[b->n] = at + melt_context_items(s, &s->seen.context[c], room_of(b->m), b->items + at);
         if (b->n == CONTEXTS_PER_BLOCK) code = flush(b, st);
     }
     return code;
 }
 
 static bool is_rare(const struct melt *s, uint32_t item) {
-    return s->count[item] > 0 && s->count[item] <= s->item_threshold;
+    return s->seen.count[item] > 0 && s->seen.count[item] <= s->item_threshold;
 }
 
 /* e = T_I(mean) + gamma e, for rare items alone. */

@@ -3,6 +3,7 @@
 #ifndef GENAIR_MODEL_MELT_H
 #define GENAIR_MODEL_MELT_H
 
+#include "model/contexts.h"
 #include "model/method.h"
 
 /* The q-quantile by linear interpolation of values, which it sorts; 0 of none. */
@@ -13,20 +14,11 @@ double melt_weight(double progress, double turn);
 double melt_user_turn(double length, double threshold, double most);
 double melt_item_turn(double count, double threshold);
 
-/* A training history seen from an item: up to it, or backwards from the end to it. */
-struct melt_context {
-    uint32_t user, place; /* from 0 */
-    bool backward;
-};
-
 struct melt {
     double user_threshold, item_threshold, beta;
     bool maps_users;
     /* of training alone */
-    const struct dataset *data;
-    uint32_t *count;               /* [n_items + 1] occurrences in training */
-    uint64_t *start;               /* [n_items + 2] contexts of an item */
-    struct melt_context *context;
+    struct contexts seen;          /* histories up to an item, or backwards from the end to it */
     struct melt_deck {
         uint32_t *order;           /* head users from 0, head items */
         size_t n;
@@ -41,12 +33,14 @@ struct melt {
     } step;
 };
 
+/* Items that occur more often are head: a quantile of those that occur at all. values: room for n_items. */
+double melt_item_threshold(const uint32_t *count, uint32_t n_items, double share, double *values);
 /* The thresholds; for training also decks and contexts. data is borrowed while s lives. */
 CHECKED genair_code melt_deal(struct melt *s, const struct dataset *data, double share, bool training,
                               genair_status *st);
 void melt_free(struct melt *s);
-size_t melt_context_length(const struct melt_context *c, uint32_t n);
+size_t melt_context_length(const struct context *c, uint32_t n);
 /* Its latest items, at most room. Returns how many. */
-size_t melt_context_items(const struct melt *s, const struct melt_context *c, size_t room, uint32_t *out);
+size_t melt_context_items(const struct melt *s, const struct context *c, size_t room, uint32_t *out);
 
 #endif

@@ -35,13 +35,13 @@ double melt_item_turn(double count, double threshold) {
     return HALF_TURN / 50 * (fmin(count, threshold + 50) - threshold - 1);
 }
 
-size_t melt_context_length(const struct melt_context *c, uint32_t n) {
+size_t melt_context_length(const struct context *c, uint32_t n) {
     return c->backward ? n - c->place : c->place + 1;
 }
 
-size_t melt_context_items(const struct melt *s, const struct melt_context *c, size_t room, uint32_t *out) {
+size_t melt_context_items(const struct melt *s, const struct context *c, size_t room, uint32_t *out) {
     uint32_t n;
-    const uint32_t *items = dataset_training(s->data, c->user, &n);
+    const uint32_t *items = dataset_training(s->seen.data, c->user, &n);
     const size_t length = min_size(melt_context_length(c, n), room);
     for (size_t i = 0; i < length; i++) {
         const size_t before = length - 1 - i; /* the item itself is last */
@@ -50,40 +50,24 @@ size_t melt_context_items(const struct melt *s, const struct melt_context *c, si
     return length;
 }
 
-/* Counting sort of all contexts by item. */
-static genair_code collect(struct melt *s, genair_status *st) {
-    const struct dataset *d = s->data;
-    for (int filling = 0; filling < 2; filling++) {
-        for (uint32_t u = 0; u < d->n_users; u++) {
-            uint32_t n;
-            const uint32_t *items = dataset_training(d, u, &n);
-            for (uint32_t p = 0; p < n; p++)
-                for (int backward = 0; backward < (n > 1 ? 2 : 1); backward++) {
-                    if (filling)
-                        s->context[s->start[items[p]]++] = (struct melt_context){u, p, backward};
-                    else
-                        s->start[items[p] + 1]++;
-                    if (!filling && !backward) s->count[items[p]]++;
-                }
-        }
-        if (filling) break;
-        for (size_t i = 1; i <= (size_t)d->n_items + 1; i++) s->start[i] += s->start[i - 1];
-        s->context = mem_array((size_t)s->start[d->n_items + 1] + 1, sizeof *s->context);
-        if (!s->context) return fail_memory(st);
-    }
-    /* Filling moved every start to the next item's. */
-    for (size_t i = (size_t)d->n_items + 1; i > 0; i--) s->start[i] = s->start[i - 1];
-    s->start[0] = 0;
-    return GENAIR_OK;
+/* A history of one item is the same from both ends. */
+static int from_both_ends(const void *how, uint32_t n, uint32_t place) {
+    (void)how;
+    (void)place;
+    return n > 1 ? 2 : 1;
+}
+
+double melt_item_threshold(const uint32_t *count, uint32_t n_items, double share, double *values) {
+    size_t n = 0;
+    for (uint32_t i = 1; i <= n_items; i++)
+        if (count[i]) values[n++] = count[i];
+    /* The published code's two hundredths. */
+    return melt_quantile(values, n, fmax(0, share - 0.02));
 }
 
 static genair_code deal(struct melt *s, double *values, double share, genair_status *st) {
-    const struct dataset *d = s->data;
-    size_t n = 0;
-    for (uint32_t i = 1; i <= d->n_items; i++)
-        if (s->count[i]) values[n++] = s->count[i];
-    /* The published code's two hundredths. */
-    s->item_threshold = melt_quantile(values, n, fmax(0, share - 0.02));
+    const struct dataset *d = s->seen.data;
+    s->item_threshold = melt_item_threshold(s->seen.count, d->n_items, share, values);
     s->users.order = mem_array((size_t)d->n_users + 1, sizeof *s->users.order);
     s->items.order = mem_array((size_t)d->n_items + 1, sizeof *s->items.order);
     if (!s->users.order || !s->items.order) return fail_memory(st);
@@ -93,15 +77,8 @@ static genair_code deal(struct melt *s, double *values, double share, genair_sta
         if (length > s->user_threshold) s->users.order[s->users.n++] = u;
     }
     for (uint32_t i = 1; i <= d->n_items; i++)
-        if (s->count[i] > s->item_threshold) s->items.order[s->items.n++] = i;
+        if (s->seen.count[i] > s->item_threshold) s->items.order[s->items.n++] = i;
     return GENAIR_OK;
-}
-
-static genair_code index_contexts(struct melt *s, const struct dataset *data, genair_status *st) {
-    s->data = data;
-    s->count = mem_zeros((size_t)data->n_items + 1, sizeof *s->count);
-    s->start = mem_zeros((size_t)data->n_items + 2, sizeof *s->start);
-    return s->count && s->start ? collect(s, st) : fail_memory(st);
 }
 
 genair_code melt_deal(struct melt *s, const struct dataset *data, double share, bool training, genair_status *st) {
@@ -113,7 +90,7 @@ genair_code melt_deal(struct melt *s, const struct dataset *data, double share, 
         values[u] = length;
     }
     s->user_threshold = melt_quantile(values, data->n_users, share);
-    genair_code code = training ? index_contexts(s, data, st) : GENAIR_OK;
+    genair_code code = training ? contexts_collect(data, from_both_ends, NULL, &s->seen, st) : GENAIR_OK;
     if (code == GENAIR_OK && training) code = deal(s, values, share, st);
     mem_free(values);
     return code;
@@ -121,9 +98,7 @@ genair_code melt_deal(struct melt *s, const struct dataset *data, double share, 
 
 void melt_free(struct melt *s) {
     if (!s) return;
-    mem_free(s->count);
-    mem_free(s->start);
-    mem_free(s->context);
+    contexts_free(&s->seen);
     mem_free(s->users.order);
     mem_free(s->items.order);
     mem_free(s);

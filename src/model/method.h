@@ -44,6 +44,17 @@ struct method_step {
     struct item_list extra; /* what begin_step returned */
 };
 
+/* What a method trains before the sequence model, by steps of its own; validation picks the best of its epochs. */
+struct prelude {
+    struct adam_options adam; /* its rate is what a step sets */
+    const char *patience, *epochs; /* options: epochs without improvement before it ends; of the model behind it */
+    size_t (*n_steps)(const struct model *m); /* in an epoch */
+    /* Leaves gradients in the parameters, as model_step does. */
+    genair_code (*step)(struct model *m, struct step_losses *losses, genair_status *st);
+    genair_code (*error)(struct model *m, double *out, genair_status *st); /* on validation */
+    genair_code (*finish)(struct model *m, genair_status *st); /* the model takes over what was learned */
+};
+
 struct method_default {
     const char *option, *value;
 };
@@ -57,6 +68,7 @@ struct method {
     size_t n_matrices;         /* made of the semantic matrix; 0: it reads none */
     struct matrix_request (*matrix)(const json_t *options, size_t which);
     const struct method_default *defaults; /* of options that mean something else here; ends with {0} */
+    const struct prelude *prelude; /* or NULL */
     const char *term;          /* its further loss, for messages and metrics.jsonl */
     const char *weight_options; /* " or --x": what a diverging run may lower */
 
@@ -83,7 +95,7 @@ struct method {
 };
 
 extern const struct method method_base, method_genair, method_llminit, method_alphafuse, method_rlmrec, method_llmemb,
-                           method_melt;
+                           method_melt, method_cities;
 
 /* The learned method of that name, or NULL. */
 const struct method *method_named(const char *name);

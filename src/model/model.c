@@ -196,7 +196,8 @@ static void copy_task(void *context, size_t task, int worker) {
 /* Rows of the table or the frozen matrix. */
 static struct tensor *source_rows(struct model *m, const uint32_t *ids, size_t n) {
     const size_t width = m->table ? m->table->cols : m->config.fused_width;
-    struct tensor *x = tape_tensor(&m->tape, n, width, m->table != NULL);
+    /* Where these are the item vectors themselves, losses leave a gradient, wanted or not. */
+    struct tensor *x = tape_tensor(&m->tape, n, width, m->table || !m->method->items);
     if (!x) return NULL;
     if (m->table) parameters_catch_up(m->parameters, m->table, ids, n);
     struct copy c = {m->table ? m->table->value : m->fused, ids, m->table ? 0 : 1, x};

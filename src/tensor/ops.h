@@ -61,6 +61,17 @@ struct embedding {
 };
 struct tensor *op_embed(struct tape *t, const struct embedding *e);
 
+/* y[i] = gain[slot[i]] table[index[i]] + shift[slot[i]], n rows of width; index MASK_ROW takes mask. Only gain, [1, S],
+ * is a tensor: table, mask and shift ([S, width]) are constants. */
+struct slots {
+    const float *table, *mask, *shift;
+    size_t width;
+    struct tensor *gain;
+    const uint32_t *index, *slot; /* [n] */
+    size_t n;
+};
+struct tensor *op_slots(struct tape *t, const struct slots *s);
+
 /* Scaled dot-product attention within each sequence (Vaswani et al., 2017, eq. 1), heads side by side.
  * q: [T, d], kv: [T, 2 e] with keys in the first e columns. Heads of e may be fewer than those of d: each then serves as
  * many neighbouring ones of q (Ainslie et al., 2023). Causal: token i sees tokens up to i. Dropout falls on the

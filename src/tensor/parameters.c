@@ -191,6 +191,10 @@ void parameters_clip(const struct parameters *p, double most) {
             p->kernels->scale((float)(most / sqrt(square)), p->list[i]->gradient, p->list[i]->rows * p->list[i]->cols);
 }
 
+void parameters_set_adam(struct parameters *p, const struct adam_options *options) {
+    p->adam = *options;
+}
+
 void parameters_set_rate(struct parameters *p, double rate) {
     p->adam.rate = rate;
 }

@@ -60,6 +60,8 @@ void parameter_fill(struct parameter *p, float value);
 
 /* A dense parameter as a tensor of this step; the same one when asked again. */
 struct tensor *parameter_tensor(struct tape *t, struct parameter *p);
+/* Other settings of Adam from the next step on. */
+void parameters_set_adam(struct parameters *p, const struct adam_options *options);
 /* Adam's rate from the next step on: for schedules. */
 void parameters_set_rate(struct parameters *p, double rate);
 /* Scales all gradients of dense parameters so that their norm together is at most that; after the backward pass. */

@@ -27,9 +27,9 @@ static float *part_of(const struct session *s, const struct loop_state *state, s
     return arrays[k];
 }
 
-static const char *const keys[] = {"step", "epoch", "next_batch", "best_epoch", "loss", "rank", "calibration",
-                                   "best_ndcg", "lines"};
-enum { N_KEYS = COUNT(keys), FIRST_REAL = 4, LINES = 8 };
+static const char *const keys[] = {"step", "epoch", "next_batch", "best_epoch", "prelude", "loss", "rank", "calibration",
+                                   "best_score", "lines"};
+enum { N_KEYS = COUNT(keys), FIRST_REAL = 5, LINES = 9 };
 
 static genair_code write_file(const struct session *s, const struct loop_state *state, const char *path,
                               struct safetensor *tensors, char (*names)[NAME_BYTES], const char *lines,
@@ -46,8 +46,8 @@ static genair_code write_file(const struct session *s, const struct loop_state *
         }
     char text[LINES][40];
     const uint64_t counts[] = {parameters_step(s->model->parameters), state->epoch, state->next_batch,
-                               state->best_epoch};
-    const double reals[] = {state->loss, state->rank, state->calibration, state->best_ndcg};
+                               state->best_epoch, s->prelude != NULL};
+    const double reals[] = {state->loss, state->rank, state->calibration, state->best_score};
     for (int i = 0; i < FIRST_REAL; i++) snprintf(text[i], sizeof text[i], "%llu", (unsigned long long)counts[i]);
     for (int i = FIRST_REAL; i < LINES; i++) snprintf(text[i], sizeof text[i], "%a", reals[i - FIRST_REAL]);
     const char *values[N_KEYS];
@@ -95,7 +95,7 @@ static bool read_real(const struct safetensors *f, const char *key, double *out)
     return *s && !*end && errno == 0;
 }
 
-static bool read_state(const struct safetensors *f, struct loop_state *state, uint64_t *step) {
+static bool read_state(const struct safetensors *f, struct loop_state *state, uint64_t *step, uint64_t *prelude) {
     json_t *lines = json_loads(metadata(f, "lines"), 0, NULL);
     if (!json_is_array(lines)) {
         json_decref(lines);
@@ -103,10 +103,10 @@ static bool read_state(const struct safetensors *f, struct loop_state *state, ui
     }
     json_decref(state->lines);
     state->lines = lines;
-    return read_count(f, "step", step) && read_count(f, "epoch", &state->epoch) &&
+    return read_count(f, "step", step) && read_count(f, "prelude", prelude) && read_count(f, "epoch", &state->epoch) &&
            read_count(f, "next_batch", &state->next_batch) && read_count(f, "best_epoch", &state->best_epoch) &&
            read_real(f, "loss", &state->loss) && read_real(f, "rank", &state->rank) &&
-           read_real(f, "calibration", &state->calibration) && read_real(f, "best_ndcg", &state->best_ndcg);
+           read_real(f, "calibration", &state->calibration) && read_real(f, "best_score", &state->best_score);
 }
 
 static bool read_part(const struct safetensors *f, const struct session *s, const struct loop_state *state, size_t i,
@@ -126,8 +126,9 @@ genair_code checkpoint_load(struct session *s, struct loop_state *state, const c
     if (!path) return fail_memory(st);
     struct safetensors *f = NULL;
     genair_code code = safetensors_open(path, &f, st);
-    uint64_t step = 0;
-    bool sound = code == GENAIR_OK && read_state(f, state, &step);
+    uint64_t step = 0, prelude = 0;
+    bool sound = code == GENAIR_OK && read_state(f, state, &step, &prelude);
+    if (!prelude) s->prelude = NULL;
     for (size_t i = 0; sound && i < parameters_count(s->model->parameters); i++)
         for (size_t k = 0; sound && k < N_PARTS; k++) sound = read_part(f, s, state, i, k);
     if (code == GENAIR_OK && !sound)

@@ -49,22 +49,16 @@ static void copy_parameters(const struct session *s, const struct loop_state *st
     }
 }
 
-/* The batches of one epoch that are still to do. *whole: all of them ran here. */
+/* The steps of one epoch that are still to do. */
 static genair_code train_epoch(genair_context *ctx, struct session *s, struct loop_state *state, genair_status *st) {
-    const size_t n = batches_count(s->batches);
+    const size_t n = session_steps(s);
     char what[48];
     snprintf(what, sizeof what, "epoch %llu", (unsigned long long)state->epoch);
-    batches_start(s->batches, state->epoch);
-    if (state->next_batch == 0) {
-        const genair_code code = model_begin_epoch(s->model, st);
-        if (code != GENAIR_OK) return code;
-    }
+    genair_code code = session_start(s, state->epoch, state->next_batch == 0, st);
+    if (code != GENAIR_OK) return code;
     while (state->next_batch < n) {
-        struct batch batch;
         struct step_losses losses;
-        genair_code code = batches_get(s->batches, state->next_batch, &batch, st);
-        if (code == GENAIR_OK) code = model_step(s->model, &batch, &s->objective, &losses, st);
-        if (code == GENAIR_OK) code = parameters_adam(s->model->parameters, st);
+        code = session_step(s, state->next_batch, &losses, st);
         if (code != GENAIR_OK) return code;
         state->loss += losses.total;
         state->rank += losses.rank;
@@ -76,15 +70,35 @@ static genair_code train_epoch(genair_context *ctx, struct session *s, struct lo
     return GENAIR_OK;
 }
 
-static genair_code validate(genair_context *ctx, struct session *s, const struct loop_options *o, struct metrics *out,
-                            genair_status *st) {
+/* What validation says of an epoch. */
+struct verdict {
+    double score; /* the higher the better */
+    json_t *valid; /* of its line */
+    char text[64];
+};
+
+static genair_code rank_validation(genair_context *ctx, struct session *s, const struct loop_options *o,
+                                   struct verdict *out, genair_status *st) {
     genair_code code = model_refresh_items(s->model, st);
     if (code != GENAIR_OK) return code;
     const struct scorer scorer = model_scorer(s->model);
     struct ranking_result result = {0};
     code = ranking_evaluate(context_parallel(ctx), &scorer, s->data, PART_VALID, o->protocol, &result, st);
-    *out = result.metrics;
+    out->score = metrics_ndcg(&result.metrics, SELECTING_CUTOFF);
+    out->valid = json_pack("{s:o}", protocol_name(o->protocol), metrics_json(&result.metrics));
+    snprintf(out->text, sizeof out->text, "%s NDCG@10 %.4f", protocol_name(o->protocol), out->score);
     ranking_result_free(&result);
+    return code;
+}
+
+static genair_code validate(genair_context *ctx, struct session *s, const struct loop_options *o, struct verdict *out,
+                            genair_status *st) {
+    double error = 0;
+    if (!s->prelude) return rank_validation(ctx, s, o, out, st);
+    const genair_code code = s->prelude->error(s->model, &error, st);
+    out->score = -error;
+    out->valid = json_pack("{s:f}", "error", error);
+    snprintf(out->text, sizeof out->text, "error %.4g", error);
     return code;
 }
 
@@ -109,13 +123,17 @@ static genair_code write_lines(const struct loop_state *state, const char *direc
 }
 
 static genair_code add_line(const struct session *s, struct loop_state *state, const struct loop_options *o,
-                            const struct metrics *m, genair_status *st) {
-    const double n = (double)batches_count(s->batches);
-    json_t *line = json_pack("{s:I, s:f, s:f, s:f, s:{s:o}}", "epoch", (json_int_t)state->epoch, "loss",
-                             state->loss / n, "rank_loss", state->rank / n, "calibration_loss",
-                             state->calibration / n, "valid", protocol_name(o->protocol), metrics_json(m));
-    if (!line || json_array_append_new(state->lines, line) != 0) return fail_memory(st);
-    return write_lines(state, o->directory, st);
+                            json_t *valid, genair_status *st) {
+    const double n = (double)session_steps(s);
+    json_t *line = json_pack("{s:I, s:f}", "epoch", (json_int_t)state->epoch, "loss", state->loss / n);
+    bool sound = line != NULL;
+    if (sound && !s->prelude)
+        sound = json_object_set_new(line, "rank_loss", json_real(state->rank / n)) == 0 &&
+                json_object_set_new(line, "calibration_loss", json_real(state->calibration / n)) == 0;
+    if (!sound || !valid || json_object_set(line, "valid", valid) != 0 || json_array_append(state->lines, line) != 0)
+        sound = false;
+    json_decref(line);
+    return sound ? write_lines(state, o->directory, st) : fail_memory(st);
 }
 
 static bool is_over(const struct loop_state *state, const struct loop_options *o) {
@@ -137,18 +155,18 @@ static genair_code note_time(struct loop_times *t, double seconds, double flops,
 /* Validation, the best epoch, the line, the checkpoint: state moves to the next epoch. */
 static genair_code close_epoch(genair_context *ctx, struct session *s, const struct loop_options *o,
                                struct loop_state *state, genair_status *st) {
-    struct metrics m;
-    genair_code code = validate(ctx, s, o, &m, st);
-    if (code == GENAIR_OK) code = add_line(s, state, o, &m, st);
+    struct verdict verdict = {0};
+    genair_code code = validate(ctx, s, o, &verdict, st);
+    if (code == GENAIR_OK) code = add_line(s, state, o, verdict.valid, st);
+    json_decref(verdict.valid);
     if (code != GENAIR_OK) return code;
-    const double ndcg = metrics_ndcg(&m, SELECTING_CUTOFF);
-    if (state->best_epoch == 0 || ndcg > state->best_ndcg) {
+    if (state->best_epoch == 0 || verdict.score > state->best_score) {
         state->best_epoch = state->epoch;
-        state->best_ndcg = ndcg;
+        state->best_score = verdict.score;
         copy_parameters(s, state, true);
     }
-    context_info(ctx, "epoch %llu: loss %.4f, valid %s NDCG@10 %.4f%s", (unsigned long long)state->epoch,
-                 state->loss / (double)batches_count(s->batches), protocol_name(o->protocol), ndcg,
+    context_info(ctx, "epoch %llu: loss %.4g, valid %s%s", (unsigned long long)state->epoch,
+                 state->loss / (double)session_steps(s), verdict.text,
                  state->best_epoch == state->epoch ? ", best so far" : "");
     state->epoch++;
     state->next_batch = 0;
@@ -175,6 +193,14 @@ genair_code loop_run(genair_context *ctx, struct session *s, const struct loop_o
         times->eval_seconds += context_seconds() - trained;
         if (code != GENAIR_OK) return code;
     }
-    copy_parameters(s, state, false);
+    if (state->best_epoch > 0) copy_parameters(s, state, false);
     return GENAIR_OK;
+}
+
+genair_code loop_end_prelude(struct session *s, struct loop_state *state, genair_status *st) {
+    const genair_code code = s->prelude->finish(s->model, st);
+    s->prelude = NULL;
+    state->epoch = 1;
+    state->best_epoch = 0;
+    return code == GENAIR_OK ? parameters_set_step(s->model->parameters, 0, st) : code;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module trains a session's model epoch by epoch until validation stops improving. */
+/* This module trains what learns in a session epoch by epoch until validation stops improving. */
 #ifndef GENAIR_TRAIN_LOOP_H
 #define GENAIR_TRAIN_LOOP_H
 
@@ -19,7 +19,7 @@ struct loop_state {
     uint64_t next_batch;       /* of that epoch */
     double loss, rank, calibration; /* sums over its batches so far */
     uint64_t best_epoch;       /* 0: none yet */
-    double best_ndcg;
+    double best_score;         /* validation's NDCG@10; of a prelude, minus its error */
     json_t *lines;             /* metrics.jsonl so far: an array of objects */
     float **best;              /* a copy of each parameter's values at the best epoch */
 };
@@ -37,8 +37,10 @@ void loop_deinit(const struct session *s, struct loop_state *state);
 void loop_times_free(struct loop_times *t);
 
 /* Runs until done, stopped or failed. When stopped it saves a checkpoint and returns GENAIR_INTERRUPTED. At
- * the end the model holds the best epoch's parameters. */
+ * the end the model holds the best epoch's parameters; without epochs, its own. */
 CHECKED genair_code loop_run(genair_context *ctx, struct session *s, const struct loop_options *options,
                              struct loop_state *state, struct loop_times *times, genair_status *st);
+/* After the prelude's run: the model takes over what it learned, and is what learns from now on, from epoch 1. */
+CHECKED genair_code loop_end_prelude(struct session *s, struct loop_state *state, genair_status *st);
 
 #endif

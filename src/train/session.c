@@ -160,11 +160,12 @@ static genair_code open_parts(genair_context *ctx, const char *workspace, const 
     s->config.method = method;
     s->config.inputs = &s->inputs;
     const uint64_t seed = (uint64_t)json_integer_value(json_object_get(config, "seed"));
-    const struct adam_options adam = {.rate = method_real(config, "lr"), .beta1 = 0.9, .beta2 = 0.999,
-                                      .epsilon = 1e-8, .decay = method_real(config, "weight-decay")};
+    s->prelude = method->prelude;
+    s->adam = (struct adam_options){.rate = method_real(config, "lr"), .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8,
+                                    .decay = method_real(config, "weight-decay")};
     s->objective = objective_of(config, s->data);
-    code = model_create(&s->config, s->inputs.matrix[0].values, context_parallel(ctx), kernels_select(NULL), &adam, seed,
-                        &s->model, st);
+    code = model_create(&s->config, s->inputs.matrix[0].values, context_parallel(ctx), kernels_select(NULL), &s->adam,
+                        seed, &s->model, st);
     if (code != GENAIR_OK) return code;
     if (method->continues) base_run_copy(s->base, s->model);
     const struct batches_options options = {
@@ -197,4 +198,28 @@ void session_close(struct session *s) {
     mem_free(s->converted);
     dataset_close(s->data);
     *s = (struct session){0};
+}
+
+/* ---- steps ---- */
+
+size_t session_steps(const struct session *s) {
+    return s->prelude ? s->prelude->n_steps(s->model) : batches_count(s->batches);
+}
+
+genair_code session_start(struct session *s, uint64_t epoch, bool whole, genair_status *st) {
+    parameters_set_adam(s->model->parameters, s->prelude ? &s->prelude->adam : &s->adam);
+    if (s->prelude) return GENAIR_OK;
+    batches_start(s->batches, epoch);
+    return whole ? model_begin_epoch(s->model, st) : GENAIR_OK;
+}
+
+genair_code session_step(struct session *s, size_t i, struct step_losses *losses, genair_status *st) {
+    struct batch batch;
+    genair_code code = GENAIR_OK;
+    if (s->prelude)
+        code = s->prelude->step(s->model, losses, st);
+    else
+        code = batches_get(s->batches, i, &batch, st);
+    if (code == GENAIR_OK && !s->prelude) code = model_step(s->model, &batch, &s->objective, losses, st);
+    return code == GENAIR_OK ? parameters_adam(s->model->parameters, st) : code;
 }

@@ -19,8 +19,10 @@ struct session {
     struct run *base;        /* of --base-run, or NULL */
     struct method_inputs inputs; /* its matrices are the session's */
     struct model *model;
+    const struct prelude *prelude; /* the method's, while that is what learns; NULL: the model learns */
     struct batches *batches;
     struct objective objective;
+    struct adam_options adam; /* of the model */
     struct model_config config;
 };
 
@@ -34,5 +36,12 @@ json_t *session_options_of(const genair_options *o, const char *method);
 CHECKED genair_code session_open(genair_context *ctx, const char *workspace, const json_t *config, size_t repeat,
                                  struct session *out, genair_status *st);
 void session_close(struct session *s); /* {0} is fine */
+
+/* What learns is the method's prelude, or the model. */
+size_t session_steps(const struct session *s); /* in an epoch */
+/* Before the steps of an epoch, from 1, or what is left of them. */
+CHECKED genair_code session_start(struct session *s, uint64_t epoch, bool whole, genair_status *st);
+/* Step i of the epoch, from 0: parameters move. */
+CHECKED genair_code session_step(struct session *s, size_t i, struct step_losses *losses, genair_status *st);
 
 #endif

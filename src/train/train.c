@@ -240,6 +240,30 @@ static genair_code learned_results(struct train *t, struct session *s, const str
 
 /* ---- the two kinds of runs ---- */
 
+/* The method's prelude, where it has one, then the model. */
+static genair_code learn(struct train *t, struct session *s, struct loop_state *state, struct loop_times *times,
+                         genair_status *st) {
+    const struct prelude *prelude = s->model->method->prelude;
+    struct loop_options options = {
+        .epochs = (uint64_t)method_count(t->config, "epochs"),
+        .protocol = strcmp(option_text(t->options, "valid-protocol"), "full") == 0 ? PROTOCOL_FULL : PROTOCOL_SAMPLED,
+        .checkpoint_every = (uint64_t)option_int(t->options, "checkpoint-every"),
+        .directory = t->paths.growing};
+    genair_code code = GENAIR_OK;
+    uint64_t best_of_prelude = 0;
+    if (s->prelude) {
+        options.patience = (uint64_t)option_int(t->options, prelude->patience);
+        code = loop_run(t->ctx, s, &options, state, times, st);
+        best_of_prelude = state->best_epoch;
+        if (code == GENAIR_OK) code = loop_end_prelude(s, state, st);
+    }
+    if (prelude) options.epochs = method_count(t->config, prelude->epochs);
+    options.patience = (uint64_t)option_int(t->options, "patience");
+    if (code == GENAIR_OK) code = loop_run(t->ctx, s, &options, state, times, st);
+    if (state->best_epoch == 0) state->best_epoch = best_of_prelude;
+    return code;
+}
+
 static genair_code train_learned(struct train *t, genair_status *st) {
     struct session s = {0};
     struct loop_state state = {0};
@@ -254,13 +278,7 @@ static genair_code train_learned(struct train *t, genair_status *st) {
                          (unsigned long long)state.next_batch + 1);
     }
     if (code == GENAIR_OK) code = write_json(t->paths.growing, "inputs.json", t->inputs, st);
-    const struct loop_options options = {
-        .epochs = (uint64_t)method_count(t->config, "epochs"),
-        .patience = (uint64_t)option_int(t->options, "patience"),
-        .protocol = strcmp(option_text(t->options, "valid-protocol"), "full") == 0 ? PROTOCOL_FULL : PROTOCOL_SAMPLED,
-        .checkpoint_every = (uint64_t)option_int(t->options, "checkpoint-every"),
-        .directory = t->paths.growing};
-    if (code == GENAIR_OK) code = loop_run(t->ctx, &s, &options, &state, &times, st);
+    if (code == GENAIR_OK) code = learn(t, &s, &state, &times, st);
     const double eval_start = context_seconds();
     if (code == GENAIR_OK) code = learned_save(s.model, model_path, st);
     if (code == GENAIR_OK) {

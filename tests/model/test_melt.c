@@ -16,27 +16,8 @@
 #define OFF "\"melt-update\": \"no\", \"melt-user-map\": \"no\", "
 #define REST "\"melt-pareto\": 0.5, \"melt-beta\": 1.0, \"melt-gamma\": 0.0, \"melt-lmax\": 50, \"epochs\": 4"
 
-/* Histories of 1 to 5 items, the small numbers often. */
-static uint64_t start[TRAINED_USERS];
-static uint32_t length[TRAINED_USERS], item[TRAINED_USERS * TRAINED_LENGTH];
-static uint8_t cold[TRAINED_ITEMS + 1];
-static struct dataset data;
-
-static void make_data(void) {
-    for (uint32_t u = 0; u < TRAINED_USERS; u++) {
-        struct rng r = rng_start(8, RNG_TEST, u);
-        start[u] = u * TRAINED_LENGTH;
-        length[u] = 1 + u % 5;
-        for (uint32_t i = 0; i < length[u]; i++)
-            item[start[u] + i] = 1 + (uint32_t)(rng_unit(&r) * rng_unit(&r) * TRAINED_ITEMS);
-    }
-    data = (struct dataset){.n_users = TRAINED_USERS, .n_items = TRAINED_ITEMS, .cold = cold,
-                            .training = {.n = TRAINED_USERS, .n_items = TRAINED_ITEMS, .start = start,
-                                         .length = length, .item = item}};
-}
-
 static void open(struct trained *t, enum backbone b, const char *options, double dropout) {
-    t->inputs.data = &data;
+    t->inputs.data = trained_data();
     trained_open(t, b, &method_melt, options, NULL, 0, dropout);
 }
 
@@ -78,18 +59,20 @@ static void curriculum(void **state) {
 /* One interaction: a context forward, none backward. Every context ends in its item. */
 static void contexts(void **state) {
     (void)state;
+    const struct dataset *data = trained_data();
+    const uint32_t *length = data->training.length;
     struct melt *s = mem_zeros(1, sizeof *s);
     assert_non_null(s);
-    assert_int_equal(melt_deal(s, &data, 0.5, true, NULL), GENAIR_OK);
+    assert_int_equal(melt_deal(s, data, 0.5, true, NULL), GENAIR_OK);
     size_t n = 0, single = 0;
     for (uint32_t i = 1; i <= TRAINED_ITEMS; i++)
-        for (uint64_t c = s->start[i]; c < s->start[i + 1]; c++) {
+        for (uint64_t c = s->seen.start[i]; c < s->seen.start[i + 1]; c++) {
             uint32_t items[TRAINED_LENGTH];
-            const struct melt_context *context = &s->context[c];
+            const struct context *context = &s->seen.context[c];
             const size_t all = melt_context_items(s, context, TRAINED_LENGTH, items);
             assert_int_equal(all, context->backward ? length[context->user] - context->place : context->place + 1);
             assert_int_equal(items[all - 1], i);
-            assert_int_equal(items[0], item[start[context->user] + (context->backward ? length[context->user] - 1 : 0)]);
+            assert_int_equal(items[0], data->training.item[data->training.start[context->user] + (context->backward ? length[context->user] - 1 : 0)]);
             assert_int_equal(melt_context_items(s, context, 1, items), 1);
             assert_int_equal(items[0], i);
             single += length[context->user] == 1;
@@ -125,7 +108,7 @@ static void maps_of_zeros(void **state) {
     assert_int_equal(model_begin_epoch(t.model, NULL), GENAIR_OK);
     size_t rare = 0;
     for (size_t i = 1; i <= TRAINED_ITEMS; i++) {
-        const bool is_rare = s->count[i] > 0 && s->count[i] <= s->item_threshold;
+        const bool is_rare = s->seen.count[i] > 0 && s->seen.count[i] <= s->item_threshold;
         rare += is_rare;
         for (size_t c = 0; c < TRAINED_WIDTH; c++) {
             const float now = t.model->table->value[i * TRAINED_WIDTH + c];
@@ -163,15 +146,9 @@ static void learns(void **state) {
     }
 }
 
-static int set_up(void **state) {
-    (void)state;
-    make_data();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(without_weights_is_base), cmocka_unit_test(curriculum),
                                        cmocka_unit_test(contexts), cmocka_unit_test(maps_of_zeros),
                                        cmocka_unit_test(learns)};
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,24 @@ size_t trained_same(const struct trained *a, const struct trained *b) {
     return n;
 }
 
+const struct dataset *trained_data(void) {
+    static uint64_t start[TRAINED_USERS];
+    static uint32_t length[TRAINED_USERS], item[TRAINED_USERS * TRAINED_LENGTH];
+    static uint8_t cold[TRAINED_ITEMS + 1];
+    static struct dataset data;
+    for (uint32_t u = 0; u < TRAINED_USERS; u++) {
+        struct rng r = rng_start(8, RNG_TEST, u);
+        start[u] = u * TRAINED_LENGTH;
+        length[u] = 1 + u % 5;
+        for (uint32_t i = 0; i < length[u]; i++)
+            item[start[u] + i] = 1 + (uint32_t)(rng_unit(&r) * rng_unit(&r) * TRAINED_ITEMS);
+    }
+    data = (struct dataset){.n_users = TRAINED_USERS, .n_items = TRAINED_ITEMS, .cold = cold,
+                            .training = {.n = TRAINED_USERS, .n_items = TRAINED_ITEMS, .start = start,
+                                         .length = length, .item = item}};
+    return &data;
+}
+
 float *trained_matrix(size_t width, uint64_t seed) {
     float *x = mem_array(TRAINED_ITEMS * width, sizeof *x);
     assert_non_null(x);

@@ -21,6 +21,8 @@ void trained_close(struct trained *t);
 struct step_losses trained_steps(struct trained *t, size_t n);
 /* Every parameter that both have under one name is equal, to the byte; returns how many there are. */
 size_t trained_same(const struct trained *a, const struct trained *b);
+/* Histories of 1 to 5 items, the small numbers often. */
+const struct dataset *trained_data(void);
 float *trained_matrix(size_t width, uint64_t seed); /* normal; mem_free */
 
 #endif

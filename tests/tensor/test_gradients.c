@@ -180,6 +180,28 @@ static struct tensor *overlay_engine(const struct problem *p, struct tape *t, st
     return op_overlay(t, ground, 7, p->index, x[0], p->form);
 }
 
+/* The first four of seven slots are filled. The ground is also their shift. */
+static const float slot_mask[7] = {3, -1, 2, 0, 1, 1, -2};
+
+static size_t slots_reference(const struct problem *p, const double *const *x, double *y) {
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t c = 0; c < 7; c++) {
+            const float *row = p->index[i] == MASK_ROW ? slot_mask : ground + p->index[i] * 7;
+            const size_t slot = i % 4;
+            y[i * 7 + c] = x[0][slot] * (double)row[c] + (double)ground[slot * 7 + c];
+        }
+    return p->n * 7;
+}
+
+static struct tensor *slots_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    (void)loss;
+    uint32_t *slot = tape_array(t, p->n + 1, sizeof *slot);
+    assert_non_null(slot);
+    for (size_t i = 0; i < p->n; i++) slot[i] = (uint32_t)(i % 4);
+    return op_slots(t, &(struct slots){.table = ground, .mask = slot_mask, .shift = ground, .width = 7, .gain = x[0],
+                                       .index = p->index, .slot = slot, .n = p->n});
+}
+
 static size_t group_reference(const struct problem *p, const double *const *x, double *y) {
     const size_t d = p->input[0].cols;
     for (size_t g = 0; g < p->n_sequences; g++)
@@ -811,6 +833,8 @@ static void test_elementwise(void **state) {
         {"overlay", overlay_reference, overlay_engine, 1, {{5, 3}}, .index = LIST(3, 0, 1, 1, 2), .n = 15},
         {"overlay, added", overlay_reference, overlay_engine, 1, {{5, 3}}, .index = LIST(3, 0, 1, 1, 2), .n = 15, .form = 1},
         {"overlay, whole", overlay_reference, overlay_engine, 1, {{2, 7}}, .index = LIST(3, 0), .n = 15},
+        {"slots", slots_reference, slots_engine, 1, {{1, 7}}, .index = LIST(3, 0, MASK_ROW, 1, 2, 2, MASK_ROW), .n = 7},
+        {"slots of nothing", slots_reference, slots_engine, 1, {{1, 7}}, .index = LIST(0), .n = 0},
         {"means of groups", group_reference, group_engine, 1, {{9, 3}}, .offsets = LIST(0, 1, 5, 9), .n_sequences = 3},
         {"square", square_reference, square_engine, 2, {{70, 4}, {70, 4}}, .is_loss = true},
         {"direction", direction_reference, direction_engine, 2, {{70, 4}, {70, 4}}, .is_loss = true},

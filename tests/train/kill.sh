@@ -9,33 +9,36 @@ files='model.safetensors metrics.jsonl config.json result.json'
 
 "$third" shop 400 7 >/dev/null
 run 0 prepare -w ws --interactions shop/interactions.tsv --quiet
-options='--run r --method base --hidden 16 --epochs 4 --batch 16 --quiet'
+size='--hidden 16 --epochs 4 --batch 16 --quiet'
+run 0 train -w ws --run b --method base $size
+options="--run r $size"
 train() { # train WORKSPACE OPTIONS...
     "$genair" train -w "$1" $options "${@:2}"
 }
 
-for backbone in sasrec bert4rec gru4rec; do
+what=('base sasrec' 'base bert4rec' 'base gru4rec' 'cities sasrec --base-run b --cities-finetune 3')
+for more in "${what[@]}"; do
+    name=${more%% --*} more="--method ${more/ / --backbone }"
     cp -r ws undisturbed
     started=$(date +%s%N)
-    holds "$backbone: undisturbed" train undisturbed --backbone $backbone
+    holds "$name: undisturbed" train undisturbed $more
     whole=$(($(date +%s%N) - started))
     for ((i = 0; i < kills; i++)); do
-        "$genair" train -w ws $options --backbone $backbone >out 2>err & # the program itself: it is killed
+        "$genair" train -w ws $options $more >out 2>err & # the program itself: it is killed
         child=$!
         sleep "$(awk -v ns=$whole -v r=$RANDOM 'BEGIN { printf "%.3f", ns * r / 32768 / 1e9 }')"
         kill -9 $child 2>/dev/null
         wait $child 2>/dev/null
         again=''
         [ $((i % 2)) -eq 1 ] || again=--resume
-        holds "$backbone: after kill $i" train ws --backbone $backbone $again
+        holds "$name: after kill $i" train ws $more $again
         for file in $files; do
-            same "$backbone: $file after kill $i" undisturbed/runs/r/$file ws/runs/r/$file
+            same "$name: $file after kill $i" undisturbed/runs/r/$file ws/runs/r/$file
         done
-        same "$backbone: the manifest after kill $i" undisturbed/manifest.json ws/manifest.json
-        holds "$backbone: nothing is left over" test ! -e ws/runs/r.training
+        same "$name: the manifest after kill $i" undisturbed/manifest.json ws/manifest.json
+        holds "$name: nothing is left over" test ! -e ws/runs/r.training
         rm -rf ws && cp -r undisturbed ws && rm -rf ws/runs/r
     done
-    rm -rf undisturbed ws
-    run 0 prepare -w ws --interactions shop/interactions.tsv --quiet
+    rm -rf undisturbed
 done
 finish

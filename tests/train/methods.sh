@@ -8,7 +8,7 @@ needs_jq
 RANDOM=44
 backbones='sasrec bert4rec gru4rec'
 of_text='rlmrec llminit llmemb alphafuse'
-of_base='melt'
+of_base='cities melt'
 
 "$third" shop 300 7 >/dev/null
 run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --quiet
@@ -24,7 +24,7 @@ done
 options() {
     case $1 in
     llmemb) echo --base-run base-sasrec ;;
-    melt) echo --base-run base-$2 ;;
+    cities | melt) echo --base-run base-$2 ;;
     esac
 }
 
@@ -59,6 +59,39 @@ for method in $of_text $of_base; do
     for backbone in $backbones; do trained $method $backbone; done
 done
 
+# ---- cities: what is not rare stays as it was ----
+of_table() { # of_table RUN: the item table's bytes, by the header of its file
+    local file=ws/runs/$1/model.safetensors header from to
+    header=$(od -An -tu8 -N8 $file | tr -d ' ')
+    read -r from to < <(tail -c +9 $file | head -c "$header" | jq -r '.item_emb.data_offsets | "\(.[0]) \(.[1])"')
+    tail -c +$((9 + header + from)) $file | head -c $((to - from))
+}
+# rows RUN: an item's values a line
+rows() {
+    of_table $1 | od -An -v -tx4 -w64
+}
+for backbone in $backbones; do
+    run 0 train -w ws --method cities --base-run base-$backbone --backbone $backbone --cities-head-min 0 --run whole $size
+    holds "$backbone: without rare items the metrics are the base run's" \
+        cmp <(jq -S '{valid, test}' ws/runs/base-$backbone/result.json) <(jq -S '{valid, test}' ws/runs/whole/result.json)
+    rows base-$backbone >base.rows
+    rows whole >whole.rows
+    same "$backbone: and the table" base.rows whole.rows
+done
+run 0 train -w ws --method cities --base-run base-sasrec --run rare $size --json
+json_holds 'epochs of what infers' '.epochs == 3 and .best_epoch >= 1'
+holds 'a curve of its error' jq -es 'length == 3 and all(.[]; .loss > 0 and .valid.error > 0)' ws/runs/rare/metrics.jsonl
+rows base-sasrec >base.rows
+rows rare >rare.rows
+changed=$(paste -d ' ' base.rows rare.rows | awk '{ h = NF / 2; for (i = 1; i <= h; i++) if ($i != $(i + h)) { n++; next } } END { print n + 0 }')
+holds 'rare rows are other ones, and only these' test "$changed" -gt 0 -a "$changed" -lt "$(wc -l <rare.rows)"
+run 0 train -w ws --method cities --base-run base-sasrec --cities-head pareto --cities-finetune 2 --run tuned $size --json
+json_holds 'epochs of the model behind them' '.epochs == 5 and .best_epoch <= 2'
+holds 'with a curve of their own' jq -es 'all(.[3:][]; .rank_loss > 0 and .valid.sampled["NDCG@10"] >= 0)' ws/runs/tuned/metrics.jsonl
+run 0 compare -w ws --run tuned --run base-sasrec --quiet
+run 0 bench train -w ws --method cities --base-run base-sasrec --hidden 16 --max-len 20 --quiet --json
+json_holds 'bench measures what infers' '.steps_per_epoch >= 1 and .gflop_per_epoch > 0'
+
 # ---- refusals ----
 expect 2 err 'genair: method base has no option --semantic; it belongs to: rlmrec llminit llmemb alphafuse ' \
     train -w ws --method base --semantic fused --run x
@@ -80,6 +113,12 @@ expect 2 err "genair: --base-run r is a run of method 'melt'; melt builds on one
     train -w ws --method melt --base-run r --run x --hidden 16 --max-len 20
 expect 2 err 'genair: --alphafuse-null 17: allowed is 1 to --hidden, 16' \
     train -w ws --method alphafuse --alphafuse-null 17 --run x --hidden 16 --quiet
+expect 2 err 'genair: --cities-heads 3 does not divide --hidden 16' \
+    train -w ws --method cities --base-run base-sasrec --cities-heads 3 --run x $size
+expect 2 err 'genair: --method cities learns from frequent items in context, and 0 occur more than 1000 times in histories of at least 3; lower --cities-head-min' \
+    train -w ws --method cities --base-run base-sasrec --cities-head-min 1000 --run x $size
+expect 2 err "genair: --base-run base-gru4rec was trained with another --backbone; cities goes on with it, so they must be equal" \
+    train -w ws --method cities --base-run base-gru4rec --run x $size
 printf 'no matrix' >bad.npy
 run 1 train -w ws --method llminit --semantic bad.npy --run x
 holds 'the message names the file' grep -q bad.npy err
