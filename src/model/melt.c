@@ -45,7 +45,7 @@ static genair_code parameters(struct model *m, const float *matrix, genair_statu
     m->state = s;
     s->beta = method_real(options_of(m), "melt-beta");
     s->maps_users = !is_no(m, "melt-user-map");
-    return melt_deal(s, m->config.inputs->seen.data, method_real(options_of(m), "melt-pareto"), training, st);
+    return melt_deal(s, m->config.inputs->data, method_real(options_of(m), "melt-pareto"), training, st);
 }
 
 static void release(struct model *m) {

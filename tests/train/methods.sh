@@ -90,7 +90,7 @@ json_holds 'epochs of the model behind them' '.epochs == 5 and .best_epoch <= 2'
 holds 'with a curve of their own' jq -es 'all(.[3:][]; .rank_loss > 0 and .valid.sampled["NDCG@10"] >= 0)' ws/runs/tuned/metrics.jsonl
 run 0 compare -w ws --run tuned --run base-sasrec --quiet
 run 0 bench train -w ws --method cities --base-run base-sasrec --hidden 16 --max-len 20 --quiet --json
-json_holds 'bench measures what infers' '.steps_per_epoch >= 1 and .gflop_per_epoch > 0'
+json_holds 'bench measures what infers' '.train.steps_per_epoch >= 1 and .train.gflop_per_epoch > 0'
 
 # ---- refusals ----
 expect 2 err 'genair: method base has no option --semantic; it belongs to: rlmrec llminit llmemb alphafuse ' \
