@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sums of 8-bit products with AVX-512 BW. Included by vector_lm.h only. */
 
-/* Vectors of the right side that share a load of the left: their sums stay in registers. */
-enum { INT8_ROWS = 12, INT8_OFFSET = 0, INT8_STARTS = 1 };
+enum { INT8_OFFSET = 0, INT8_STARTS = 1 };
 #define INT8_REGISTER(v) "v"(v) /* where assembler sees a vector */
 
 /* As in int8_avx2.h. */
@@ -17,6 +16,10 @@ static inline struct int8_left int8_left(vi w) {
 static inline vi int8_dot4(vi sum, struct int8_left w, vi a) {
     const __m512i pairs = _mm512_maddubs_epi16((__m512i)w.magnitude, (__m512i)(a ^ w.negative));
     return sum + (vi)_mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
+}
+
+static inline vi int8_dot4_of(vi sum, struct int8_left w, const int8_t *four) {
+    return int8_dot4(sum, w, splat_codes(four));
 }
 
 static inline vi int8_start(vi sum, struct int8_left w) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sums of 8-bit products with Advanced SIMD. Included by vector_lm.h only. */
 
-/* Vectors of the right side that share a load of the left: their sums stay in registers. */
-enum { INT8_ROWS = 8, INT8_OFFSET = 0, INT8_STARTS = 0 };
+enum { INT8_OFFSET = 0, INT8_STARTS = 0 };
 #define INT8_REGISTER(v) "w"(v) /* where assembler sees a vector */
 
 struct int8_left {
@@ -18,6 +17,10 @@ static inline vi int8_dot4(vi sum, struct int8_left w, vi a) {
     const int8x16_t x = (int8x16_t)w.codes, y = (int8x16_t)a;
     const int16x8_t low = vmull_s8(vget_low_s8(x), vget_low_s8(y)), high = vmull_high_s8(x, y);
     return (vi)vpadalq_s16((int32x4_t)sum, vpaddq_s16(low, high));
+}
+
+static inline vi int8_dot4_of(vi sum, struct int8_left w, const int8_t *four) {
+    return int8_dot4(sum, w, splat_codes(four));
 }
 
 static inline vi int8_start(vi sum, struct int8_left w) {

@@ -31,17 +31,25 @@ struct adam_step {
 /* Columns of a panel: panel[k * PANEL + j] is component k of vector j. */
 enum { PANEL = 16 };
 
-/* Vectors in 8 bits: component k of vector r is about scales[r * block_stride + k / INT8_BLOCK] *
- * codes[r * stride + k]; codes lie in -127 … 127. sums[r * 2 * block_stride + k / 16] is the sum of 16 codes,
- * starts[r * block_stride + k / INT8_BLOCK] is INT8_START times the sum of a block's: where sums of products start when the
- * other side's codes were raised by -INT8_START, for an instruction that takes them without sign. */
-enum { INT8_BLOCK = 32, INT8_START = -128 };
+/* Vectors in 8 bits. They stand in tiles of INT8_ROWS, so that a product of a tile reads one stream: with t = r / INT8_ROWS *
+ * n_blocks + k / INT8_BLOCK and j = r % INT8_ROWS, component k of vector r is about
+ * scales[t * INT8_ROWS + j] * codes[((t * 8 + k % INT8_BLOCK / 4) * INT8_ROWS + j) * 4 + k % 4]; codes lie in -127 … 127.
+ * sums[(2 * t + k % INT8_BLOCK / 16) * INT8_ROWS + j] is the sum of 16 codes; starts[t * INT8_ROWS + j] is INT8_START times the
+ * sum of a block's: where sums of products start when the other side's codes were raised by -INT8_START, for an instruction
+ * that takes them without sign. The last tile is whole. */
+enum { INT8_BLOCK = 32, INT8_ROWS = 8, INT8_START = -128 };
 struct int8_rows {
     int8_t *codes;
     float *scales;
     int32_t *sums, *starts;
-    size_t stride, block_stride;
+    size_t n_blocks; /* of a vector */
 };
+
+/* The same vectors from block b on. */
+static inline struct int8_rows int8_rows_from(const struct int8_rows *rows, size_t b) {
+    return (struct int8_rows){rows->codes + b * INT8_ROWS * INT8_BLOCK, rows->scales + b * INT8_ROWS,
+                              rows->sums + 2 * b * INT8_ROWS, rows->starts + b * INT8_ROWS, rows->n_blocks};
+}
 
 /* A panel in 8 bits: component k of vector j is scale * code - min, its code in codes[(k / 4 * PANEL + j) * 4 + k % 4],
  * its scale in scales[k / group * PANEL + j], its min in mins[k / INT8_BLOCK * PANEL + j]. */
@@ -95,6 +103,8 @@ struct kernels {
     void (*adam)(const struct adam_step *s, const float *g, float *p, float *m, float *v, size_t n);
     /* how many x[i] >= threshold; *ties of them equal, *nans are not numbers */
     size_t (*count_at_least)(const float *x, size_t n, float threshold, size_t *ties, size_t *nans);
+    /* sum of the x[i] >= threshold */
+    double (*sum_at_least)(const float *x, size_t n, float threshold);
     /* the first i with x[i] > threshold; n when there is none */
     size_t (*first_above)(const float *x, size_t n, float threshold);
     /* out[r * out_stride + j] = sum over k < width of rows[r * row_stride + k] panel[k * PANEL + j], added to out
@@ -102,12 +112,13 @@ struct kernels {
      * product, which BLAS does not promise (OpenBLAS 0.3.21 rounds by place in the matrix) and ties need. */
     void (*panel_product)(const float *rows, size_t n_rows, size_t row_stride, const float *panel, size_t width,
                           float *out, size_t out_stride, bool accumulate);
-    /* x[n] in 8 bits as the first of rows: a block's largest magnitude is 127 scale; codes are to nearest, ties to even.
+    /* x[n] in 8 bits as vector r of rows: a block's largest magnitude is 127 scale; codes are to nearest, ties to even.
      * n a multiple of INT8_BLOCK. A block of magnitudes below 1e-30 is 0. The same bytes from every table. */
-    void (*int8_quantise)(const float *x, size_t n, const struct int8_rows *rows);
+    void (*int8_quantise)(const float *x, size_t n, const struct int8_rows *rows, size_t r);
     /* out[r * out_stride + j] = product of vector r with vector j of the panel, added to out if accumulate. Sums of
      * integers are exact; those of groups are added in the order of k, each a multiply-add of (sum, scale of the panel *
-     * scale of the row), then of the block's min: the same bytes from every table. */
+     * scale of the row), then of the block's min: the same bytes from every table. The panel may be part of a longer one: its n_blocks are
+     * the first of the rows'. */
     void (*int8_product)(const struct int8_rows *rows, size_t n_rows, const struct int8_panel *panel, float *out,
                          size_t out_stride, bool accumulate);
     /* 2 n codes of 4 bits: out[i] = in[i] % 16 + offset, out[n + i] = in[i] / 16 + offset */

@@ -159,6 +159,13 @@ static size_t count_at_least(const float *x, size_t n, float threshold, size_t *
     return count;
 }
 
+static double sum_at_least(const float *x, size_t n, float threshold) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        if (x[i] >= threshold) sum += (double)x[i];
+    return sum;
+}
+
 static size_t first_above(const float *x, size_t n, float threshold) {
     for (size_t i = 0; i < n; i++)
         if (x[i] > threshold) return i;
@@ -177,35 +184,39 @@ static void panel_product(const float *rows, size_t n_rows, size_t row_stride, c
     }
 }
 
-static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows) {
+static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows, size_t r) {
     for (size_t b = 0; b < n / INT8_BLOCK; b++, x += INT8_BLOCK) {
-        int8_t *codes = rows->codes + b * INT8_BLOCK;
+        const size_t t = r / INT8_ROWS * rows->n_blocks + b, j = r % INT8_ROWS;
+        int8_t *codes = rows->codes + t * INT8_BLOCK * INT8_ROWS + j * 4;
+        int32_t *sums = rows->sums + 2 * t * INT8_ROWS + j;
         float largest = 0;
         for (size_t i = 0; i < INT8_BLOCK; i++) largest = fmaxf(largest, fabsf(x[i]));
         const float inverse = largest < 1e-30f ? 0 : 127 / largest;
-        rows->scales[b] = largest < 1e-30f ? 0 : largest / 127;
-        rows->sums[2 * b] = rows->sums[2 * b + 1] = 0;
+        rows->scales[t * INT8_ROWS + j] = largest < 1e-30f ? 0 : largest / 127;
+        sums[0] = sums[INT8_ROWS] = 0;
         for (size_t i = 0; i < INT8_BLOCK; i++) {
-            codes[i] = (int8_t)lrintf(x[i] * inverse);
-            rows->sums[2 * b + i / 16] += codes[i];
+            const int8_t code = (int8_t)lrintf(x[i] * inverse);
+            codes[i / 4 * INT8_ROWS * 4 + i % 4] = code;
+            sums[i / 16 * INT8_ROWS] += code;
         }
-        rows->starts[b] = INT8_START * (rows->sums[2 * b] + rows->sums[2 * b + 1]);
+        rows->starts[t * INT8_ROWS + j] = INT8_START * (sums[0] + sums[INT8_ROWS]);
     }
 }
 
-/* One element: vector x of rows by vector j of the panel. */
-static float int8_dot(const int8_t *x, const float *x_scales, const int32_t *x_sums, const struct int8_panel *panel,
-                      size_t j, float sum) {
-    const size_t groups = INT8_BLOCK / panel->group;
+/* One element: vector r of rows by vector j of the panel. */
+static float int8_dot(const struct int8_rows *rows, size_t r, const struct int8_panel *panel, size_t j, float sum) {
+    const size_t groups = INT8_BLOCK / panel->group, tile = r / INT8_ROWS * rows->n_blocks, i = r % INT8_ROWS;
+    const int8_t *x = rows->codes + tile * INT8_BLOCK * INT8_ROWS + i * 4;
     for (size_t b = 0; b < panel->n_blocks; b++) {
+        const float x_scale = rows->scales[(tile + b) * INT8_ROWS + i];
+        const int32_t *x_sums = rows->sums + 2 * (tile + b) * INT8_ROWS + i;
         for (size_t g = b * groups; g < (b + 1) * groups; g++) {
             int32_t products = 0;
             for (size_t k = g * panel->group; k < (g + 1) * panel->group; k++)
-                products += x[k] * panel->codes[(k / 4 * PANEL + j) * 4 + k % 4];
-            sum = fmaf((float)products, panel->scales[g * PANEL + j] * x_scales[b], sum);
+                products += x[k / 4 * INT8_ROWS * 4 + k % 4] * panel->codes[(k / 4 * PANEL + j) * 4 + k % 4];
+            sum = fmaf((float)products, panel->scales[g * PANEL + j] * x_scale, sum);
         }
-        if (panel->mins)
-            sum = fmaf(panel->mins[b * PANEL + j], -(x_scales[b] * (float)(x_sums[2 * b] + x_sums[2 * b + 1])), sum);
+        if (panel->mins) sum = fmaf(panel->mins[b * PANEL + j], -(x_scale * (float)(x_sums[0] + x_sums[INT8_ROWS])), sum);
     }
     return sum;
 }
@@ -215,8 +226,7 @@ static void int8_product(const struct int8_rows *rows, size_t n_rows, const stru
     for (size_t r = 0; r < n_rows; r++)
         for (size_t j = 0; j < PANEL; j++) {
             float *to = out + r * out_stride + j;
-            *to = int8_dot(rows->codes + r * rows->stride, rows->scales + r * rows->block_stride,
-                           rows->sums + r * 2 * rows->block_stride, panel, j, accumulate ? *to : 0);
+            *to = int8_dot(rows, r, panel, j, accumulate ? *to : 0);
         }
 }
 
@@ -294,6 +304,7 @@ const struct kernels kernels_scalar = {
     .dropout_relu = dropout_relu,
     .adam = adam,
     .count_at_least = count_at_least,
+    .sum_at_least = sum_at_least,
     .first_above = first_above,
     .panel_product = panel_product,
     .int8_quantise = int8_quantise,

@@ -401,6 +401,25 @@ static size_t count_at_least(const float *x, size_t n, float threshold, size_t *
     return count;
 }
 
+/* Sums of lanes are float32 over a piece, and pieces' are added in float64. */
+static double sum_at_least(const float *x, size_t n, float threshold) {
+    enum { STEP = UNROLL * LANES, PIECE = 16 * STEP };
+    double total = 0;
+    size_t i = 0;
+    while (i + STEP <= n) {
+        vf sum[UNROLL] = {{0}};
+        for (const size_t end = n - i < PIECE ? n : i + PIECE; i + STEP <= end; i += STEP)
+            for (size_t u = 0; u < UNROLL; u++) {
+                const vf v = load(x + i + u * LANES);
+                sum[u] += choose(v >= splat(threshold), v, (vf){0});
+            }
+        total += (double)sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    }
+    for (; i < n; i++)
+        if (x[i] >= threshold) total += (double)x[i];
+    return total;
+}
+
 static inline bool any(vi mask) {
     uint64_t words[sizeof mask / sizeof(uint64_t)], all = 0;
     memcpy(words, &mask, sizeof mask);
@@ -519,6 +538,7 @@ const struct kernels KERNELS_TABLE = {
     .dropout_relu = dropout_relu,
     .adam = adam,
     .count_at_least = count_at_least,
+    .sum_at_least = sum_at_least,
     .first_above = first_above,
     .panel_product = panel_product,
     .int8_quantise = int8_quantise,

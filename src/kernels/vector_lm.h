@@ -2,6 +2,13 @@
 /* The kernels of the language-model engine over vectors of LANES. Included by vector.c only; KERNELS_INT8 names the header
  * with the sums of 8-bit products. */
 
+/* Four codes in every lane. */
+static inline vi splat_codes(const int8_t *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return four - (vi){0};
+}
+
 #include KERNELS_INT8
 
 static inline vf absolute(vf x) {
@@ -18,22 +25,26 @@ static float largest_magnitude(const float *x) {
     return vf_largest(m);
 }
 
-static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows) {
+static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows, size_t r) {
     for (size_t b = 0; b < n / INT8_BLOCK; b++, x += INT8_BLOCK) {
+        const size_t t = r / INT8_ROWS * rows->n_blocks + b, at = t * INT8_ROWS + r % INT8_ROWS;
+        int8_t *codes = rows->codes + t * INT8_BLOCK * INT8_ROWS + r % INT8_ROWS * 4;
+        int32_t sums[2];
         const float largest = largest_magnitude(x);
         const float inverse = largest < 1e-30f ? 0 : 127 / largest;
-        rows->scales[b] = largest < 1e-30f ? 0 : largest / 127;
+        rows->scales[at] = largest < 1e-30f ? 0 : largest / 127;
         for (size_t half = 0; half < 2; half++) {
             vi sum = {0};
             for (size_t i = half * 16; i < half * 16 + 16; i += LANES) {
                 const vi code = vf_to_nearest(load(x + i) * inverse);
                 const vb narrow = __builtin_convertvector(code, vb);
-                memcpy(rows->codes + b * INT8_BLOCK + i, &narrow, sizeof narrow);
+                for (size_t j = 0; j < LANES; j += 4) /* quads of codes to their places */
+                    memcpy(codes + (i + j) * INT8_ROWS, (const char *)&narrow + j, 4);
                 sum += code;
             }
-            rows->sums[2 * b + half] = vi_sum(sum);
+            sums[half] = rows->sums[(2 * t + half) * INT8_ROWS + r % INT8_ROWS] = vi_sum(sum);
         }
-        rows->starts[b] = INT8_START * (rows->sums[2 * b] + rows->sums[2 * b + 1]);
+        rows->starts[at] = INT8_START * (sums[0] + sums[1]);
     }
 }
 
@@ -43,18 +54,12 @@ static inline vi load_codes(const int8_t *p) {
     return v;
 }
 
-/* Four codes in every lane. */
-static inline vi splat_codes(const int8_t *p) {
-    int32_t four;
-    memcpy(&four, p, sizeof four);
-    return four - (vi){0};
-}
-
 /* Bytes of a panel that are fetched ahead: some hundred nanoseconds of products. Panels follow each other. */
 enum { INT8_AHEAD = 4096 };
 /* Blocks at a time: their starts fit a first cache beside their codes. */
 enum { INT8_SLICE = 32 };
 
+/* Vectors of rows, all of one tile, rows' pointers at the first of them. */
 struct int8_tile {
     const struct int8_rows *rows;
     const struct int8_panel *panel;
@@ -68,49 +73,59 @@ struct int8_tile {
 static inline __attribute__((always_inline)) void add_group(size_t n, size_t group, const struct int8_tile *t,
                                                            size_t first, size_t v, vf sums[INT8_ROWS][PANEL_VECTORS]) {
     const struct int8_rows *x = t->rows;
+    const int32_t *x_sums = x->sums + first / 16 * INT8_ROWS, *x_starts = x->starts + first / INT8_BLOCK * INT8_ROWS;
+    const float *x_scales = x->scales + first / INT8_BLOCK * INT8_ROWS;
     vi products[INT8_ROWS];
+#pragma GCC unroll 8
     for (size_t r = 0; r < n; r++) {
-        const int32_t *x_sums = x->sums + r * 2 * x->block_stride + first / 16;
         products[r] = (vi){0};
         if (INT8_STARTS) products[r] = load_codes((const int8_t *)(t->starts + first / group * PANEL + v * LANES));
         if (INT8_OFFSET)
-            products[r] += group == 16 ? -INT8_OFFSET * x_sums[0] : x->starts[r * x->block_stride + first / INT8_BLOCK];
+            products[r] += group == 16 ? -INT8_OFFSET * x_sums[r] : x_starts[r];
     }
-    const int8_t *codes = t->panel->codes + (first * PANEL / 4 + v * LANES) * 4, *x_codes = x->codes + first;
+    const int8_t *codes = t->panel->codes + (first * PANEL / 4 + v * LANES) * 4, *x_codes = x->codes + first * INT8_ROWS;
 #pragma GCC unroll 8
-    for (size_t k = 0; k < group / 4; k++, codes += PANEL * 4, x_codes += 4) {
+    for (size_t k = 0; k < group / 4; k++, codes += PANEL * 4, x_codes += INT8_ROWS * 4) {
         const struct int8_left w = int8_left(load_codes(codes));
         __builtin_prefetch(codes + INT8_AHEAD);
-        for (size_t r = 0; r < n; r++) products[r] = int8_dot4(products[r], w, splat_codes(x_codes + r * x->stride));
+#pragma GCC unroll 8
+        for (size_t r = 0; r < n; r++) products[r] = int8_dot4_of(products[r], w, x_codes + r * 4);
     }
     const vf scales = load(t->panel->scales + first / group * PANEL + v * LANES);
+#pragma GCC unroll 8
     for (size_t r = 0; r < n; r++)
-        sums[r][v] = vf_fma(__builtin_convertvector(products[r], vf),
-                            scales * x->scales[r * x->block_stride + first / INT8_BLOCK], sums[r][v]);
+        sums[r][v] = vf_fma(__builtin_convertvector(products[r], vf), scales * x_scales[r], sums[r][v]);
 }
 
 static inline __attribute__((always_inline)) void subtract_mins(size_t n, const struct int8_tile *t, size_t b,
                                                                vf sums[INT8_ROWS][PANEL_VECTORS]) {
-    const struct int8_rows *x = t->rows;
+    const int32_t *x_sums = t->rows->sums + 2 * b * INT8_ROWS;
+#pragma GCC unroll 8
     for (size_t r = 0; r < n; r++) {
-        const int32_t *x_sums = x->sums + (r * x->block_stride + b) * 2;
-        const float factor = -(x->scales[r * x->block_stride + b] * (float)(x_sums[0] + x_sums[1]));
+        const float factor = -(t->rows->scales[b * INT8_ROWS + r] * (float)(x_sums[r] + x_sums[INT8_ROWS + r]));
+#pragma GCC unroll 4
         for (size_t v = 0; v < PANEL_VECTORS; v++)
             sums[r][v] = vf_fma(load(t->panel->mins + b * PANEL + v * LANES), splat(factor), sums[r][v]);
     }
 }
 
 static inline __attribute__((always_inline)) void product_of_tile(size_t n, size_t group, const struct int8_tile *t) {
-    vf sums[INT8_ROWS][PANEL_VECTORS] = {0};
-    for (size_t r = 0; t->accumulate && r < n; r++)
-        for (size_t v = 0; v < PANEL_VECTORS; v++) sums[r][v] = load(t->out + r * t->out_stride + v * LANES);
-    for (size_t b = 0; b < t->panel->n_blocks; b++) {
+    vf sums[INT8_ROWS][PANEL_VECTORS];
+#pragma GCC unroll 8
+    for (size_t r = 0; r < n; r++)
+#pragma GCC unroll 4
         for (size_t v = 0; v < PANEL_VECTORS; v++)
-            for (size_t first = b * INT8_BLOCK; first < (b + 1) * INT8_BLOCK; first += group)
-                add_group(n, group, t, first, v, sums);
+            sums[r][v] = t->accumulate ? load(t->out + r * t->out_stride + v * LANES) : (vf){0};
+    for (size_t b = 0; b < t->panel->n_blocks; b++) {
+#pragma GCC unroll 4
+        for (size_t v = 0; v < PANEL_VECTORS; v++)
+#pragma GCC unroll 2
+            for (size_t g = 0; g < INT8_BLOCK / group; g++) add_group(n, group, t, b * INT8_BLOCK + g * group, v, sums);
         if (t->panel->mins) subtract_mins(n, t, b, sums);
     }
+#pragma GCC unroll 8
     for (size_t r = 0; r < n; r++)
+#pragma GCC unroll 4
         for (size_t v = 0; v < PANEL_VECTORS; v++) store(t->out + r * t->out_stride + v * LANES, sums[r][v]);
 }
 
@@ -158,10 +173,11 @@ static void product_of_slice(const struct int8_rows *rows, size_t n_rows, const 
     for (size_t r = 0; r < n_rows;) {
         const size_t left = n_rows - r, n = left >= INT8_ROWS ? INT8_ROWS : left >= 4 ? 4 : left >= 2 ? 2 : 1;
         (n == INT8_ROWS ? product_of_many : n == 4 ? product_of_four : n == 2 ? product_of_two : product_of_one)(&t);
-        x.codes += n * x.stride;
-        x.scales += n * x.block_stride;
-        x.sums += n * 2 * x.block_stride;
-        x.starts += n * x.block_stride;
+        const size_t step = n == INT8_ROWS ? INT8_ROWS * x.n_blocks : n; /* the next tile, or on in the last one */
+        x.codes += n == INT8_ROWS ? step * INT8_BLOCK : step * 4;
+        x.scales += step;
+        x.sums += n == INT8_ROWS ? 2 * step : step;
+        x.starts += step;
         t.out += n * out_stride;
         r += n;
     }
@@ -175,8 +191,7 @@ static void int8_product(const struct int8_rows *rows, size_t n_rows, const stru
         const struct int8_panel slice = {panel->codes + b * INT8_BLOCK * PANEL,
                                          panel->scales + b * INT8_BLOCK / panel->group * PANEL,
                                          panel->mins ? panel->mins + b * PANEL : NULL, n, panel->group};
-        const struct int8_rows x = {rows->codes + b * INT8_BLOCK, rows->scales + b, rows->sums + 2 * b, rows->starts + b,
-                                    rows->stride, rows->block_stride};
+        const struct int8_rows x = int8_rows_from(rows, b);
         product_of_slice(&x, n_rows, &slice, out, out_stride, accumulate || b > 0);
         b += n;
     } while (b < panel->n_blocks);
@@ -233,14 +248,15 @@ static void rotate(float *x, const float *c, const float *s, size_t n) {
 }
 
 static double int8_peak(size_t rounds, int32_t *sink) {
-    vi sums[INT8_ROWS], a = (vi){0} + *sink;
+    enum { SUMS = LANES == 16 ? 16 : 8 }; /* enough to hide a multiplication's latency */
+    vi sums[SUMS], a = (vi){0} + *sink;
     const struct int8_left w = int8_left(a);
-    for (int r = 0; r < INT8_ROWS; r++) sums[r] = a + r;
+    for (int r = 0; r < SUMS; r++) sums[r] = a + r;
     for (size_t i = 0; i < rounds; i++)
-        for (int r = 0; r < INT8_ROWS; r++) {
+        for (int r = 0; r < SUMS; r++) {
             __asm__ volatile("" : "+" INT8_REGISTER(a)); /* a new operand, else products are done once */
             sums[r] = int8_dot4(sums[r], w, a);
         }
-    for (int r = 0; r < INT8_ROWS; r++) *sink ^= vi_sum(sums[r]);
-    return 4.0 * LANES * INT8_ROWS * (double)rounds;
+    for (int r = 0; r < SUMS; r++) *sink ^= vi_sum(sums[r]);
+    return 4.0 * LANES * SUMS * (double)rounds;
 }

@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS_PER_TASK = 4 };
+enum { ROWS_PER_TASK = INT8_ROWS };
 
 /* All [max_rows, …]; a row is a whole number of panels, what products write. */
 struct batch_memory {
@@ -40,8 +40,7 @@ static size_t padded(size_t n) {
 static bool allocate(const struct model_lm *m, struct batch_memory *b, size_t max_logits) {
     const struct lm_config *c = &m->config;
     const size_t n = b->max_rows, widest = max_size(max_size(b->hidden, b->heads), b->ffn);
-    b->codes.stride = (widest + INT8_BLOCK - 1) / INT8_BLOCK * INT8_BLOCK;
-    b->codes.block_stride = b->codes.stride / INT8_BLOCK;
+    b->codes.n_blocks = (widest + INT8_BLOCK - 1) / INT8_BLOCK;
     struct {
         float **array;
         size_t width;
@@ -56,12 +55,12 @@ static bool allocate(const struct model_lm *m, struct batch_memory *b, size_t ma
         *arrays[i].array = mem_aligned(values, sizeof(float));
         if (!*arrays[i].array) return false;
     }
-    const size_t n_codes = max_size(n, max_logits);
+    const size_t n_tiles = max_size(n, max_logits) / INT8_ROWS + 1, n_blocks = n_tiles * b->codes.n_blocks * INT8_ROWS;
     b->logits = mem_aligned(max_logits * b->vocabulary, sizeof *b->logits);
-    b->codes.codes = mem_aligned(n_codes * b->codes.stride, 1);
-    b->codes.scales = mem_aligned(n_codes * b->codes.block_stride, sizeof *b->codes.scales);
-    b->codes.sums = mem_aligned(n_codes * b->codes.block_stride, 2 * sizeof *b->codes.sums);
-    b->codes.starts = mem_aligned(n_codes * b->codes.block_stride, sizeof *b->codes.starts);
+    b->codes.codes = mem_aligned(n_blocks, INT8_BLOCK);
+    b->codes.scales = mem_aligned(n_blocks, sizeof *b->codes.scales);
+    b->codes.sums = mem_aligned(n_blocks, 2 * sizeof *b->codes.sums);
+    b->codes.starts = mem_aligned(n_blocks, sizeof *b->codes.starts);
     b->kv_of_row = mem_array(n, sizeof(struct kv *));
     b->position_of_row = mem_array(n, sizeof *b->position_of_row);
     return b->logits && b->codes.codes && b->codes.scales && b->codes.sums && b->codes.starts && b->kv_of_row &&
@@ -137,13 +136,8 @@ static void over_rows(struct pass *p, void (*row)(const struct pass *p, size_t r
 }
 
 static void quantise(const struct pass *p, size_t r, const float *x, size_t width) {
-    struct int8_rows to = p->b->codes;
     if (p->m->float_arithmetic || width % INT8_BLOCK) return; /* no matrix of integers has such rows */
-    to.codes += r * to.stride;
-    to.scales += r * to.block_stride;
-    to.sums += r * 2 * to.block_stride;
-    to.starts += r * to.block_stride;
-    p->m->kernels->int8_quantise(x, width, &to);
+    p->m->kernels->int8_quantise(x, width, &p->b->codes, r);
 }
 
 static void embed(const struct pass *p, size_t r) {

@@ -172,17 +172,19 @@ static struct int8_panel int8_part(const struct matrix *m, const struct kernels 
     return part;
 }
 
+/* Component c of vector j. */
+static float int8_value(const struct int8_panel *part, size_t c, size_t j) {
+    const float value = part->scales[c / part->group * PANEL + j] * (float)part->codes[(c / 4 * PANEL + j) * 4 + c % 4];
+    return part->mins ? value - part->mins[c / INT8_BLOCK * PANEL + j] : value;
+}
+
 /* The same as floats: [kc][PANEL]. */
 static const float *float_part(const struct matrix *m, const struct kernels *k, const unsigned char *panel, size_t k0,
                                size_t kc, struct scratch *s) {
     const void *from = panel + k0 * PANEL * lm_types[m->type].block_bytes;
     if (m->packing) {
         const struct int8_panel part = int8_part(m, k, panel, k0, kc, s);
-        for (size_t i = 0; i < kc * PANEL; i++) {
-            const size_t c = i / PANEL, j = i % PANEL;
-            const float value = part.scales[c / part.group * PANEL + j] * (float)part.codes[(c / 4 * PANEL + j) * 4 + c % 4];
-            s->values[i] = part.mins ? value - part.mins[c / INT8_BLOCK * PANEL + j] : value;
-        }
+        for (size_t i = 0; i < kc * PANEL; i++) s->values[i] = int8_value(&part, i / PANEL, i % PANEL);
         return s->values;
     }
     if (m->type == LM_F32) return from;
@@ -195,8 +197,13 @@ void matrix_row(const struct matrix *m, const struct kernels *k, size_t row, flo
     const unsigned char *panel = m->data + row / PANEL * m->panel_bytes;
     for (size_t k0 = 0; k0 < m->cols; k0 += FLOAT_COLUMNS) {
         const size_t kc = min_size(FLOAT_COLUMNS, m->cols - k0);
-        const float *values = float_part(m, k, panel, k0, kc, &s);
-        for (size_t c = 0; c < kc; c++) out[k0 + c] = values[c * PANEL + row % PANEL];
+        if (m->packing) {
+            const struct int8_panel part = int8_part(m, k, panel, k0, kc, &s);
+            for (size_t c = 0; c < kc; c++) out[k0 + c] = int8_value(&part, c, row % PANEL);
+        } else {
+            const float *values = float_part(m, k, panel, k0, kc, &s);
+            for (size_t c = 0; c < kc; c++) out[k0 + c] = values[c * PANEL + row % PANEL];
+        }
     }
 }
 
@@ -207,11 +214,7 @@ static void int8_panel_product(const struct matrix *m, const struct kernels *k, 
     struct scratch s;
     for (size_t k0 = 0; k0 < m->cols; k0 += INT_COLUMNS) {
         const struct int8_panel part = int8_part(m, k, panel, k0, min_size(INT_COLUMNS, m->cols - k0), &s);
-        struct int8_rows rows = x->codes;
-        rows.codes += k0;
-        rows.scales += k0 / INT8_BLOCK;
-        rows.sums += k0 / 16;
-        rows.starts += k0 / INT8_BLOCK;
+        const struct int8_rows rows = int8_rows_from(&x->codes, k0 / INT8_BLOCK);
         k->int8_product(&rows, x->n, &part, out, stride, k0 > 0);
     }
 }

@@ -1,38 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The nucleus (Holtzman et al., 2020) without a sort of the vocabulary: probabilities are at most 1 and positive, so the
- * upper bits of a float order them; masses by those bits show in which bucket the nucleus ends, and only that one is
- * sorted. Ties go to the lowest token. */
+/* The nucleus (Holtzman et al., 2020) without a sort of the vocabulary: the bits of positive floats order them, so a search
+ * over those finds its smallest member, among ever fewer terms. Ties go to the lowest token. */
 #include "lm/sampler.h"
 
 #include "base/alloc.h"
+#include "base/size.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-enum { SHIFT = 16, N_BUCKETS = (0x3F800000 >> SHIFT) + 1 };
-
-struct entry {
-    float term;
-    uint32_t token;
-};
 
 struct sampler_memory {
     size_t n;
-    double *masses;        /* [N_BUCKETS] */
-    struct entry *entries; /* [n] of the last bucket */
-    uint64_t *seen;        /* bits */
+    uint64_t *seen;    /* bits */
+    float candidates[]; /* [n] */
 };
 
 genair_code sampler_memory_create(size_t n_vocabulary, struct sampler_memory **out, genair_status *st) {
-    /* one block, so that it is released as one: doubles, words, entries */
-    const size_t words = n_vocabulary / 64 + 1;
-    struct sampler_memory *m =
-        mem_zeros(1, sizeof *m + N_BUCKETS * sizeof(double) + words * sizeof(uint64_t) + n_vocabulary * sizeof(struct entry));
+    /* one block, so that it is released as one */
+    const size_t words = n_vocabulary / 64 + 1, n_floats = n_vocabulary / 2 * 2 + 2;
+    struct sampler_memory *m = mem_zeros(1, sizeof *m + n_floats * sizeof(float) + words * sizeof(uint64_t));
     if (!m) return fail_memory(st);
     m->n = n_vocabulary;
-    m->masses = (double *)(m + 1);
-    m->seen = (uint64_t *)(m->masses + N_BUCKETS);
-    m->entries = (struct entry *)(m->seen + words);
+    m->seen = (uint64_t *)(void *)(m->candidates + n_floats);
     *out = m;
     return GENAIR_OK;
 }
@@ -56,40 +44,89 @@ static uint32_t largest(const float *logits, size_t n) {
     return best;
 }
 
-static uint32_t bucket_of(float term) {
+static float float_of(uint32_t bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static uint32_t bits_of(float x) {
     uint32_t bits;
-    memcpy(&bits, &term, sizeof bits);
-    bits >>= SHIFT;
-    return bits < N_BUCKETS ? bits : N_BUCKETS - 1; /* NaN, of a broken model */
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
 }
 
-static int larger_first(const void *a, const void *b) {
-    const struct entry *x = a, *y = b;
-    if (x->term != y->term) return x->term < y->term ? 1 : -1;
-    return x->token < y->token ? -1 : 1;
-}
-
-/* The last member of the smallest set of the likeliest tokens with share top_p, and the set's mass. */
-static struct entry last_of_nucleus(struct sampler_memory *m, const float *terms, double top_p, double *mass) {
-    double total = 0, above = 0;
-    memset(m->masses, 0, N_BUCKETS * sizeof *m->masses);
-    for (size_t i = 0; i < m->n; i++) m->masses[bucket_of(terms[i])] += (double)terms[i];
-    for (size_t b = 0; b < N_BUCKETS; b++) total += m->masses[b];
-    uint32_t b = N_BUCKETS - 1;
-    while (b > 0 && above + m->masses[b] < top_p * total) above += m->masses[b--];
-    size_t n = 0;
-    for (size_t i = 0; i < m->n; i++)
-        if (bucket_of(terms[i]) == b) m->entries[n++] = (struct entry){terms[i], (uint32_t)i};
-    if (n == 0) { /* only by rounding of the sums: all tokens */
-        *mass = total;
-        return (struct entry){0, (uint32_t)m->n};
+/* Those of x[n] that are at least low and below high, to out, which may be x. Returns how many. */
+static size_t between(const float *x, size_t n, float low, float high, float *out) {
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        const float value = x[i];
+        out[kept] = value;
+        kept += (value >= low) & (value < high); /* without a branch */
     }
-    qsort(m->entries, n, sizeof *m->entries, larger_first);
-    size_t last = 0;
-    for (above += (double)m->entries[0].term; last + 1 < n && above < top_p * total; last++)
-        above += (double)m->entries[last + 1].term;
-    *mass = above;
-    return m->entries[last];
+    return kept;
+}
+
+/* The smallest term of the smallest set of the likeliest tokens with share top_p, and the set's mass. Of tokens with that
+ * term those that the set does not need become 0. Terms are at most 1. */
+static float cut_to_nucleus(struct sampler_memory *m, const struct kernels *k, float *terms, double top_p, double *mass) {
+    enum { STEPS = 6 }; /* of the search between two visits of what is left */
+    const size_t n = m->n;
+    const double total = k->sum_at_least(terms, n, 0), wanted = top_p * total;
+    /* The mass from low on is enough, from high on, which is *mass, too little. All terms below low together are less than
+     * what the nucleus leaves out. */
+    uint32_t low = bits_of((float)(0.999 * (1 - top_p) * total / (double)n)), high = 0x3F800001;
+    if (low == 0) low = 1;
+    const float *left = terms;
+    size_t n_left = n;
+    double above = *mass = 0; /* above: of larger terms that are left no more */
+    for (int step = 1; high - low > 1; step++) {
+        const uint32_t middle = low + (high - low) / 2;
+        const double from_middle = above + k->sum_at_least(left, n_left, float_of(middle));
+        if (from_middle >= wanted) {
+            low = middle;
+        } else {
+            high = middle;
+            *mass = from_middle;
+        }
+        if (step % STEPS) continue;
+        n_left = between(left, n_left, float_of(low), float_of(high), m->candidates);
+        left = m->candidates;
+        above = *mass;
+    }
+    const float smallest = float_of(low);
+    bool enough = false;
+    for (size_t i = 0; i < n; i++) {
+        if (terms[i] != smallest) continue;
+        if (enough) {
+            terms[i] = 0;
+            continue;
+        }
+        *mass += (double)smallest;
+        enough = *mass >= wanted;
+    }
+    return smallest;
+}
+
+/* The token at which the sum of terms from smallest on, in the order of tokens, exceeds wanted; the last one of them where
+ * rounding keeps it below. */
+static uint32_t token_at(const struct kernels *k, const float *terms, size_t n, float smallest, double wanted) {
+    enum { PIECE = 1024 };
+    size_t piece = 0, chosen = 0;
+    double sum = 0, before = 0;
+    for (size_t first = 0; first < n && sum <= wanted; first += PIECE) {
+        const double mass = k->sum_at_least(terms + first, min_size(PIECE, n - first), smallest);
+        if (mass == 0) continue;
+        piece = first;
+        before = sum;
+        sum += mass;
+    }
+    for (size_t i = piece; i < min_size(piece + PIECE, n) && before <= wanted; i++) {
+        if (!(terms[i] >= smallest)) continue;
+        chosen = i;
+        before += (double)terms[i];
+    }
+    return (uint32_t)chosen;
 }
 
 uint32_t sampler_choose(struct sampler_memory *m, const struct kernels *k, const struct sampling *s, float *logits,
@@ -100,15 +137,6 @@ uint32_t sampler_choose(struct sampler_memory *m, const struct kernels *k, const
     double mass;
     k->scale(1 / s->temperature, logits, m->n);
     (void)k->softmax_terms(logits, m->n, &max);
-    const struct entry last = last_of_nucleus(m, logits, (double)s->top_p, &mass);
-    const double wanted = rng_unit(rng) * mass;
-    double sum = 0;
-    uint32_t chosen = last.token < m->n ? last.token : 0;
-    for (size_t i = 0; i < m->n; i++) {
-        if (logits[i] < last.term || (logits[i] == last.term && i > last.token)) continue;
-        if (logits[i] > 0) chosen = (uint32_t)i;
-        sum += (double)logits[i];
-        if (sum > wanted) break;
-    }
-    return chosen;
+    const float smallest = cut_to_nucleus(m, k, logits, (double)s->top_p, &mass);
+    return token_at(k, logits, m->n, smallest, rng_unit(rng) * mass);
 }

@@ -189,6 +189,8 @@ static void check_count(const struct kernels *k) {
         assert_int_equal(want, k->count_at_least(x, n, 0.25f, &got_ties, &got_nans));
         assert_int_equal(want_ties, got_ties);
         assert_int_equal(want_nans, got_nans);
+        const double want_sum = kernels_scalar.sum_at_least(x, n, 0.25f), got_sum = k->sum_at_least(x, n, 0.25f);
+        assert_true(fabs(want_sum - got_sum) <= 1e-6 * want_sum);
         for (size_t at = 0; at <= n; at++) { /* NaN at 5 is above nothing */
             if (at < n) x[at] = 2e30f;
             assert_int_equal(k->first_above(x, n, 1e30f), at);
@@ -233,17 +235,15 @@ static void check_transpose(const struct kernels *k) {
         }
 }
 
-enum { CODES = 256, N_CODED = 27 };
+enum { CODES = 256, N_CODED = 27, N_PLACES = (N_CODED + INT8_ROWS - 1) / INT8_ROWS * INT8_ROWS };
 struct int8_memory {
-    int8_t codes[N_CODED * CODES];
-    float scales[N_CODED * CODES / INT8_BLOCK];
-    int32_t sums[N_CODED * CODES / 16], starts[N_CODED * CODES / INT8_BLOCK];
+    int8_t codes[N_PLACES * CODES];
+    float scales[N_PLACES * CODES / INT8_BLOCK];
+    int32_t sums[N_PLACES * CODES / 16], starts[N_PLACES * CODES / INT8_BLOCK];
 };
 
-static struct int8_rows int8_rows_in(struct int8_memory *m, size_t row) {
-    return (struct int8_rows){m->codes + row * CODES, m->scales + row * CODES / INT8_BLOCK,
-                              m->sums + row * CODES / 16, m->starts + row * CODES / INT8_BLOCK, CODES,
-                              CODES / INT8_BLOCK};
+static struct int8_rows int8_rows_in(struct int8_memory *m) {
+    return (struct int8_rows){m->codes, m->scales, m->sums, m->starts, CODES / INT8_BLOCK};
 }
 
 /* Blocks of zeros, of tiny numbers, of exact integers, and any. */
@@ -257,37 +257,39 @@ static void check_int8_quantise(const struct kernels *k, struct int8_memory *got
         x[2 * INT8_BLOCK + i] = 8 * (float)i - 127;
         x[3 * INT8_BLOCK + i] = (float)i - 0.5f; /* ties, once divided */
     }
+    const struct int8_rows a = int8_rows_in(&want), b = int8_rows_in(got);
     for (size_t r = 0; r < N_CODED; r++) {
-        const struct int8_rows a = int8_rows_in(&want, r), b = int8_rows_in(got, r);
-        kernels_scalar.int8_quantise(x + r * CODES, CODES, &a);
-        k->int8_quantise(x + r * CODES, CODES, &b);
+        kernels_scalar.int8_quantise(x + r * CODES, CODES, &a, r);
+        k->int8_quantise(x + r * CODES, CODES, &b, r);
     }
     assert_memory_equal(&want, got, sizeof want);
-    assert_int_equal(got->codes[2 * INT8_BLOCK], -127);
-    assert_true(got->scales[2] == 1 && got->codes[2 * INT8_BLOCK + 1] == -119);
+    const int8_t *codes = got->codes + 2 * INT8_BLOCK * INT8_ROWS;
+    assert_true(got->scales[2 * INT8_ROWS] == 1);
+    for (int i = 0; i < INT8_BLOCK; i++) assert_int_equal(codes[i / 4 * INT8_ROWS * 4 + i % 4], 8 * i - 127);
 }
 
 /* The same bytes as the definition's, with the largest codes that there are too. */
 static void check_int8_product(const struct kernels *k) {
     enum { STRIDE = PANEL + 5 };
     static struct int8_memory rows;
+    static float extreme[CODES];
     static int8_t codes[CODES * PANEL];
     static float scales[CODES / 16 * PANEL], mins[CODES / INT8_BLOCK * PANEL];
     static float want[N_CODED * STRIDE], got[N_CODED * STRIDE];
     check_int8_quantise(k, &rows);
-    for (size_t i = 0; i < CODES; i++) rows.codes[CODES + i] = i % 3 ? 127 : -127;
+    const struct int8_rows all = int8_rows_in(&rows);
+    for (size_t i = 0; i < CODES; i++) extreme[i] = i % 3 ? 1 : -1;
+    k->int8_quantise(extreme, CODES, &all, 1);
     struct rng r = rng_start(1, RNG_TEST, 9);
     for (size_t i = 0; i < sizeof codes; i++) codes[i] = (int8_t)rng_u32(&r);
     for (size_t i = 0; i < CODES * 4; i++) codes[i] = i % 3 ? -128 : 127;
-    for (size_t i = 0; i < N_CODED * CODES; i++) rows.sums[i / 16] = i % 16 ? rows.sums[i / 16] + rows.codes[i] : rows.codes[i];
-    for (size_t b = 0; b < COUNT(rows.starts); b++) rows.starts[b] = INT8_START * (rows.sums[2 * b] + rows.sums[2 * b + 1]);
     fill(scales, COUNT(scales), 3, 1);
     fill(mins, COUNT(mins), 4, 1);
     const struct int8_panel panels[] = {{codes, scales, NULL, 8, 32}, {codes, scales, mins, 8, 32},
                                         {codes, scales, NULL, 7, 16}, {codes, scales, NULL, 0, 32}};
     for (size_t p = 0; p < COUNT(panels); p++)
         for (size_t n = 1; n <= N_CODED; n++) {
-            const struct int8_rows x = int8_rows_in(&rows, N_CODED - n);
+            const struct int8_rows x = int8_rows_from(&all, 8 - panels[p].n_blocks);
             for (size_t i = 0; i < COUNT(want); i++) want[i] = got[i] = 0.5f;
             for (int accumulate = 0; accumulate < 2; accumulate++) {
                 kernels_scalar.int8_product(&x, n, &panels[p], want, STRIDE, accumulate);

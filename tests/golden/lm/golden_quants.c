@@ -62,13 +62,13 @@ static genair_code read_blocks(const void *source, const struct lm_tensor *t, si
 
 /* x in float32 and in 8 bits, which hold it exactly. out[padded rows] */
 static bool multiply(const struct golden_lm *g, const struct matrix *m, const float *x, bool int8, float *out) {
-    const size_t n_blocks = m->cols / INT8_BLOCK;
-    struct int8_rows rows = {.codes = mem_array(m->cols, 1), .scales = mem_array(n_blocks, sizeof(float)),
-                             .sums = mem_array(2 * n_blocks, sizeof(int32_t)),
-                             .starts = mem_array(n_blocks, sizeof(int32_t)), .stride = m->cols, .block_stride = n_blocks};
-    const bool ok = rows.codes && rows.scales && rows.sums;
+    const size_t n_blocks = m->cols / INT8_BLOCK, n = n_blocks * INT8_ROWS;
+    struct int8_rows rows = {.codes = mem_array(n, INT8_BLOCK), .scales = mem_array(n, sizeof(float)),
+                             .sums = mem_array(2 * n, sizeof(int32_t)), .starts = mem_array(n, sizeof(int32_t)),
+                             .n_blocks = n_blocks};
+    const bool ok = rows.codes && rows.scales && rows.sums && rows.starts;
     if (ok) {
-        g->kernels->int8_quantise(x, m->cols, &rows);
+        g->kernels->int8_quantise(x, m->cols, &rows, 0);
         struct activations a = {.n = 1, .values = x, .stride = m->cols};
         if (int8) a.codes = rows;
         matrix_products(context_parallel(g->ctx), g->kernels, &(struct matrix_product){m, out, matrix_padded_rows(m)}, 1, &a);
