@@ -32,7 +32,7 @@ struct screen {
     float *error, *norm;       /* [blocks] largest |v - w| and |w| of the block's items */
 };
 
-/* One vector in 8 bits, as int8_rows has it. */
+/* One vector in 8 bits, the first of a tile of int8_rows. */
 struct coded {
     int8_t *codes;
     float *padded, *scales;
@@ -41,13 +41,22 @@ struct coded {
 };
 
 static bool coded_init(struct coded *c, size_t n_groups) {
-    *c = (struct coded){.codes = mem_aligned(n_groups * INT8_BLOCK, 1),
+    *c = (struct coded){.codes = mem_aligned(n_groups * INT8_ROWS, INT8_BLOCK),
                         .padded = mem_zeros(n_groups * INT8_BLOCK, sizeof *c->padded),
-                        .scales = mem_zeros(n_groups, sizeof *c->scales),
-                        .sums = mem_zeros(2 * n_groups, sizeof *c->sums),
-                        .starts = mem_zeros(n_groups, sizeof *c->starts)};
-    c->rows = (struct int8_rows){c->codes, c->scales, c->sums, c->starts, n_groups * INT8_BLOCK, n_groups};
+                        .scales = mem_zeros(n_groups * INT8_ROWS, sizeof *c->scales),
+                        .sums = mem_zeros(2 * n_groups * INT8_ROWS, sizeof *c->sums),
+                        .starts = mem_zeros(n_groups * INT8_ROWS, sizeof *c->starts)};
+    c->rows = (struct int8_rows){c->codes, c->scales, c->sums, c->starts, n_groups};
     return c->codes && c->padded && c->scales && c->sums && c->starts;
+}
+
+/* Components k … k + 3, k a multiple of 4. */
+static const int8_t *codes_at(const struct coded *c, size_t k) {
+    return c->codes + k * INT8_ROWS;
+}
+
+static float scale_of(const struct coded *c, size_t group) {
+    return c->scales[group * INT8_ROWS];
 }
 
 static void coded_deinit(struct coded *c) {
@@ -66,9 +75,9 @@ struct norms {
 static struct norms encode(struct coded *c, const float *x, size_t width) {
     struct norms n = {0};
     memcpy(c->padded, x, width * sizeof *x);
-    kernels_select(NULL)->int8_quantise(c->padded, c->rows.stride, &c->rows);
+    kernels_select(NULL)->int8_quantise(c->padded, c->rows.n_blocks * INT8_BLOCK, &c->rows, 0);
     for (size_t k = 0; k < width; k++) {
-        const double w = (double)c->scales[k / INT8_BLOCK] * c->codes[k], v = (double)x[k];
+        const double w = (double)scale_of(c, k / INT8_BLOCK) * codes_at(c, k / 4 * 4)[k % 4], v = (double)x[k];
         n.error += (v - w) * (v - w);
         n.coded += w * w;
         n.whole += v * v;
@@ -83,9 +92,9 @@ static void place(struct screen *s, const struct coded *c, size_t item) {
     int8_t *codes = s->codes + panel * width * PANEL;
     float *scales = s->scales + panel * s->n_groups * PANEL;
     for (size_t k = 0; k < width; k += 4)
-        memcpy(codes + (k / 4 * PANEL + j) * 4, c->codes + k, 4);
+        memcpy(codes + (k / 4 * PANEL + j) * 4, codes_at(c, k), 4);
     for (size_t g = 0; g < s->n_groups; g++)
-        scales[g * PANEL + j] = c->scales[g];
+        scales[g * PANEL + j] = scale_of(c, g);
 }
 
 /* Up to the next float, and beyond what double arithmetic rounded. */
