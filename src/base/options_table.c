@@ -50,8 +50,8 @@ static const struct command_spec commands[] = {
 #define ARCHETYPE " archetype "
 #define TRAIN " train sweep reproduce "
 #define ENGINE " train sweep reproduce bench "
-#define LEARNED "genair|base|cities|melt|rlmrec|llminit|llmemb|alphafuse"
-#define TEXT_METHODS " rlmrec llminit llmemb alphafuse "
+#define LEARNED "genair|base|cities|melt|rlmrec|llminit|llm-esr|llmemb|alphafuse"
+#define TEXT_METHODS " rlmrec llminit llm-esr llmemb alphafuse "
 #define PROMPT " archetype" TRAIN
 
 static const struct option_spec table[] = {
@@ -97,7 +97,7 @@ static const struct option_spec table[] = {
      .help = "Seed of the stored evaluation candidates, one set for every run on this data."},
 
     /* archetype */
-    {"model", 0, OPTION_TEXT, NULL, .argument = "FILE.gguf|DIR", .commands = PROMPT, .methods = " llmemb ",
+    {"model", 0, OPTION_TEXT, NULL, .argument = "FILE.gguf|DIR", .commands = PROMPT, .methods = " llmemb llm-esr ",
      .help = "Language model: a GGUF file, or a Hugging Face directory (llama and qwen2 architectures)."},
     {"template", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = ARCHETYPE,
      .help = "Prompt as plain text with <item_NAME> where the attribute NAME is to stand; the paper's otherwise."},
@@ -199,7 +199,8 @@ static const struct option_spec table[] = {
     {"semantic", 0, OPTION_TEXT, "prefill", .argument = "prefill|decoding|fused|scft|FILE.npy", .commands = ENGINE,
      .methods = TEXT_METHODS, .help = "The item vectors from text: those of the workspace, or a file with a row an item."},
     {"semantic-components", 0, OPTION_INT, NULL, 0, 65536, .argument = "N", .commands = ENGINE,
-     .methods = " rlmrec llminit llmemb ", .help = "Principal components kept of them; 0 as they are. Without it, 384; llmemb: 1536."},
+     .methods = " rlmrec llminit llm-esr llmemb ", .help = "Principal components kept of them; 0 as they are. Without it, 384; llm-esr, "
+             "llmemb: 1536."},
     {"semantic-scale", 0, OPTION_CHOICE, "none", .choices = "none|unit", .commands = ENGINE, .methods = TEXT_METHODS,
      .help = "unit: every item vector from text is brought to length 1 first."},
     {"base-run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train sweep bench ", .methods = " cities melt llmemb ",
@@ -252,6 +253,25 @@ static const struct option_spec table[] = {
      .help = "rlmrec: the positives of the batch, or the whole catalogue in every step."},
     {"llminit-mode", 0, OPTION_CHOICE, "projector", .choices = "projector|pca", .commands = ENGINE,
      .methods = " llminit ", .help = "llminit: a wide table and a linear layer, or a table of principal components."},
+    {"user-semantic", 0, OPTION_TEXT, "mean", .argument = "mean|llm|FILE.npy", .commands = ENGINE, .methods = " llm-esr ",
+     .help = "llm-esr: by what users are alike: the mean of their items' vectors from text, how --model reads the names of their "
+             "items, or a file with a row a user."},
+    {"esr-alpha", 0, OPTION_REAL, "0.1", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " llm-esr ",
+     .help = "llm-esr: weight of drawing users to those who are like them."},
+    {"esr-neighbours", 0, OPTION_INT, "10", 1, 100, .argument = "N", .commands = ENGINE, .methods = " llm-esr ",
+     .help = "llm-esr: how many of these."},
+    {"esr-distill", 0, OPTION_CHOICE, "mse", .choices = "mse|soft|none", .commands = ENGINE, .methods = " llm-esr ",
+     .help = "llm-esr: drawn by squared distance, by soft labels as in llmemb, or not at all."},
+    {"esr-view", 0, OPTION_INT, NULL, 1, 4096, .argument = "N", .commands = ENGINE, .methods = " llm-esr ",
+     .help = "llm-esr: width of either view, in place of --hidden, which is twice that."},
+    {"esr-adapter", 0, OPTION_INT, "768", 1, 65536, .argument = "N", .commands = ENGINE, .methods = " llm-esr ",
+     .help = "llm-esr: width between the two layers that text passes."},
+    {"esr-cross", 0, OPTION_CHOICE, "yes", .choices = "yes|no", .commands = ENGINE, .methods = " llm-esr ",
+     .help = "llm-esr: the views attend to each other before the backbone."},
+    {"esr-cross-heads", 0, OPTION_INT, "2", 1, 256, .argument = "N", .commands = ENGINE, .methods = " llm-esr ",
+     .help = "llm-esr: heads of that; must divide half of --hidden."},
+    {"esr-item-reg", 0, OPTION_REAL, "0", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " llm-esr ",
+     .help = "llm-esr: weight of a contrast that holds an item's two vectors together."},
     {"alphafuse-null", 0, OPTION_INT, NULL, 1, 8192, .argument = "N", .commands = ENGINE, .methods = " alphafuse ",
      .help = "alphafuse: coordinates, out of --hidden, where an item has a trained vector; half of them without it."},
     {"alphafuse-init", 0, OPTION_CHOICE, "zeros", .choices = "zeros|normal", .commands = ENGINE,

@@ -48,7 +48,7 @@ genair_code learned_save(struct model *m, const char *path, genair_status *st) {
     genair_code code = model_refresh_items(m, st);
     if (code != GENAIR_OK) return code;
     const size_t n = parameters_count(m->parameters);
-    struct safetensor *tensors = mem_array(n + 1, sizeof *tensors);
+    struct safetensor *tensors = mem_array(n + 2, sizeof *tensors);
     if (!tensors) return fail_memory(st);
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
@@ -59,7 +59,12 @@ genair_code learned_save(struct model *m, const char *path, genair_status *st) {
     if (projected)
         tensors[kept++] = tensor_of("item_vectors", m->config.n_items, m->config.hidden,
                                m->item_vectors + m->config.hidden);
-    code = safetensors_write(path, kept, tensors, 0, NULL, NULL, st);
+    if (m->method->mask_vector && m->config.backbone == BERT4REC) {
+        const struct tensor *mask = m->method->mask_vector(m);
+        if (mask) tensors[kept++] = tensor_of("mask_vector", mask->rows, mask->cols, mask->value);
+        code = mask ? GENAIR_OK : fail_memory(st);
+    }
+    if (code == GENAIR_OK) code = safetensors_write(path, kept, tensors, 0, NULL, NULL, st);
     mem_free(tensors);
     return code;
 }

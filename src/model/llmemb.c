@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LLMEmb (Liu et al., 2025), its recommendation stage: vectors of a language model, fine-tuned by tune/scft.h or elsewhere,
- * pass a linear adapter and are held near the item table of a trained SASRec.
- *
- * The adapter's two layers have no activation between them, so it is applied as the one matrix W2 W1: the same function and
- * gradients at a third of the operations. W1 stands transposed, [D, 6 d], as that product reads it. */
+ * pass a linear adapter and are held near the item table of a trained SASRec. */
 #include "model/backbones.h"
 #include "model/method.h"
 #include "tensor/ops.h"
@@ -19,16 +16,13 @@ static struct matrix_request matrix(const json_t *options, size_t which) {
 }
 
 static genair_code parameters(struct model *m, const float *semantic, genair_status *st) {
-    const size_t d = m->config.hidden, in = m->config.fused_width, hidden = HIDDEN_PER_WIDTH * d;
+    const size_t d = m->config.hidden, in = m->config.fused_width;
     genair_code code = GENAIR_OK;
     if (m->config.trainable_fused)
         code = add_table(m, "llmemb.table", in, semantic, st);
     else
         m->fused = semantic;
-    if (code == GENAIR_OK) code = add_matrix(m, "llmemb.lin1.transposed", in, hidden, 1, st);
-    if (code == GENAIR_OK) code = add_vector(m, "llmemb.lin1.bias", hidden, 0, st);
-    if (code == GENAIR_OK) code = add_matrix(m, "llmemb.lin2.weight", d, hidden, 1, st);
-    if (code == GENAIR_OK) code = add_vector(m, "llmemb.lin2.bias", d, 0, st);
+    if (code == GENAIR_OK) code = add_adapter(m, "llmemb", in, HIDDEN_PER_WIDTH * d, d, st);
     return code;
 }
 
@@ -45,12 +39,7 @@ static genair_code begin(struct model *m, genair_status *st) {
 
 static struct tensor *items(struct model *m, struct tensor *source, const uint32_t *ids) {
     (void)ids;
-    struct tape *t = &m->tape;
-    struct tensor *second = parameter_named(m, "llmemb.lin2.weight");
-    struct tensor *both = op_linear(t, second, parameter_named(m, "llmemb.lin1.transposed"), NULL);
-    struct tensor *bias = op_linear(t, parameter_named(m, "llmemb.lin1.bias"), second,
-                                    parameter_named(m, "llmemb.lin2.bias"));
-    return op_linear(t, source, both, bias);
+    return adapter_of(m, "llmemb", source);
 }
 
 /* ---- the alignment ---- */
@@ -58,10 +47,7 @@ static struct tensor *items(struct model *m, struct tensor *source, const uint32
 /* Rows of the base run's table, which want no gradient. */
 static struct tensor *collaborative(struct model *m, const struct positives *p) {
     const struct parameter *table = m->config.inputs->base->table;
-    struct tensor *x = tape_tensor(&m->tape, p->n, table->cols, false);
-    for (size_t i = 0; x && i < p->n; i++)
-        memcpy(x->value + i * table->cols, table->value + p->item[i] * table->cols, table->cols * sizeof(float));
-    return x;
+    return model_constants(m, table->value, table->cols, 0, p->item, p->n);
 }
 
 static void loss(struct model *m, const struct method_step *s, struct step_losses *losses) {

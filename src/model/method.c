@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const struct method *const methods[] = {&method_genair, &method_base,   &method_llminit, &method_alphafuse,
-                                              &method_rlmrec,  &method_llmemb,  &method_melt,    &method_cities};
+                                              &method_rlmrec,  &method_llmemb,  &method_melt,    &method_cities,
+                                              &method_llm_esr};
 
 const struct method *method_named(const char *name) {
     for (size_t i = 0; i < COUNT(methods); i++)

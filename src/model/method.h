@@ -28,7 +28,10 @@ struct method_inputs {
         const float *values;    /* [n_items, width], row i - 1 is item i */
         size_t width;
     } matrix[METHOD_MATRICES];  /* as requested; the first is also the model's fused matrix */
+    const int32_t *similar;     /* [n_users, SIMILAR_USERS] others from 0, the most similar first, -1 behind the last; or NULL */
 };
+
+enum { SIMILAR_USERS = 100 };
 
 struct item_list {
     const uint32_t *items;
@@ -67,6 +70,7 @@ struct method {
     const struct method *served; /* what a finished run is opened as; NULL: base */
     size_t n_matrices;         /* made of the semantic matrix; 0: it reads none */
     struct matrix_request (*matrix)(const json_t *options, size_t which);
+    bool (*similar_users)(const json_t *options); /* whether a run reads inputs.similar; NULL: none does */
     const struct method_default *defaults; /* of options that mean something else here; ends with {0} */
     const struct prelude *prelude; /* or NULL */
     const char *term;          /* its further loss, for messages and metrics.jsonl */
@@ -86,6 +90,10 @@ struct method {
                               size_t n_sequences);
     /* Further sequences of a step: their items. Memory from the tape. */
     struct item_list (*begin_step)(struct model *m, const struct batch *b);
+    /* A vector that requests of BERT4Rec need beside parameters, saved as "mask_vector"; within model_refresh_items' tape. */
+    struct tensor *(*mask_vector)(struct model *m);
+    /* Operations over a history of n items, where it is not the backbone's once. */
+    double (*flops)(const struct model *m, size_t n);
     /* Changes user vectors [h->n, d] at requests. */
     genair_code (*users)(struct model *m, const struct histories *h, float *out, genair_status *st);
     /* Whether its loss takes the ranking loss's place. */
@@ -95,7 +103,7 @@ struct method {
 };
 
 extern const struct method method_base, method_genair, method_llminit, method_alphafuse, method_rlmrec, method_llmemb,
-                           method_melt, method_cities;
+                           method_melt, method_cities, method_llm_esr;
 
 /* The learned method of that name, or NULL. */
 const struct method *method_named(const char *name);

@@ -87,7 +87,7 @@ genair_code model_create(const struct model_config *config, const float *fused, 
     struct model *m = mem_zeros(1, sizeof *m);
     if (!m) return fail_memory(st);
     *m = (struct model){.config = *config, .parallel = parallel, .kernels = kernels, .seed = seed,
-                        .method = method_of(config)};
+                        .method = method_of(config), .width = config->hidden};
     m->local = mem_zeros(config->n_items + 2, sizeof *m->local);
     m->identity = mem_array(config->n_items, sizeof *m->identity);
     m->item_vectors = mem_zeros((config->n_items + 1) * config->hidden, sizeof *m->item_vectors);
@@ -193,6 +193,18 @@ static void copy_task(void *context, size_t task, int worker) {
         memcpy(c->to->value + r * cols, c->from + (c->ids[r] - c->first_id) * cols, cols * sizeof(float));
 }
 
+static void copy_rows(struct model *m, const float *from, size_t first_id, const uint32_t *ids, struct tensor *to) {
+    struct copy c = {from, ids, first_id, to};
+    parallel_run(m->parallel, (to->rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK, copy_task, &c);
+}
+
+struct tensor *model_constants(struct model *m, const float *matrix, size_t width, size_t first_id, const uint32_t *ids,
+                               size_t n) {
+    struct tensor *x = tape_tensor(&m->tape, n, width, false);
+    if (x) copy_rows(m, matrix, first_id, ids, x);
+    return x;
+}
+
 /* Rows of the table or the frozen matrix. */
 static struct tensor *source_rows(struct model *m, const uint32_t *ids, size_t n) {
     const size_t width = m->table ? m->table->cols : m->config.fused_width;
@@ -200,8 +212,7 @@ static struct tensor *source_rows(struct model *m, const uint32_t *ids, size_t n
     struct tensor *x = tape_tensor(&m->tape, n, width, m->table || !m->method->items);
     if (!x) return NULL;
     if (m->table) parameters_catch_up(m->parameters, m->table, ids, n);
-    struct copy c = {m->table ? m->table->value : m->fused, ids, m->table ? 0 : 1, x};
-    parallel_run(m->parallel, (n + ROWS_PER_TASK - 1) / ROWS_PER_TASK, copy_task, &c);
+    copy_rows(m, m->table ? m->table->value : m->fused, m->table ? 0 : 1, ids, x);
     return x;
 }
 
@@ -228,29 +239,36 @@ static double rank_loss(struct model *m, const struct batch *b, const struct obj
     return tape_failed(&m->tape) ? 0 : pair_loss(&m->tape, u, table, &loss);
 }
 
-bool model_positives(struct model *m, const struct batch *b, const struct tensor *table, bool once,
-                     struct positives *out) {
+bool model_places(struct model *m, const uint32_t *items, size_t n_items, const struct tensor *table, bool once,
+                  struct positives *out) {
     struct tape *t = &m->tape;
-    const size_t most = min_size(b->n_targets, table ? table->rows : 0);
+    const size_t most = min_size(n_items, table ? table->rows : 0);
     uint32_t *place = table ? tape_array(t, table->rows, sizeof *place) : NULL;
     uint32_t *row = tape_array(t, most + 1, sizeof *row), *item = tape_array(t, most + 1, sizeof *item);
     uint32_t *multiplicity = tape_array(t, most + 1, sizeof *multiplicity);
     if (!place || tape_failed(t)) return false;
     memset(place, 0, table->rows * sizeof *place);
-    size_t n = 0;
-    for (size_t r = 0; r < b->n_targets; r++) {
-        const uint32_t at = m->local[b->positive[r]] - 1;
+    size_t n = 0, n_places = 0;
+    for (size_t r = 0; r < n_items; r++) {
+        if (items[r] == MASK_ROW) continue;
+        const uint32_t at = model_row(m, items[r]);
+        n_places++;
         if (place[at]) {
             if (!once) multiplicity[place[at] - 1]++;
             continue;
         }
         row[n] = at;
-        item[n] = b->positive[r];
+        item[n] = items[r];
         multiplicity[n] = 1;
         place[at] = (uint32_t)++n;
     }
-    *out = (struct positives){n, once ? n : b->n_targets, row, item, multiplicity};
+    *out = (struct positives){n, once ? n : n_places, row, item, multiplicity};
     return true;
+}
+
+bool model_positives(struct model *m, const struct batch *b, const struct tensor *table, bool once,
+                     struct positives *out) {
+    return model_places(m, b->positive, b->n_targets, table, once, out);
 }
 
 static double calibrate(struct model *m, const struct batch *b, const struct objective *o, struct tensor *table) {
@@ -337,6 +355,22 @@ static void pack(const struct model *m, const struct histories *h, uint32_t *off
     offsets[h->n] = at;
 }
 
+struct tensor *model_last_states(struct model *m, struct tensor *table, const uint32_t *index, const uint32_t *offsets,
+                                 size_t n_sequences) {
+    uint32_t *last = tape_array(&m->tape, n_sequences + 1, sizeof *last);
+    size_t n = 0;
+    if (!last) return NULL;
+    for (size_t b = 0; b < n_sequences; b++)
+        if (offsets[b] < offsets[b + 1]) last[n++] = offsets[b + 1] - 1;
+    /* Attention's last block is finished for these positions alone. */
+    const bool some = m->config.backbone != GRU4REC && m->config.n_layers > 0;
+    m->read = some ? last : NULL;
+    m->n_read = n;
+    struct tensor *states = model_backbone(m, table, index, offsets, n_sequences);
+    m->read = NULL;
+    return some || !states ? states : op_gather(&m->tape, states, NULL, last, n);
+}
+
 genair_code model_states(struct model *m, const struct histories *h, float *out, genair_status *st) {
     const size_t d = m->config.hidden;
     struct tape *t = &m->tape;
@@ -347,25 +381,14 @@ genair_code model_states(struct model *m, const struct histories *h, float *out,
     if (!offsets || !items) return fail_memory(st);
     pack(m, h, offsets, items);
     struct tensor *table = tape_view(t, m->config.n_items + 1, d, m->item_vectors, NULL);
-    /* Attention's last block is finished for the last position of each history alone. */
-    const bool some = m->config.backbone != GRU4REC && m->config.n_layers > 0;
-    uint32_t *last = tape_array(t, h->n + 1, sizeof *last);
-    size_t n_last = 0;
-    for (size_t b = 0; last && b < h->n; b++)
-        if (offsets[b] < offsets[b + 1]) last[n_last++] = offsets[b + 1] - 1;
-    m->read = some ? last : NULL;
-    m->n_read = n_last;
-    struct tensor *states = model_backbone(m, table, items, offsets, h->n);
-    m->read = NULL;
-    if (!states || !last) return fail_memory(st);
+    struct tensor *states = model_last_states(m, table, items, offsets, h->n);
+    if (!states) return fail_memory(st);
     size_t at = 0; /* among the histories that are not empty */
     for (size_t b = 0; b < h->n; b++) {
-        if (offsets[b] == offsets[b + 1]) {
+        if (offsets[b] == offsets[b + 1])
             memset(out + b * d, 0, d * sizeof *out);
-            continue;
-        }
-        memcpy(out + b * d, states->value + (some ? at : last[at]) * d, d * sizeof *out);
-        at++;
+        else
+            memcpy(out + b * d, states->value + at++ * d, d * sizeof *out);
     }
     return GENAIR_OK;
 }
@@ -394,10 +417,14 @@ struct scorer model_scorer(struct model *m) {
                            .item_vectors = m->item_vectors, .model = m, .encode = encode};
 }
 
-double model_inference_flops(const struct model *m, size_t n) {
-    const double d = (double)m->config.hidden, length = (double)n;
-    const double scoring = 2 * d * (double)m->config.n_items;
-    if (m->config.backbone == GRU4REC) return length * 12 * d * d + scoring;
+double backbone_flops(const struct model *m, size_t n) {
+    const double w = (double)m->width, length = (double)n;
+    if (m->config.backbone == GRU4REC) return length * 12 * w * w;
     const double pairs = m->config.causal ? length * (length + 1) / 2 : length * length;
-    return (double)m->config.n_layers * (length * 12 * d * d + 4 * pairs * d) + scoring;
+    return (double)m->config.n_layers * (length * 12 * w * w + 4 * pairs * w);
+}
+
+double model_inference_flops(const struct model *m, size_t n) {
+    const double scoring = 2 * (double)m->config.hidden * (double)m->config.n_items;
+    return (m->method->flops ? m->method->flops(m, n) : backbone_flops(m, n)) + scoring;
 }

@@ -38,6 +38,7 @@ struct model {
     struct parameters *parameters;
     const struct method *method;
     void *state;               /* of the method, or NULL */
+    size_t width;              /* of the backbone: d, or what the method makes of it */
     struct parameter *table;   /* [n_items + 1, d or D], row 0 zero; NULL with a frozen matrix */
     const float *fused;        /* [n_items, D] borrowed, row i - 1 is item i; NULL for base */
     struct tape tape;
@@ -74,6 +75,7 @@ struct batch {
     size_t n_negatives;          /* K */
     const uint32_t *negatives;   /* [R, K]; NULL with the full softmax */
     const uint32_t *user;        /* [n_sequences] from 0 */
+    const bool *last_hidden;     /* [n_sequences] of BERT4Rec: the sample hides its last item and no other; else NULL */
     uint64_t epoch;              /* from 1 */
     size_t number, n_batches;    /* the batch among those of its epoch */
 };
@@ -109,10 +111,19 @@ struct positives {
 /* Within a step. false when memory is out. */
 bool model_positives(struct model *m, const struct batch *b, const struct tensor *table, bool once,
                      struct positives *out);
+/* The same of any n items of the step; masks do not count. */
+bool model_places(struct model *m, const uint32_t *items, size_t n, const struct tensor *table, bool once,
+                  struct positives *out);
+/* Rows of a matrix whose first row is of item first_id: constants [n, width]. */
+struct tensor *model_constants(struct model *m, const float *matrix, size_t width, size_t first_id, const uint32_t *ids,
+                               size_t n);
 
 /* Sequence outputs of packed items over the given table: [T, d] (golden cases, tests). */
 struct tensor *model_backbone(struct model *m, struct tensor *table, const uint32_t *index,
                               const uint32_t *offsets, size_t n_sequences);
+/* Of these the last ones of the sequences that are not empty: [their number, d]. */
+struct tensor *model_last_states(struct model *m, struct tensor *table, const uint32_t *index, const uint32_t *offsets,
+                                 size_t n_sequences);
 /* Linear, LayerNorm (1e-5), GELU, Linear (eq. 8). x: [n, D]. */
 struct tensor *model_project(struct model *m, struct tensor *x);
 

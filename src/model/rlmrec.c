@@ -53,10 +53,7 @@ static struct tensor *project(struct model *m, struct tensor *x) {
 /* The language vectors of the places, constants. */
 static struct tensor *language(struct model *m, const struct positives *p) {
     const struct method_matrix *s = &m->config.inputs->matrix[0];
-    struct tensor *z = tape_tensor(&m->tape, p->n, s->width, false);
-    for (size_t i = 0; z && i < p->n; i++)
-        memcpy(z->value + i * s->width, s->values + (p->item[i] - 1) * s->width, s->width * sizeof *z->value);
-    return z;
+    return model_constants(m, s->values, s->width, 1, p->item, p->n);
 }
 
 static bool places(struct model *m, const struct batch *b, struct tensor *table, struct positives *out) {

@@ -17,7 +17,7 @@
 #define BRANCH_GAIN 0.1f
 
 static genair_code block_parameters(struct model *m, size_t layer, genair_status *st) {
-    const size_t d = m->config.hidden;
+    const size_t d = m->width;
     const struct {
         const char *name;
         size_t rows; /* 0: a vector of cols filled with value, else value is the gain of the draw */
@@ -42,7 +42,7 @@ static genair_code block_parameters(struct model *m, size_t layer, genair_status
 }
 
 genair_code transformer_parameters(struct model *m, genair_status *st) {
-    const size_t d = m->config.hidden;
+    const size_t d = m->width;
     genair_code code = add_matrix(m, "pos_emb", m->config.n_positions, d, 1, st);
     if (code == GENAIR_OK && m->config.backbone == BERT4REC) {
         code = add_matrix(m, "mask_emb", 1, d, 1, st);
@@ -59,40 +59,42 @@ static struct tensor *norm(struct model *m, struct tensor *x, const char *prefix
                         parameter_named(m, "%s.bias", prefix), SEQUENCE_EPS);
 }
 
-/* Rows first … first + n - 1 of a parameter: query, or key and value, of the joint projection. */
-static struct tensor *slice(struct model *m, const char *name, bool by_row, size_t first, size_t n) {
-    struct tensor *whole = parameter_named(m, "%s", name);
-    if (!whole) return NULL;
-    const size_t cols = by_row ? whole->cols : n, at = by_row ? first * whole->cols : first;
-    return tape_view(&m->tape, by_row ? n : 1, cols, whole->value + at,
-                     whole->gradient ? whole->gradient + at : NULL);
-}
+/* Query, or key and value, of the joint projection: rows of its weights, columns of its bias. */
+enum part { QUERY, KEY_AND_VALUE };
 
-struct slices {
+struct slice {
     struct tensor *whole, *part;
 };
 
 /* Runs after the backward of what reads the part. Both parts of a joint parameter are written in the same
  * step, or, without targets, neither. */
 static void slice_backward(void *node) {
-    const struct slices *s = node;
+    const struct slice *s = node;
     if (s->part->written) s->whole->written = true;
 }
 
-static struct tensor *linked_slice(struct model *m, const char *name, bool by_row, size_t first, size_t n) {
-    struct slices *s = tape_array(&m->tape, 1, sizeof *s);
-    struct tensor *part = slice(m, name, by_row, first, n);
-    if (!s || !part) return NULL;
-    *s = (struct slices){parameter_named(m, "%s", name), part};
+/* The same tensor when asked again: what several passes of a step contribute adds up. */
+static struct tensor *slice(struct model *m, const char *name, enum part part) {
+    struct parameter *p = parameters_find(m->parameters, name);
+    struct tensor *whole = parameter_tensor(&m->tape, p);
+    if (p->part[part] || !whole) return p->part[part];
+    const bool by_row = whole->rows > 1;
+    const size_t d = m->width, first = part == QUERY ? 0 : d, n = part == QUERY ? d : 2 * d;
+    const size_t at = by_row ? first * whole->cols : first;
+    struct slice *s = tape_array(&m->tape, 1, sizeof *s);
+    p->part[part] = tape_view(&m->tape, by_row ? n : 1, by_row ? whole->cols : n, whole->value + at,
+                              whole->gradient ? whole->gradient + at : NULL);
+    if (!s || !p->part[part]) return NULL;
+    *s = (struct slice){whole, p->part[part]};
     tape_push(&m->tape, slice_backward, s);
-    return part;
+    return p->part[part];
 }
 
-static struct tensor *project(struct model *m, struct tensor *x, size_t layer, size_t first, size_t n) {
+static struct tensor *project(struct model *m, struct tensor *x, size_t layer, enum part part) {
     char weight[64], bias[64];
     snprintf(weight, sizeof weight, "block%zu.attn.in_proj.weight", layer);
     snprintf(bias, sizeof bias, "block%zu.attn.in_proj.bias", layer);
-    struct tensor *w = linked_slice(m, weight, true, first, n), *b = linked_slice(m, bias, false, first, n);
+    struct tensor *w = slice(m, weight, part), *b = slice(m, bias, part);
     return b ? op_linear(&m->tape, x, w, b) : NULL; /* without b, memory is out */
 }
 
@@ -105,13 +107,12 @@ static struct tensor *wanted(struct model *m, struct tensor *x, size_t layer) {
 static struct tensor *block(struct model *m, struct tensor *x, size_t layer, const uint32_t *offsets,
                             size_t n_sequences) {
     struct tape *t = &m->tape;
-    const size_t d = m->config.hidden;
     const double dropout = m->config.dropout;
     char prefix[64];
     snprintf(prefix, sizeof prefix, "block%zu.attn_ln", layer);
     struct tensor *q = norm(m, x, prefix);
-    const struct attention attention = {.q = project(m, q, layer, 0, d),
-                                        .kv = project(m, x, layer, d, 2 * d),
+    const struct attention attention = {.q = project(m, q, layer, QUERY),
+                                        .kv = project(m, x, layer, KEY_AND_VALUE),
                                         .offsets = offsets,
                                         .n_sequences = n_sequences,
                                         .n_heads = m->config.n_heads,
@@ -128,6 +129,11 @@ static struct tensor *block(struct model *m, struct tensor *x, size_t layer, con
     return op_dropout_add(t, linear_named(m, hidden, prefix), dropout, y);
 }
 
+struct tensor *transformer_states(struct model *m, struct tensor *x, const uint32_t *offsets, size_t n_sequences) {
+    for (size_t layer = 0; layer < m->config.n_layers; layer++) x = block(m, x, layer, offsets, n_sequences);
+    return norm(m, x, "final_ln");
+}
+
 struct tensor *transformer_forward(struct model *m, struct tensor *table, const uint32_t *index,
                                    const uint32_t *offsets, size_t n_sequences) {
     const struct embedding e = {.table = table,
@@ -137,9 +143,7 @@ struct tensor *transformer_forward(struct model *m, struct tensor *table, const 
                                 .offsets = offsets,
                                 .n_sequences = n_sequences,
                                 .scale = m->config.input_scale > 0 ? (float)m->config.input_scale
-                                                                   : sqrtf((float)m->config.hidden),
+                                                                   : sqrtf((float)m->width),
                                 .dropout = m->config.dropout};
-    struct tensor *x = op_embed(&m->tape, &e);
-    for (size_t layer = 0; layer < m->config.n_layers; layer++) x = block(m, x, layer, offsets, n_sequences);
-    return norm(m, x, "final_ln");
+    return transformer_states(m, op_embed(&m->tape, &e), offsets, n_sequences);
 }

@@ -24,6 +24,11 @@ struct tensor *op_unit_rows(struct tape *t, struct tensor *x, float length);
 struct tensor *op_overlay(struct tape *t, const float *ground, size_t width, const uint32_t *index, struct tensor *x,
                           bool add);
 
+/* Columns first .. first + n - 1. */
+struct tensor *op_columns(struct tape *t, struct tensor *x, size_t first, size_t n);
+/* The columns of a, then those of b, which has as many rows. */
+struct tensor *op_beside(struct tape *t, struct tensor *a, struct tensor *b);
+
 /* Row g is scale times the mean of x's rows start[g] .. start[g + 1] - 1, at least one; start[0] is 0. */
 struct tensor *op_group_mean(struct tape *t, struct tensor *x, const uint32_t *start, size_t n_groups, float scale);
 

@@ -201,7 +201,7 @@ void parameters_set_rate(struct parameters *p, double rate) {
 
 void parameters_begin_step(struct parameters *p) {
     for (size_t i = 0; i < p->n; i++) {
-        p->list[i]->tensor = NULL;
+        p->list[i]->tensor = p->list[i]->part[0] = p->list[i]->part[1] = NULL;
         p->list[i]->n_touched = 0;
     }
 }

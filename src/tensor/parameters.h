@@ -22,6 +22,7 @@ struct parameter {
     float *value, *gradient, *m, *v; /* [rows, cols]; gradient NULL for a table */
     uint32_t *done;                  /* [rows] of a table: steps applied to the row; 0: never had a gradient */
     struct tensor *tensor;           /* dense: this step's view, NULL outside a step */
+    struct tensor *part[2];          /* likewise of its parts, where it is a joint one */
     /* of a table, set by parameters_touch for one step: */
     const uint32_t *touched;         /* [n_touched] distinct rows */
     size_t n_touched;

@@ -50,13 +50,13 @@ struct tensor *tape_tensor(struct tape *t, size_t rows, size_t cols, bool wants_
     size_t n;
     if (!mul_size(rows, cols, &n)) n = SIZE_MAX; /* refused by the arena, which remembers */
     float *value = tape_array(t, n, sizeof *value);
-    float *gradient = wants_gradient && t->training ? tape_array(t, n, sizeof *gradient) : NULL;
+    float *gradient = wants_gradient && t->training && !t->detached ? tape_array(t, n, sizeof *gradient) : NULL;
     if (tape_failed(t)) return NULL;
     return tape_view(t, rows, cols, value, gradient);
 }
 
 void tape_push(struct tape *t, backward_function *backward, void *node) {
-    if (!t->training) return;
+    if (!t->training || t->detached) return;
     struct tape_node *entry = tape_array(t, 1, sizeof *entry);
     if (!entry) return;
     *entry = (struct tape_node){t->last, backward, node};

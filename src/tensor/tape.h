@@ -35,6 +35,7 @@ struct tape {
     struct parallel *parallel;
     const struct kernels *kernels;
     bool training;     /* record nodes and drop out */
+    bool detached;     /* record nothing: what is computed are constants */
     uint64_t seed;     /* of dropout */
     uint64_t step;     /* likewise: step << 16 | number of the dropout within the step */
     uint32_t n_dropouts;

@@ -23,6 +23,7 @@ struct batches {
     size_t first_sample;
     struct arena *arena;
     uint32_t *user, *offsets, *items, *target_start, *position, *positive, *negatives;
+    bool *last_hidden;
     size_t n_sequences, n_targets;
 };
 
@@ -246,12 +247,14 @@ genair_code batches_get(struct batches *b, size_t i, struct batch *out, genair_s
     b->n_sequences = min_size(b->options.batch, b->n_samples - b->first_sample);
     b->offsets = arena_array(b->arena, b->n_sequences + 1, sizeof *b->offsets);
     b->user = arena_array(b->arena, b->n_sequences, sizeof *b->user);
+    b->last_hidden = arena_array(b->arena, b->n_sequences, sizeof *b->last_hidden);
     b->target_start = arena_array(b->arena, b->n_sequences + 1, sizeof *b->target_start);
     if (arena_failed(b->arena)) return fail_memory(st);
     uint32_t at = 0, n_targets = 0;
     for (size_t j = 0; j < b->n_sequences; j++) {
         const struct sample s = sample_at(b, b->first_sample + j);
         b->user[j] = s.user;
+        b->last_hidden[j] = s.last_only;
         b->offsets[j] = at;
         b->target_start[j] = n_targets;
         at += (uint32_t)input_length(b, &s);
@@ -273,6 +276,7 @@ genair_code batches_get(struct batches *b, size_t i, struct batch *out, genair_s
                           .n_negatives = b->options.n_negatives,
                           .negatives = b->negatives,
                           .user = b->user,
+                          .last_hidden = b->options.backbone == BERT4REC ? b->last_hidden : NULL,
                           .epoch = b->epoch,
                           .number = i,
                           .n_batches = batches_count(b)};

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/size.h"
 #include "tune/scft.h"
+#include "workspace/npy.h"
 #include "workspace/parts.h"
 
 #include <math.h>
@@ -59,27 +60,33 @@ static genair_code read_rows(const struct npy *a, bool unit, float *out, genair_
     return GENAIR_OK;
 }
 
-static genair_code read_matrix(const char *workspace, const json_t *config, const struct dataset *data,
-                               struct method_matrix *out, genair_status *st) {
-    const struct source s = source_of(config);
-    char *path = s.stage ? path_join(workspace, s.file) : mem_text(s.file, strlen(s.file));
+genair_code float_matrix_read(const char *path, size_t n_rows, const char *whose, bool unit, struct method_matrix *out,
+                              genair_status *st) {
     struct npy *a = NULL;
-    genair_code code = path ? npy_open(path, &a, st) : fail_memory(st);
-    mem_free(path);
+    genair_code code = npy_open(path, &a, st);
     if (code != GENAIR_OK) return code;
-    if (a->n_dims != 2 || a->shape[0] != data->n_items || a->shape[1] == 0 || a->type > NPY_F8)
+    if (a->n_dims != 2 || a->shape[0] != n_rows || a->shape[1] == 0 || a->type > NPY_F8)
         code = fail_line(st, GENAIR_FORMAT, a->path, 0,
-                         "must be a matrix of floats with a row for each of the workspace's %u items, in their order",
-                         data->n_items);
+                         "must be a matrix of floats with a row for each of the workspace's %zu %s, in their order", n_rows,
+                         whose);
     float *values = code == GENAIR_OK ? mem_array(a->n_values, sizeof *values) : NULL;
-    if (code == GENAIR_OK)
-        code = values ? read_rows(a, strcmp(method_text(config, "semantic-scale"), "unit") == 0, values, st)
-                      : fail_memory(st);
+    if (code == GENAIR_OK) code = values ? read_rows(a, unit, values, st) : fail_memory(st);
     if (code == GENAIR_OK)
         *out = (struct method_matrix){values, a->shape[1]};
     else
         mem_free(values);
     npy_close(a);
+    return code;
+}
+
+genair_code semantic_raw(const char *workspace, const json_t *config, const struct dataset *data,
+                         struct method_matrix *out, genair_status *st) {
+    const struct source s = source_of(config);
+    char *path = s.stage ? path_join(workspace, s.file) : mem_text(s.file, strlen(s.file));
+    const genair_code code = path ? float_matrix_read(path, data->n_items, "items",
+                                                      strcmp(method_text(config, "semantic-scale"), "unit") == 0, out, st)
+                                  : fail_memory(st);
+    mem_free(path);
     return code;
 }
 
@@ -163,7 +170,7 @@ static void report_scale(genair_context *ctx, const struct method_matrix *m, siz
 genair_code semantic_open(genair_context *ctx, const char *workspace, const json_t *config, const struct dataset *data,
                           const struct matrix_request *request, struct method_matrix *out, genair_status *st) {
     struct method_matrix raw = {0};
-    genair_code code = read_matrix(workspace, config, data, &raw, st);
+    genair_code code = semantic_raw(workspace, config, data, &raw, st);
     if (code != GENAIR_OK) return code;
     if (request->components) {
         code = project(ctx, &raw, data, request, out, st);

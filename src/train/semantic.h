@@ -11,6 +11,14 @@
  * workspace does not hold it. */
 CHECKED genair_code semantic_identity(struct workspace *w, const json_t *config, char out[33], genair_status *st);
 
+/* The rows as they are, released with mem_free. */
+CHECKED genair_code semantic_raw(const char *workspace, const json_t *config, const struct dataset *data,
+                                 struct method_matrix *out, genair_status *st);
+/* A .npy file of n_rows rows of finite floats, scaled to length 1 if unit; whose names them in messages: "items". Released
+ * with mem_free. */
+CHECKED genair_code float_matrix_read(const char *path, size_t n_rows, const char *whose, bool unit,
+                                      struct method_matrix *out, genair_status *st);
+
 /* The values are released with mem_free. A PCA that finds fewer components than asked for says so, and the first
  * matrix, where a table starts from it, is reported with its scale. */
 CHECKED genair_code semantic_open(genair_context *ctx, const char *workspace, const json_t *config,

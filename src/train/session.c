@@ -7,6 +7,7 @@
 #include "model/learned.h"
 #include "train/base_run.h"
 #include "train/semantic.h"
+#include "train/similar_users.h"
 #include "workspace/item_matrix.h"
 
 #include <string.h>
@@ -72,6 +73,11 @@ json_t *session_options_of(const genair_options *o, const char *method) {
             json_decref(config);
             return NULL;
         }
+    }
+    const json_t *view = json_object_get(config, "esr-view"); /* two of them are the width */
+    if (view && json_object_set_new(config, "hidden", json_integer(2 * json_integer_value(view))) != 0) {
+        json_decref(config);
+        return NULL;
     }
     return config;
 }
@@ -146,6 +152,9 @@ static genair_code open_inputs(genair_context *ctx, const char *workspace, const
     }
     if (code == GENAIR_OK && method->base_run) code = base_run_open(ctx, workspace, config, method, s->data, &s->base, st);
     if (code == GENAIR_OK && s->base) s->inputs.base = base_run_model(s->base);
+    if (code == GENAIR_OK && method->similar_users && method->similar_users(config))
+        code = similar_users_open(ctx, workspace, config, s->data, &s->similar, st);
+    s->inputs.similar = s->similar;
     return code;
 }
 
@@ -194,6 +203,7 @@ void session_close(struct session *s) {
     run_close(s->base);
     for (size_t i = 0; i < METHOD_MATRICES; i++)
         if (!s->matrix) mem_free((void *)(uintptr_t)s->inputs.matrix[i].values);
+    mem_free(s->similar);
     npy_close(s->matrix);
     mem_free(s->converted);
     dataset_close(s->data);

@@ -17,6 +17,7 @@ struct session {
     struct npy *matrix;      /* ws/fused.npy, or NULL for base */
     float *converted;        /* its rows, where the file is not plain float32 */
     struct run *base;        /* of --base-run, or NULL */
+    int32_t *similar;        /* users, where the method learns from them, or NULL */
     struct method_inputs inputs; /* its matrices are the session's */
     struct model *model;
     const struct prelude *prelude; /* the method's, while that is what learns; NULL: the model learns */

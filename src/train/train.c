@@ -11,6 +11,8 @@
 #include "model/closed_form.h"
 #include "model/learned.h"
 #include "train/semantic.h"
+#include "train/similar_users.h"
+#include "train/user_vectors.h"
 #include "tune/scft.h"
 #include "workspace/item_matrix.h"
 #include "workspace/manifest.h"
@@ -65,6 +67,10 @@ static void run_paths_free(struct run_paths *p) {
     mem_free(p->growing);
 }
 
+static bool learns_from_users(const struct train *t, const struct method *method) {
+    return method->similar_users && method->similar_users(t->config);
+}
+
 /* The hashes of the item vectors and the run that the method reads go into inputs. */
 static genair_code collect_method_inputs(struct train *t, const struct method *method, genair_status *st) {
     genair_code code = GENAIR_OK;
@@ -86,6 +92,12 @@ static genair_code collect_method_inputs(struct train *t, const struct method *m
     if (code == GENAIR_OK && method->n_matrices) {
         code = semantic_identity(t->lock, t->config, identity, st);
         if (code == GENAIR_OK && json_object_set_new(t->inputs, "semantic", json_string(identity)) != 0)
+            code = fail_memory(st);
+    }
+    if (code == GENAIR_OK && learns_from_users(t, method)) {
+        if (strcmp(method_text(t->config, "user-semantic"), "llm") == 0) code = user_vectors_make(t->ctx, t->options, t->lock, st);
+        if (code == GENAIR_OK) code = similar_users_identity(t->lock, t->config, identity, st);
+        if (code == GENAIR_OK && json_object_set_new(t->inputs, "user-semantic", json_string(identity)) != 0)
             code = fail_memory(st);
     }
     if (code == GENAIR_OK && method->base_run && option_text(t->options, "base-run")) {
@@ -264,12 +276,23 @@ static genair_code learn(struct train *t, struct session *s, struct loop_state *
     return code;
 }
 
+/* The list of similar users is one file of the workspace: one run at a time looks whether it is there. */
+static genair_code make_similar_users(struct train *t, genair_status *st) {
+    if (!learns_from_users(t, method_named(t->method))) return GENAIR_OK;
+    pthread_mutex_lock(t->guard);
+    const genair_code code = similar_users_make(t->ctx, t->lock, t->config, st);
+    pthread_mutex_unlock(t->guard);
+    return code;
+}
+
 static genair_code train_learned(struct train *t, genair_status *st) {
     struct session s = {0};
     struct loop_state state = {0};
     struct loop_times times = {0};
     char *model_path = path_join(t->paths.growing, "model.safetensors");
-    genair_code code = model_path ? session_open(t->ctx, t->workspace, t->config, 1, &s, st) : fail_memory(st);
+    genair_code code = make_similar_users(t, st);
+    if (code == GENAIR_OK)
+        code = model_path ? session_open(t->ctx, t->workspace, t->config, 1, &s, st) : fail_memory(st);
     if (code == GENAIR_OK) code = loop_init(&s, &state, st);
     if (code == GENAIR_OK && option_flag(t->options, "resume") && may_resume(t)) {
         code = checkpoint_load(&s, &state, t->paths.growing, st);

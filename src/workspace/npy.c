@@ -362,7 +362,7 @@ void npy_row_f32(const struct npy *a, size_t r, float *out) {
 
 /* ---- writing ---- */
 
-genair_code npy_put_header(struct writer *w, size_t rows, size_t cols, genair_status *st) {
+static genair_code put_header(struct writer *w, const char *type, size_t rows, size_t cols, genair_status *st) {
     enum { TOTAL = 128 }; /* both numbers have at most 20 digits, so the text always fits */
     char header[TOTAL + 1];
     memset(header, ' ', sizeof header);
@@ -372,23 +372,35 @@ genair_code npy_put_header(struct writer *w, size_t rows, size_t cols, genair_st
     header[9] = 0;
     const int n =
         snprintf(header + 10, TOTAL - 10,
-                 "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }", rows, cols);
+                 "{'descr': '<%s', 'fortran_order': False, 'shape': (%zu, %zu), }", type, rows, cols);
     assert(n > 0 && n < TOTAL - 11);
     header[10 + n] = ' ';
     header[TOTAL - 1] = '\n';
     return writer_put(w, header, TOTAL, st);
 }
 
-genair_code npy_write_f32(const char *path, size_t rows, size_t cols, const float *data,
-                          genair_status *st) {
+genair_code npy_put_header(struct writer *w, size_t rows, size_t cols, genair_status *st) {
+    return put_header(w, types[NPY_F4].name, rows, cols, st);
+}
+
+static genair_code write_matrix(const char *path, enum npy_type type, size_t rows, size_t cols, const void *data,
+                                genair_status *st) {
     size_t n, bytes;
-    if (!mul_size(rows, cols, &n) || !mul_size(n, sizeof *data, &bytes)) return fail_memory(st);
+    if (!mul_size(rows, cols, &n) || !mul_size(n, types[type].bytes, &bytes)) return fail_memory(st);
     struct writer *w = NULL;
     genair_code code = writer_open(path, &w, st);
     if (code != GENAIR_OK) return code;
-    code = npy_put_header(w, rows, cols, st);
+    code = put_header(w, types[type].name, rows, cols, st);
     if (code == GENAIR_OK) code = writer_put(w, data, bytes, st);
     if (code == GENAIR_OK) return writer_commit(w, st);
     writer_abandon(w);
     return code;
+}
+
+genair_code npy_write_f32(const char *path, size_t rows, size_t cols, const float *data, genair_status *st) {
+    return write_matrix(path, NPY_F4, rows, cols, data, st);
+}
+
+genair_code npy_write_i32(const char *path, size_t rows, size_t cols, const int32_t *data, genair_status *st) {
+    return write_matrix(path, NPY_I4, rows, cols, data, st);
 }

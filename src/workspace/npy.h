@@ -44,5 +44,8 @@ CHECKED genair_code npy_put_header(struct writer *w, size_t rows, size_t cols, g
 /* Writes rows × cols float32 in C order, atomically (format 1.0). */
 CHECKED genair_code npy_write_f32(const char *path, size_t rows, size_t cols, const float *data,
                                   genair_status *st);
+/* The same with int32. */
+CHECKED genair_code npy_write_i32(const char *path, size_t rows, size_t cols, const int32_t *data,
+                                  genair_status *st);
 
 #endif

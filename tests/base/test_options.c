@@ -205,7 +205,7 @@ static const struct bad bad[] = {
     {"train", "backbone", "sas", "--backbone is 'sas': allowed is one of sasrec|bert4rec|gru4rec"},
     {"train", "backbone", "", "--backbone is '': allowed is one of sasrec|bert4rec|gru4rec"},
     {"train", "method", "gelato",
-     "--method is 'gelato': allowed is one of genair|base|cities|melt|rlmrec|llminit|llmemb|alphafuse|pop|itemknn|ease"},
+     "--method is 'gelato': allowed is one of genair|base|cities|melt|rlmrec|llminit|llm-esr|llmemb|alphafuse|pop|itemknn|ease"},
     {"train", "seq2seq", "true", "--seq2seq is 'true': allowed is yes or no"},
     {"train", "run", "a/b",
      "--run is 'a/b': allowed is letters, digits and . _ - (none of . - in front), at most 64"},

@@ -26,6 +26,7 @@ json_holds 'each with mean and deviation' 'all(.rows[]; .["HR@10"] > 0 and .["ND
 json_holds 'significance against base' 'all(.rows[] | select(.method == "GenAIR"); .p_over_users <= 1 and has("p_over_seeds"))
     and all(.rows[] | select(.method == "base"); has("p_over_users") | not)'
 json_holds 'without the paper' 'all(.rows[]; has("HR@10_paper") | not)'
+json_holds 'LLM-ESR too' '[.rows[] | select(.method == "LLM-ESR") | .["NDCG@10"] > 0 and .p_over_users <= 1] == [true, true, true]'
 jq '.rows[] | select(.backbone == "gru4rec" and .method == "GenAIR")' out >row.json
 jq 'del(.seconds, .peak_rss_mb)' out >printed.json
 holds 'what is stored is what is printed' jq -es '.[0] == .[1]' whole/reproduce/table2.json printed.json

@@ -131,6 +131,19 @@ static void maps_of_zeros(void **state) {
     trained_close(&t);
 }
 
+/* Two passes of a step add up in what they share. */
+static void gradients(void **state) {
+    (void)state;
+    for (int b = 0; b < N_BACKBONES; b++) {
+        struct trained t = {0};
+        struct batch batch;
+        open(&t, (enum backbone)b, "{\"melt-lambda-user\": 0.5, \"melt-lambda-item\": 2, " REST "}", 0);
+        trained_batch(&t, 0, &batch);
+        trained_check_gradients(&t, &batch);
+        trained_close(&t);
+    }
+}
+
 /* Both losses fall when they weigh much. */
 static void learns(void **state) {
     (void)state;
@@ -149,6 +162,6 @@ static void learns(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(without_weights_is_base), cmocka_unit_test(curriculum),
                                        cmocka_unit_test(contexts), cmocka_unit_test(maps_of_zeros),
-                                       cmocka_unit_test(learns)};
+                                       cmocka_unit_test(gradients), cmocka_unit_test(learns)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

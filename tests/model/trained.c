@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "tensor/ops.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -40,7 +41,10 @@ void trained_close(struct trained *t) {
 }
 
 /* User u's history is made of the stream (u): BERT4Rec's last item is hidden, the others learn every next one. */
-static void make_batch(enum backbone backbone, uint64_t number, struct batch *out, uint32_t *space) {
+void trained_batch(const struct trained *t, uint64_t number, struct batch *out) {
+    static uint32_t space[(TRAINED_USERS + 1) * (TRAINED_LENGTH * 4 + 2)];
+    static bool last_hidden[TRAINED_USERS];
+    const enum backbone backbone = t->model->config.backbone;
     uint32_t *offsets = space, *items = offsets + TRAINED_USERS + 1, *position = items + TRAINED_USERS * TRAINED_LENGTH;
     uint32_t *positive = position + TRAINED_USERS * TRAINED_LENGTH;
     uint32_t *negative = positive + TRAINED_USERS * TRAINED_LENGTH, *user = negative + TRAINED_USERS * TRAINED_LENGTH;
@@ -50,6 +54,7 @@ static void make_batch(enum backbone backbone, uint64_t number, struct batch *ou
         const uint32_t length = 2 + u % (TRAINED_LENGTH - 1);
         offsets[u] = at;
         user[u] = u;
+        last_hidden[u] = true;
         uint32_t item = 1 + (uint32_t)rng_below(&r, TRAINED_ITEMS);
         for (uint32_t i = 0; i < length; i++) {
             const uint32_t next = 1 + (uint32_t)rng_below(&r, TRAINED_ITEMS);
@@ -67,22 +72,57 @@ static void make_batch(enum backbone backbone, uint64_t number, struct batch *ou
     offsets[TRAINED_USERS] = at;
     *out = (struct batch){.n_sequences = TRAINED_USERS, .offsets = offsets, .items = items, .n_targets = n,
                           .position = position, .positive = positive, .n_negatives = 1, .negatives = negative,
-                          .user = user, .epoch = 1, .number = number, .n_batches = 8};
+                          .user = user, .last_hidden = backbone == BERT4REC ? last_hidden : NULL, .epoch = 1, .number = number, .n_batches = 8};
 }
 
 struct step_losses trained_steps(struct trained *t, size_t n) {
-    static uint32_t space[(TRAINED_USERS + 1) * (TRAINED_LENGTH * 4 + 2)];
     struct step_losses losses = {0};
     for (size_t i = 0; i < n; i++) {
         struct batch b;
         genair_status st = {0};
-        make_batch(t->model->config.backbone, i, &b, space);
+        trained_batch(t, i, &b);
         if (model_step(t->model, &b, &(struct objective){.loss = LOSS_BCE}, &losses, &st) != GENAIR_OK ||
             parameters_adam(t->model->parameters, &st) != GENAIR_OK)
             fail_msg("%s", st.message);
     }
     assert_int_equal(model_refresh_items(t->model, NULL), GENAIR_OK);
     return losses;
+}
+
+static double loss_of(struct trained *t, const struct batch *b) {
+    struct step_losses losses;
+    genair_status st = {0};
+    if (model_step(t->model, b, &(struct objective){.loss = LOSS_BCE}, &losses, &st) != GENAIR_OK) fail_msg("%s", st.message);
+    return losses.total;
+}
+
+/* Along the gradient, of which a part that is missing or too much would change the slope. */
+void trained_check_gradients(struct trained *t, const struct batch *b) {
+    const double apart = 5e-4; /* few rectifiers turn */
+    for (size_t i = 0; i < parameters_count(t->model->parameters); i++) {
+        struct parameter *p = parameters_at(t->model->parameters, i);
+        const size_t n = p->rows * p->cols;
+        if (!p->gradient) continue;
+        (void)loss_of(t, b);
+        if (!p->tensor || !p->tensor->written) continue;
+        float *start = mem_array(n, sizeof *start), *way = mem_array(n, sizeof *way);
+        assert_true(start && way);
+        memcpy(start, p->value, n * sizeof *start);
+        memcpy(way, p->gradient, n * sizeof *way);
+        double square = 0, value[2];
+        for (size_t k = 0; k < n; k++) square += (double)way[k] * (double)way[k];
+        for (int side = 0; side < 2; side++) {
+            for (size_t k = 0; square > 0 && k < n; k++)
+                p->value[k] = start[k] + (float)((side ? -apart : apart) * (double)way[k] / sqrt(square));
+            value[side] = loss_of(t, b);
+        }
+        memcpy(p->value, start, n * sizeof *start);
+        const double slope = (value[0] - value[1]) / (2 * apart);
+        if (!(fabs(slope - sqrt(square)) < 3e-4 + 0.03 * sqrt(square)))
+            fail_msg("%s: gradient of length %g, slope %g", p->name, sqrt(square), slope);
+        mem_free(start);
+        mem_free(way);
+    }
 }
 
 size_t trained_same(const struct trained *a, const struct trained *b) {

@@ -17,6 +17,10 @@ struct trained {
 void trained_open(struct trained *t, enum backbone backbone, const struct method *method, const char *options,
                   const float *matrix, size_t width, double dropout);
 void trained_close(struct trained *t);
+/* The same batches for every model of a backbone; valid until the next call. */
+void trained_batch(const struct trained *t, uint64_t number, struct batch *out);
+/* Every dense parameter's gradient of the whole loss against differences. Without dropout. */
+void trained_check_gradients(struct trained *t, const struct batch *b);
 /* Steps with Adam over the same batches for every model of a backbone; returns the last losses. */
 struct step_losses trained_steps(struct trained *t, size_t n);
 /* Every parameter that both have under one name is equal, to the byte; returns how many there are. */

@@ -858,6 +858,43 @@ enum { N_TOKENS = 13, N_SEQUENCES = 5 };
 #define WITHOUT_MASK LIST(3, 0, 2, 3, 3, 1, 2, 4, 0, 1, 1, 3, 4)
 #define OFFSETS LIST(0, 3, 4, 4, 11, 13) /* lengths 3, 1, 0, 7, 2 */
 
+/* n columns from form on. */
+static size_t columns_reference(const struct problem *p, const double *const *x, double *y) {
+    for (size_t r = 0; r < p->input[0].rows; r++)
+        for (size_t c = 0; c < p->n; c++) y[r * p->n + c] = x[0][r * p->input[0].cols + (size_t)p->form + c];
+    return p->input[0].rows * p->n;
+}
+
+static struct tensor *columns_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    (void)loss;
+    return op_columns(t, x[0], (size_t)p->form, p->n);
+}
+
+/* With one input, it stands beside itself. */
+static size_t beside_reference(const struct problem *p, const double *const *x, double *y) {
+    const size_t second = p->n_inputs - 1, a = p->input[0].cols, b = p->input[second].cols;
+    for (size_t r = 0; r < p->input[0].rows; r++)
+        for (size_t c = 0; c < a + b; c++) y[r * (a + b) + c] = c < a ? x[0][r * a + c] : x[second][r * b + c - a];
+    return p->input[0].rows * (a + b);
+}
+
+static struct tensor *beside_engine(const struct problem *p, struct tape *t, struct tensor *const *x, double *loss) {
+    (void)loss;
+    return op_beside(t, x[0], x[p->n_inputs - 1]);
+}
+
+static void test_columns(void **state) {
+    (void)state;
+    const struct problem problems[] = {
+        {"columns, left", columns_reference, columns_engine, 1, {{70, 7}}, .n = 3},
+        {"columns, right", columns_reference, columns_engine, 1, {{70, 7}}, .n = 4, .form = 3},
+        {"columns of nothing", columns_reference, columns_engine, 1, {{0, 7}}, .n = 4, .form = 3},
+        {"beside", beside_reference, beside_engine, 2, {{70, 3}, {70, 5}}, .n = 0},
+        {"beside itself", beside_reference, beside_engine, 1, {{9, 3}}, .n = 0},
+    };
+    solve_all(problems, COUNT(problems));
+}
+
 static void test_rows(void **state) {
     (void)state;
     uint32_t many[150];
@@ -1122,6 +1159,7 @@ int main(void) {
         cmocka_unit_test(test_calibration), cmocka_unit_test(test_gbce_beta),
         cmocka_unit_test(test_contrastive), cmocka_unit_test(test_contrastive_tiles),
         cmocka_unit_test(test_contrastive_values), cmocka_unit_test(test_mean),
+        cmocka_unit_test(test_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 needs_jq
 RANDOM=44
 backbones='sasrec bert4rec gru4rec'
-of_text='rlmrec llminit llmemb alphafuse'
+of_text='rlmrec llminit llm-esr llmemb alphafuse'
 of_base='cities melt'
 
 "$third" shop 300 7 >/dev/null
@@ -46,6 +46,7 @@ trained() {
     same "$name: model after a resume" first/model.safetensors other/runs/r/model.safetensors
     same "$name: metrics after a resume" first/metrics.jsonl other/runs/r/metrics.jsonl
     mv ws/prefill.npy prefill.npy # requests read neither text vectors nor other runs
+    rm -f ws/similar_users.npy
     run 0 evaluate -w ws --run r --protocol full --json
     holds "$name: evaluate gives the metrics of training" \
         jq -e --argjson n "$ndcg" ".test.full[\"NDCG@10\"] == \$n" out
@@ -92,8 +93,68 @@ run 0 compare -w ws --run tuned --run base-sasrec --quiet
 run 0 bench train -w ws --method cities --base-run base-sasrec --hidden 16 --max-len 20 --quiet --json
 json_holds 'bench measures what infers' '.train.steps_per_epoch >= 1 and .train.gflop_per_epoch > 0'
 
+# ---- llm-esr: users who are alike ----
+n_users=$(jq '.stages.prepare.result.users' ws/manifest.json)
+run 0 train -w ws --method llm-esr --run e $size
+run 0 inspect ws/similar_users.npy --json
+holds 'a row a user' jq -e --argjson n "$n_users" '[.. | numbers] | contains([$n, 100])' out
+holds 'as a stage of the workspace' jq -e '.stages.similar_users.inputs["user-semantic"] == "mean"' ws/manifest.json
+holds 'the run says by what' jq -e '.["user-semantic"] == "mean" and .["esr-neighbours"] == 10' ws/runs/e/config.json
+run 0 train -w ws --method llm-esr --run alone --esr-alpha 0 $size
+rm -rf other && cp -r ws other && rm -rf other/runs/alone other/similar_users.npy
+run 0 train -w other --method llm-esr --run alone --esr-alpha 0 $size
+holds 'without their weight none are looked for' test ! -e other/similar_users.npy
+same 'and the model is the same' ws/runs/alone/model.safetensors other/runs/alone/model.safetensors
+holds 'but not the one with them' sh -c '! cmp -s ws/runs/alone/model.safetensors ws/runs/e/model.safetensors'
+run 0 train -w ws --method llm-esr --run views $size --hidden 20 --esr-view 12
+holds 'views make the width' jq -e '.hidden == 24' ws/runs/views/config.json
+run 0 recommend -w ws --run views --history flour-tin-18 --quiet
+run 0 compare -w ws --run e --run base-sasrec --quiet
+run 0 sweep -w ws --method llm-esr --grid esr-alpha=0,0.1 --grid esr-distill=mse,soft --name esr $size --json
+json_holds 'swept' '.points | length == 4 and all(.[]; .valid.sampled["NDCG@10"] > 0)'
+run 0 bench train -w ws --method llm-esr --hidden 16 --batch 16 --max-len 20 --quiet --json
+json_holds 'measured' '.train.seconds_per_epoch > 0'
+
+# npy COLUMNS: a matrix of float32 zeros with a row a user
+npy() {
+    local header="{'descr': '<f4', 'fortran_order': False, 'shape': ($n_users, $1), }"
+    printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "$header"
+    head -c $((n_users * $1 * 4)) /dev/zero
+}
+npy 2 >users.npy
+printf '\0\0\200\77' | dd of=users.npy bs=1 seek=128 conv=notrunc 2>/dev/null # a number for the first user: 1
+run 0 train -w ws --method llm-esr --user-semantic users.npy --run file $size
+holds 'a file of users' jq -e '.stages.similar_users.inputs["user-semantic"] == "file"' ws/manifest.json
+holds 'another list, another model' sh -c '! cmp -s ws/runs/file/model.safetensors ws/runs/e/model.safetensors'
+run 0 train -w ws --method llm-esr --user-semantic users.npy --run file $size --json
+printf '\0\0\300\177' | dd of=users.npy bs=1 seek=132 conv=notrunc 2>/dev/null
+run 1 train -w ws --method llm-esr --user-semantic users.npy --run x $size
+holds 'NaN is refused with its place' grep -q 'users.npy: row 0, column 1 (from 0) is not a finite number' err
+run 1 train -w ws --method llm-esr --user-semantic ws/prefill.npy --run x $size
+holds 'rows of something else' grep -q "ws/prefill.npy: must be a matrix of floats with a row for each of the workspace's $n_users users" err
+npy 0 >users.npy
+run 1 train -w ws --method llm-esr --user-semantic users.npy --run x $size
+holds 'no columns' grep -q 'users.npy: must be a matrix of floats' err
+run 1 train -w ws --method llm-esr --user-semantic nothing.npy --run x $size
+holds 'no file' grep -q nothing.npy err
+run 2 train -w ws --method llm-esr --user-semantic llm --run x $size
+holds 'a language model is needed' grep -q 'no language model has read its users; name one with --model' err
+model="--model $source/data/model/archetype-tiny.gguf"
+run 0 train -w ws --method llm-esr --user-semantic llm --run llm $size $model
+run 0 train -w ws --method llm-esr --user-semantic llm --run again $size
+same 'read once, for every run' ws/runs/llm/model.safetensors ws/runs/again/model.safetensors
+holds 'by what the model says' jq -e --argjson n "$n_users" '.stages.user_vectors.result == {"users": $n, "columns": 256} and
+    .stages.similar_users.inputs["user-semantic"] == "llm"' ws/manifest.json
+rm -rf other && cp -r ws other && rm -rf other/runs/llm other/user_vectors.npy
+run 0 train -w other --method llm-esr --user-semantic llm --run llm $size $model --threads 1
+same 'by one thread the same' ws/user_vectors.npy other/user_vectors.npy
+expect 2 err 'genair: --hidden 15: llm-esr has two views of half of it, so it must be even' \
+    train -w ws --method llm-esr --run x --hidden 15 --quiet
+expect 2 err "genair: --esr-cross-heads 3 does not divide a view's width, 8 (half of --hidden)" \
+    train -w ws --method llm-esr --esr-cross-heads 3 --run x $size
+
 # ---- refusals ----
-expect 2 err 'genair: method base has no option --semantic; it belongs to: rlmrec llminit llmemb alphafuse ' \
+expect 2 err 'genair: method base has no option --semantic; it belongs to: rlmrec llminit llm-esr llmemb alphafuse ' \
     train -w ws --method base --semantic fused --run x
 expect 2 err 'genair: method llminit has no option --ease-lambda; it belongs to: ease ' \
     train -w ws --method llminit --ease-lambda 3 --run x
