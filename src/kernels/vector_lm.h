@@ -116,7 +116,13 @@ static inline __attribute__((always_inline)) void subtract_mins(size_t n, const 
     }
 }
 
-static inline __attribute__((always_inline)) void product_of_tile(size_t n, size_t group, const struct int8_tile *t) {
+static inline __attribute__((always_inline)) void product_of_tile(size_t n, size_t group, bool mins,
+                                                                 const struct int8_tile *tile) {
+    /* copies, whose pointers the compiler keeps in registers */
+    const struct int8_rows rows = *tile->rows;
+    const struct int8_panel panel = *tile->panel;
+    const struct int8_tile copy = {&rows, &panel, tile->starts, tile->out, tile->out_stride, tile->accumulate, tile->turn,
+                                   tile->n_turns}, *t = &copy;
     vf sums[INT8_ROWS][PANEL_VECTORS];
 #pragma GCC unroll 8
     for (size_t r = 0; r < n; r++)
@@ -133,7 +139,7 @@ static inline __attribute__((always_inline)) void product_of_tile(size_t n, size
         for (size_t v = 0; v < PANEL_VECTORS; v++)
 #pragma GCC unroll 2
             for (size_t g = 0; g < INT8_BLOCK / group; g++) add_group(n, group, t, b * INT8_BLOCK + g * group, v, sums);
-        if (t->panel->mins) subtract_mins(n, t, b, sums);
+        if (mins) subtract_mins(n, t, b, sums);
     }
 #pragma GCC unroll 8
     for (size_t r = 0; r < n; r++)
@@ -143,9 +149,11 @@ static inline __attribute__((always_inline)) void product_of_tile(size_t n, size
 
 static inline __attribute__((always_inline)) void product_of_form(size_t n, const struct int8_tile *t) {
     if (t->panel->group == 16)
-        product_of_tile(n, 16, t);
+        product_of_tile(n, 16, false, t);
+    else if (t->panel->mins)
+        product_of_tile(n, 32, true, t);
     else
-        product_of_tile(n, 32, t);
+        product_of_tile(n, 32, false, t);
 }
 
 /* Each count of rows is code of its own, its sums in registers. */
