@@ -122,6 +122,18 @@ ask 200 "$b/v1/recommend?user=load"
 json_holds "$n acknowledged: nothing lost, nothing twice" ".history_length == $n and $n > 20"
 holds 'the database says so too' test "$(sql "SELECT count(*) FROM genair_events WHERE user_name = 'load'")" = "$n"
 
+# ---- a server that neither answers nor goes away: only the long test waits for it ----
+if [ "$rounds" -gt 2 ]; then
+    backends=$(sql "SELECT pid FROM pg_stat_activity WHERE application_name = 'genair'")
+    postgres kill -STOP $backends
+    ask 200 "$a/v1/recommend?user=load" # by another connection
+    ask 503 "$a/v1/events" -d "{\"user\": \"p\", \"item\": \"$item\", \"id\": \"stuck\"}"
+    postgres kill -CONT $backends
+    ask 200 "$a/v1/events" -d "{\"user\": \"p\", \"item\": \"$item\", \"id\": \"stuck\"}"
+    ask 200 "$b/v1/recommend?user=p"
+    json_holds 'an answer that was lost: the repeated event is there once' '.history_length == 2'
+fi
+
 # ---- daemons end in order; what cannot be ----
 for one in $daemons; do
     kill -TERM "$one"
