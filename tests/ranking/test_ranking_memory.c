@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every allocation of an evaluation refused in turn. */
+/* Every allocation of an evaluation, and of a screened list, refused in turn. */
 #include "fake_dataset.h"
 #include "fake_model.h"
 
 #include "failing_alloc.h"
 #include "ranking/ranking.h"
+#include "ranking/screen.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +42,41 @@ static void refused_memory_is_reported(void **state) {
     fake_dataset_free(d);
 }
 
+static genair_code list(const struct scorer *s, const float *user, struct topk *best, genair_status *st) {
+    struct screen *screen = NULL;
+    genair_code code = screen_create(s, &screen, st);
+    assert_true(code == GENAIR_OK || !screen);
+    if (code == GENAIR_OK) code = screen_best(screen, user, NULL, 0, best, NULL, st);
+    screen_free(screen);
+    return code;
+}
+
+static void a_screen_reports_it(void **state) {
+    (void)state;
+    enum { ITEMS = 33000, WIDTH = 64 };
+    struct fake_model *m = fake_model(ITEMS, WIDTH, 0, 2);
+    for (long n = 1;; n++) {
+        struct scored entries[5];
+        struct topk best = {.k = 5, .entries = entries};
+        genair_status st = {0};
+        failing_alloc_start(n);
+        const genair_code code = list(&m->scorer, m->vectors + WIDTH, &best, &st);
+        if (!failing_alloc_stop()) {
+            assert_int_equal(code, GENAIR_OK);
+            assert_int_equal(best.n, 5);
+            assert_true(n > 10);
+            break;
+        }
+        assert_int_equal(code, GENAIR_MEMORY);
+        assert_int_equal(st.code, GENAIR_MEMORY);
+    }
+    fake_model_free(m);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(refused_memory_is_reported)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refused_memory_is_reported),
+        cmocka_unit_test(a_screen_reports_it),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
