@@ -98,6 +98,7 @@ GENAIR_CHECKED genair_code genair_evaluate(genair_context *, const genair_option
 GENAIR_CHECKED genair_code genair_compare(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_recommend(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_similar(genair_context *, const genair_options *, char **json, genair_status *);
+GENAIR_CHECKED genair_code genair_add_items(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_sweep(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_reproduce(genair_context *, const genair_options *, char **json, genair_status *);
 GENAIR_CHECKED genair_code genair_export(genair_context *, const genair_options *, char **json, genair_status *);

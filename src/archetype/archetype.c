@@ -305,7 +305,7 @@ static genair_code start_generation(struct stage *s, genair_status *st) {
     const uint32_t n_items = s->catalogue.data->n_items;
     struct generation g = {
         .ctx = s->ctx,
-        .catalogue = &s->catalogue,
+        .items = described_catalogue(&s->catalogue),
         .store = s->store,
         .template = s->template,
         .style = {option_text(o, "item-noun"), (size_t)option_int(o, "attribute-characters")},

@@ -51,9 +51,31 @@ const struct made *generate_made(const struct generate *g) {
     return &g->made;
 }
 
+/* ---- the items ---- */
+
+static struct text catalogue_item_name(const void *user, uint32_t item) {
+    return dataset_item_name(((const struct catalogue *)user)->data, item);
+}
+
+static genair_code catalogue_item_record(const void *user, uint32_t item, json_t **out, genair_status *st) {
+    return catalogue_record(user, item, out, st);
+}
+
+static bool catalogue_item_find(const void *user, struct text name, uint32_t *item) {
+    return dataset_item_named(((const struct catalogue *)user)->data, name, item);
+}
+
+struct described described_catalogue(const struct catalogue *c) {
+    return (struct described){c, c->data->n_items, catalogue_item_name, catalogue_item_record, catalogue_item_find};
+}
+
+static struct text name_of(const struct generate *g, uint32_t item) {
+    return g->with.items.name(g->with.items.user, item);
+}
+
 static genair_code render_item(struct generate *g, uint32_t item, genair_status *st) {
     json_t *record;
-    genair_code code = catalogue_record(g->with.catalogue, item, &record, st);
+    genair_code code = g->with.items.record(g->with.items.user, item, &record, st);
     if (code == GENAIR_OK)
         code = template_render(g->with.template, record, &g->with.style, &g->prompt, st);
     json_decref(record);
@@ -81,7 +103,7 @@ static void look_at(void *user, const struct archetype *row, bool sound) {
     struct generate *g = user;
     const struct generation *w = &g->with;
     uint32_t item;
-    if (g->code != GENAIR_OK || !dataset_item_named(w->catalogue->data, row->item, &item) ||
+    if (g->code != GENAIR_OK || !w->items.find(w->items.user, row->item, &item) ||
         item > w->n_items)
         return;
     g->n_damaged += !sound;
@@ -100,8 +122,8 @@ genair_code generate_create(const struct generation *with, struct generate **out
     g->with = *with;
     g->st = st;
     g->state = mem_zeros((size_t)with->n_items + 1, sizeof *g->state);
-    genair_code code =
-        g->state ? archetypes_each(with->store, look_at, g, st) : fail_memory(st);
+    genair_code code = g->state ? GENAIR_OK : fail_memory(st);
+    if (code == GENAIR_OK && with->store) code = archetypes_each(with->store, look_at, g, st);
     if (code == GENAIR_OK) code = g->code;
     if (code != GENAIR_OK) {
         generate_free(g);
@@ -151,7 +173,7 @@ static genair_code check_length(const struct generate *g, uint32_t item, genair_
                  n = g->tokens.n + g->forced.n;
     if (g->tokens.n && n <= context && n < UINT32_MAX) return GENAIR_OK;
     char name[TEXT_EXCERPT];
-    text_excerpt(dataset_item_name(g->with.catalogue->data, item), name);
+    text_excerpt(name_of(g, item), name);
     return fail(st, GENAIR_USAGE,
                 "the prompt%s of item '%s' takes %zu tokens, the model reads at most %zu; give "
                 "a smaller --attribute-characters, or a --template with fewer attributes",
@@ -204,7 +226,7 @@ static genair_code plan(struct generate *g, genair_status *st) {
         const genair_code code = plan_item(g, i, st);
         if (code != GENAIR_OK) return code;
     }
-    if (g->n_bare == g->with.catalogue->data->n_items)
+    if (g->n_bare == g->with.items.n_all)
         return fail(st, GENAIR_USAGE,
                     "no item has an attribute that the template takes, so all prompts would be "
                     "alike: give --items to 'genair prepare', or another --template");
@@ -237,7 +259,7 @@ static bool give_request(void *user, struct request *out) {
     if (g->code != GENAIR_OK) return false;
     g->next++;
     *out = (struct request){.id = item,
-                            .stream = stream_of(dataset_item_name(g->with.catalogue->data, item)),
+                            .stream = stream_of(name_of(g, item)),
                             .prompt = g->tokens.ids,
                             .n_prompt = g->tokens.n,
                             .max_new = g->with.max_new};
@@ -256,9 +278,9 @@ static bool all_finite(const float *v, size_t n) {
 
 static genair_code put_answer(struct generate *g, const struct answer *a, struct text text,
                               genair_status *st) {
-    const size_t width = archetypes_width(g->with.store);
+    const size_t width = g->generator->weights->config.hidden;
     const uint32_t item = (uint32_t)a->id;
-    struct archetype row = {.item = dataset_item_name(g->with.catalogue->data, item),
+    struct archetype row = {.item = name_of(g, item),
                             .prompt = prompt_text(g),
                             .n_prompt = a->n_prompt,
                             .n_generated = a->n,
@@ -271,7 +293,8 @@ static genair_code put_answer(struct generate *g, const struct answer *a, struct
     } else {
         row.finish = text_of("the model gave vectors that are not finite numbers");
     }
-    const genair_code code = archetypes_put(g->with.store, &row, st);
+    const genair_code code = g->with.store ? archetypes_put(g->with.store, &row, st)
+                                           : g->with.take(g->with.taker, item, &row, st);
     if (code != GENAIR_OK) return code;
     g->state[item] = row.done ? DONE : FAILED;
     g->made.n_new++;

@@ -11,15 +11,28 @@
 #include "workspace/archetypes.h"
 #include "workspace/catalogue.h"
 
+/* The items, from 1 on. */
+struct described {
+    const void *user;
+    uint32_t n_all; /* as many as there are */
+    struct text (*name)(const void *user, uint32_t item);
+    /* A new reference; NULL: nothing is known. */
+    genair_code (*record)(const void *user, uint32_t item, json_t **out, genair_status *st);
+    bool (*find)(const void *user, struct text name, uint32_t *item);
+};
+struct described described_catalogue(const struct catalogue *c); /* those of the dataset */
+
 /* What it works with; all borrowed. */
 struct generation {
     genair_context *ctx;
-    const struct catalogue *catalogue;
-    struct archetypes *store;
+    struct described items;
+    struct archetypes *store; /* NULL: nothing is there yet, and take gets what is made */
+    genair_code (*take)(void *user, uint32_t item, const struct archetype *row, genair_status *st);
+    void *taker;
     const struct template *template;
     struct prompt_style style;
     const struct texts *texts; /* NULL: the model writes */
-    uint32_t n_items;          /* the first so many of the catalogue */
+    uint32_t n_items;          /* the first so many of the items */
     struct sampling sampling;
     size_t max_new;
 };

@@ -25,7 +25,7 @@ static const struct command commands[] = {
     {"sweep", genair_sweep},         {"reproduce", genair_reproduce}, {"export", genair_export},
     {"analyze", genair_analyze},     {"report", genair_report},       {"inspect", genair_inspect},
     {"bench", genair_bench},         {"doctor", genair_doctor},
-    {"serve", genair_serve},
+    {"serve", genair_serve},         {"add-items", genair_add_items},
 };
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* genair fuse: principal components of each part, side by side: the frozen item matrix E (eq. 7).
  */
-#include "algebra/pca.h"
+#include "algebra/pca_file.h"
 #include "base/alloc.h"
 #include "base/context.h"
 #include "base/files.h"
 #include "base/options.h"
 #include "base/size.h"
+#include "workspace/dataset.h"
 #include "workspace/item_matrix.h"
 #include "workspace/item_vectors.h"
 #include "workspace/manifest.h"
@@ -28,6 +29,9 @@ struct fuse {
     struct rows rows[N_PARTS];
     struct pca pca[N_PARTS];
     size_t n_items, width; /* of the result */
+    struct dataset *data;
+    size_t *warm; /* [n_warm] rows of the items that training may see */
+    size_t n_warm;
 };
 
 static void fuse_deinit(struct fuse *f) {
@@ -35,6 +39,8 @@ static void fuse_deinit(struct fuse *f) {
         npy_close(f->matrix[i]);
         pca_free(&f->pca[i]);
     }
+    mem_free(f->warm);
+    dataset_close(f->data);
     workspace_close(f->workspace);
 }
 
@@ -90,7 +96,33 @@ static genair_code open_parts(struct fuse *f, genair_status *st) {
     return code;
 }
 
+static genair_code find_warm(struct fuse *f, genair_status *st) {
+    const genair_code code = dataset_open_sequences(workspace_path(f->workspace), &f->data, st);
+    if (code != GENAIR_OK) return code;
+    if (f->n_items != f->data->n_items)
+        return fail_line(st, GENAIR_FORMAT, workspace_path(f->workspace), 0,
+                         "vectors of %zu items where prepare left %u; run 'genair %s' again", f->n_items,
+                         f->data->n_items, workspace_stage_maker(f->workspace, "embed"));
+    f->warm = mem_array(f->n_items, sizeof *f->warm);
+    if (!f->warm) return fail_memory(st);
+    for (size_t i = 0; i < f->n_items; i++)
+        if (!f->data->cold[i + 1]) f->warm[f->n_warm++] = i;
+    return GENAIR_OK;
+}
+
 /* ---- components ---- */
+
+/* Of the items that training may see alone: cold ones are then brought in like items that did not exist yet. */
+struct warm_rows {
+    const struct fuse *f;
+    enum item_part part;
+};
+
+static void read_warm(const void *source, size_t r, double *out) {
+    const struct warm_rows *w = source;
+    const struct rows *all = &w->f->rows[w->part];
+    all->read(all->source, w->f->warm[r], out);
+}
 
 static void tell(const struct fuse *f, enum item_part part, struct pca_choice choice) {
     const struct pca *p = &f->pca[part];
@@ -106,7 +138,9 @@ static genair_code fit_parts(struct fuse *f, genair_status *st) {
     const struct pca_choice choice = choice_of(f->options);
     for (size_t i = 0; i < N_PARTS; i++) {
         if (!f->wanted[i]) continue;
-        const genair_code code = pca_fit(f->ctx, &f->rows[i], choice, &f->pca[i], st);
+        const struct warm_rows warm = {f, (enum item_part)i};
+        const struct rows x = {.n = f->n_warm, .width = f->rows[i].width, .read = read_warm, .source = &warm};
+        const genair_code code = pca_fit(f->ctx, &x, choice, &f->pca[i], st);
         if (code != GENAIR_OK) return code;
         tell(f, (enum item_part)i, choice);
         f->width += f->pca[i].n_components;
@@ -192,6 +226,14 @@ static genair_code close_output(struct writer *w, genair_code code, genair_statu
     return code;
 }
 
+static genair_code write_components(const struct fuse *f, const char *directory, genair_status *st) {
+    char *path = path_join(directory, f->out.components);
+    const genair_code code =
+        path ? pca_file_write(path, f->pca, option_flag(f->options, "whiten"), st) : fail_memory(st);
+    mem_free(path);
+    return code;
+}
+
 static genair_code write_outputs(struct fuse *f, const char *directory, const json_t *result,
                                  genair_status *st) {
     struct writer *w = NULL;
@@ -199,13 +241,14 @@ static genair_code write_outputs(struct fuse *f, const char *directory, const js
     if (code == GENAIR_OK) code = close_output(w, put_rows(f, w, st), st);
     if (code == GENAIR_OK) code = open_output(directory, f->out.description, &w, st);
     if (code == GENAIR_OK) code = close_output(w, put_json(f, result, w, st), st);
-    return code;
+    return code == GENAIR_OK ? write_components(f, directory, st) : code;
 }
 
 static json_t *describe_inputs(const struct fuse *f) {
     const struct pca_choice choice = choice_of(f->options);
-    return json_pack("{s:s, s:s, s:I, s:f, s:b}", "embed",
-                     workspace_stage_hash(f->workspace, "embed"), "parts",
+    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:b}", "embed",
+                     workspace_stage_hash(f->workspace, "embed"), "prepare",
+                     workspace_stage_hash(f->workspace, "prepare"), "parts",
                      option_text(f->options, "parts"), "components", (json_int_t)choice.components,
                      "variance", choice.variance, "whiten", (int)option_flag(f->options, "whiten"));
 }
@@ -214,7 +257,7 @@ static json_t *describe_inputs(const struct fuse *f) {
  */
 static genair_code write_and_record(struct fuse *f, const char *staging, const json_t *inputs,
                                     const json_t *result, genair_status *st) {
-    const char *const outputs[] = {f->out.file, f->out.description};
+    const char *const outputs[] = {f->out.file, f->out.description, f->out.components};
     genair_code code = directory_make(staging, st);
     if (code == GENAIR_OK) code = write_outputs(f, staging, result, st);
     if (code == GENAIR_OK)
@@ -226,6 +269,7 @@ static genair_code write_and_record(struct fuse *f, const char *staging, const j
 
 static genair_code make(struct fuse *f, const json_t *inputs, json_t **result, genair_status *st) {
     genair_code code = open_parts(f, st);
+    if (code == GENAIR_OK) code = find_warm(f, st);
     if (code == GENAIR_OK) code = fit_parts(f, st);
     if (code != GENAIR_OK) return code;
     char *staging = path_join(workspace_path(f->workspace), "fuse.partial");

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/size.h"
 #include "model/method.h"
+#include "model/new_items.h"
 #include "workspace/safetensors.h"
 
 #include <string.h>
@@ -83,7 +84,8 @@ static genair_code read_tensor(const struct safetensors *f, const char *path, co
     return GENAIR_OK;
 }
 
-static genair_code read_parameters(struct model *m, const char *path, genair_status *st) {
+/* n_more: rows of the table that the file does not have. */
+static genair_code read_parameters(struct model *m, const char *path, size_t n_more, genair_status *st) {
     struct safetensors *f;
     genair_code code = safetensors_open(path, &f, st);
     if (code != GENAIR_OK) return code;
@@ -92,7 +94,7 @@ static genair_code read_parameters(struct model *m, const char *path, genair_sta
         struct parameter *p = parameters_at(m->parameters, i);
         /* A projected run is served as a table of its projected items. */
         if (p == m->table && projected)
-            code = read_tensor(f, path, "item_vectors", p->rows - 1, p->cols, p->value + p->cols, st);
+            code = read_tensor(f, path, "item_vectors", p->rows - 1 - n_more, p->cols, p->value + p->cols, st);
         else
             code = read_tensor(f, path, p->name, p->rows, p->cols, p->value, st);
     }
@@ -100,24 +102,48 @@ static genair_code read_parameters(struct model *m, const char *path, genair_sta
     return code;
 }
 
+static genair_code create(genair_context *ctx, const struct model_config *c, const float *fused, const char *path,
+                          size_t n_more, struct model **out, genair_status *st) {
+    genair_code code = model_create(c, fused, context_parallel(ctx), kernels_select(NULL), &(struct adam_options){0}, 0,
+                                    out, st);
+    return code == GENAIR_OK ? read_parameters(*out, path, n_more, st) : code;
+}
+
+/* A model of these items alone: what its projector makes of them. out: [more->n, d] */
+static genair_code project(genair_context *ctx, const struct model_config *served, const struct fused_rows *more,
+                           const char *path, float *out, genair_status *st) {
+    struct model_config c = *served;
+    struct model *m = NULL;
+    c.n_items = more->n;
+    c.fused_width = more->width;
+    c.trainable_fused = false; /* a row that training has not moved */
+    c.method = &method_genair;
+    genair_code code = create(ctx, &c, more->values, path, 0, &m, st);
+    if (code == GENAIR_OK) code = model_refresh_items(m, st);
+    if (code == GENAIR_OK) memcpy(out, m->item_vectors + c.hidden, more->n * c.hidden * sizeof *out);
+    model_free(m);
+    return code;
+}
+
 genair_code learned_open(genair_context *ctx, const char *directory, const json_t *config,
-                         const struct dataset *data, struct scorer *out, genair_status *st) {
+                         const struct dataset *data, const struct fused_rows *more, struct scorer *out,
+                         genair_status *st) {
     struct model_config c;
     genair_code code = learned_config(config, data, 0, &c, st);
     if (code != GENAIR_OK) return code;
     const struct method *method = method_named(method_text(config, "method"));
     const struct method_inputs inputs = {.options = config, .data = data}; /* read while the model is made */
+    const size_t n_more = more ? more->n : 0;
     c.method = method ? method->served : NULL;
     c.inputs = &inputs;
+    c.cold = NULL; /* what training leaves out is served too */
+    c.n_items += n_more;
     struct model *m = NULL;
     char *path = path_join(directory, "model.safetensors");
-    code = path ? model_create(&c, NULL, context_parallel(ctx), kernels_select(NULL), &(struct adam_options){0},
-                               0, &m, st)
-                : fail_memory(st);
-    if (code == GENAIR_OK) {
-        m->config.inputs = NULL;
-        code = read_parameters(m, path, st);
-    }
+    code = path ? create(ctx, &c, NULL, path, n_more, &m, st) : fail_memory(st);
+    if (code == GENAIR_OK) m->config.inputs = NULL;
+    if (code == GENAIR_OK && n_more)
+        code = project(ctx, &c, more, path, m->table->value + (data->n_items + 1) * c.hidden, st);
     if (code == GENAIR_OK) code = model_refresh_items(m, st);
     if (code == GENAIR_OK)
         *out = model_scorer(m);

@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+struct fused_rows; /* model/new_items.h */
+
 /* The shape of the model that config.json (options by their long names) describes. fused_width: columns of
  * the matrix that the method reads, 0 for none. */
 CHECKED genair_code learned_config(const json_t *config, const struct dataset *data, size_t fused_width,
@@ -18,9 +20,12 @@ CHECKED genair_code learned_config(const json_t *config, const struct dataset *d
  * a run is served without the fused matrix. Recomputes the model's item vectors. */
 CHECKED genair_code learned_save(struct model *m, const char *path, genair_status *st);
 
-/* Opens directory/model.safetensors for scoring. Errors name the file, tensor and shape. */
+/* Opens directory/model.safetensors for scoring. more: items that training has not seen, numbered behind the dataset's,
+ * whose vectors the trained projector makes; NULL for none, and for other methods than genair. Errors name the file,
+ * tensor and shape. */
 CHECKED genair_code learned_open(genair_context *ctx, const char *directory, const json_t *config,
-                                 const struct dataset *data, struct scorer *out, genair_status *st);
+                                 const struct dataset *data, const struct fused_rows *more, struct scorer *out,
+                                 genair_status *st);
 void learned_close(struct scorer *s);
 
 #endif

@@ -6,6 +6,7 @@
 #include "model/closed_form.h"
 #include "model/learned.h"
 #include "model/method.h"
+#include "model/new_items.h"
 #include "workspace/manifest.h"
 
 #include <stdio.h>
@@ -19,9 +20,9 @@ static const char *text_of_key(const struct run *r, const char *key) {
 }
 
 /* Closed-form methods fill score rows; all the others are sequence models. */
-static genair_code open_files(genair_context *ctx, struct run *r, genair_status *st) {
+static genair_code open_files(genair_context *ctx, struct run *r, const struct fused_rows *more, genair_status *st) {
     const char *method = text_of_key(r, "method");
-    if (method_named(method)) return learned_open(ctx, r->directory, r->config, r->data, &r->scorer, st);
+    if (method_named(method)) return learned_open(ctx, r->directory, r->config, r->data, more, &r->scorer, st);
     if (closed_form_knows(method)) return closed_form_open(method, r->directory, r->data, &r->scorer, st);
     return fail(st, GENAIR_FORMAT, "run '%s' is of method '%s', which this program cannot open", r->name, method);
 }
@@ -73,14 +74,14 @@ static genair_code read_config(struct run *r, genair_status *st) {
 }
 
 static genair_code open_scorer(genair_context *ctx, const char *workspace, struct run *r,
-                               genair_status *st) {
+                               const struct fused_rows *more, genair_status *st) {
     genair_code code = verify_files(workspace, r->name, st);
     if (code == GENAIR_OK) code = read_config(r, st);
-    return code == GENAIR_OK ? open_files(ctx, r, st) : code;
+    return code == GENAIR_OK ? open_files(ctx, r, more, st) : code;
 }
 
-genair_code run_open(genair_context *ctx, const char *workspace, const char *name,
-                     const struct dataset *data, struct run **out, genair_status *st) {
+static genair_code open_run(genair_context *ctx, const char *workspace, const char *name, const struct dataset *data,
+                            const struct fused_rows *more, struct run **out, genair_status *st) {
     struct run *r = mem_zeros(1, sizeof *r);
     if (!r) return fail_memory(st);
     r->data = data;
@@ -88,11 +89,30 @@ genair_code run_open(genair_context *ctx, const char *workspace, const char *nam
     char *runs = path_join(workspace, "runs");
     if (r->name && runs) r->directory = path_join(runs, name);
     mem_free(runs);
-    const genair_code code = r->directory ? open_scorer(ctx, workspace, r, st) : fail_memory(st);
+    const genair_code code = r->directory ? open_scorer(ctx, workspace, r, more, st) : fail_memory(st);
     if (code == GENAIR_OK)
         *out = r;
     else
         run_close(r);
+    return code;
+}
+
+genair_code run_open(genair_context *ctx, const char *workspace, const char *name,
+                     const struct dataset *data, struct run **out, genair_status *st) {
+    return open_run(ctx, workspace, name, data, NULL, out, st);
+}
+
+genair_code run_open_with_added(genair_context *ctx, const char *workspace, const char *name,
+                                const struct catalogue *c, struct run **out, genair_status *st) {
+    struct fused_components components;
+    struct fused_rows rows = {0};
+    genair_code code = new_items_components(workspace, name, &components, st);
+    if (code == GENAIR_OK) code = new_items_rows(ctx, &components, c, &rows, st);
+    if (code == GENAIR_OK) {
+        code = open_run(ctx, workspace, name, c->data, &rows, out, st);
+        mem_free(rows.values);
+    }
+    pca_file_free(&components);
     return code;
 }
 

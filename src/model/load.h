@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+struct catalogue; /* workspace/catalogue.h */
+
 struct run {
     char *name;
     char *directory;         /* ws/runs/NAME */
@@ -21,6 +23,10 @@ struct run {
  * its files do not have their recorded checksums. */
 CHECKED genair_code run_open(genair_context *ctx, const char *workspace, const char *name,
                              const struct dataset *data, struct run **out, genair_status *st);
+/* The same with the items that catalogue_add found behind those of the dataset: then in scorer too. GENAIR_USAGE when the
+ * run can have none (model/new_items.h). */
+CHECKED genair_code run_open_with_added(genair_context *ctx, const char *workspace, const char *name,
+                                        const struct catalogue *c, struct run **out, genair_status *st);
 void run_close(struct run *r);
 
 #endif

@@ -41,19 +41,19 @@ uint64_t items_skipped(const struct item_reader *r) {
 
 /* ---- raw records ---- */
 
-static json_t *object_of_line(struct item_reader *r, struct text line) {
-    if (!text_check_utf8(line, "the line", &r->bad)) return NULL;
+static json_t *object_of_line(struct text line, genair_status *bad) {
+    if (!text_check_utf8(line, "the line", bad)) return NULL;
     struct literal l = literal_start(line);
     json_t *object = literal_tree(&l);
     if (object && json_is_object(object)) return object;
     json_decref(object);
     if (object)
-        fail(&r->bad, GENAIR_FORMAT, "the line is no object in braces");
+        fail(bad, GENAIR_FORMAT, "the line is no object in braces");
     else if (l.error)
-        fail(&r->bad, GENAIR_FORMAT, "broken %s: %s, at byte %zu",
+        fail(bad, GENAIR_FORMAT, "broken %s: %s, at byte %zu",
              l.dialect == LITERAL_JSON ? "JSON" : "Python literal", l.error, l.at + 1);
     else
-        fail_memory(&r->bad);
+        fail_memory(bad);
     return NULL;
 }
 
@@ -123,7 +123,7 @@ genair_code items_next(struct item_reader *r, json_t **record, genair_status *st
         const bool json = in.layout.shape == SHAPE_JSON;
         if (!json && in.first && !header_has_id(r, &in))
             return source_bad_header(r->source, &r->bad, st);
-        json_t *raw = json ? object_of_line(r, in.line) : object_of_fields(r, &in);
+        json_t *raw = json ? object_of_line(in.line, &r->bad) : object_of_fields(r, &in);
         if (raw) {
             code = item_normalise(source_format(r->source), raw, record, &r->bad);
             json_decref(raw);
@@ -132,4 +132,22 @@ genair_code items_next(struct item_reader *r, json_t **record, genair_status *st
         code = source_bad(r->source, &r->bad, st);
         if (code) return code;
     }
+}
+
+static genair_code refuse(const genair_status *bad, genair_status *st) {
+    return bad->code == GENAIR_MEMORY ? fail_memory(st) : fail(st, GENAIR_USAGE, "%s", bad->message);
+}
+
+genair_code items_parse(struct text object, json_t **raw, genair_status *st) {
+    genair_status bad = {0};
+    *raw = object_of_line(object, &bad);
+    return *raw ? GENAIR_OK : refuse(&bad, st);
+}
+
+genair_code items_normalise(json_t *raw, json_t **record, genair_status *st) {
+    const struct format *format;
+    genair_status bad = {0};
+    const genair_code code = format_find("auto", &format, st);
+    if (code != GENAIR_OK) return code;
+    return item_normalise(format, raw, record, &bad) == GENAIR_OK ? GENAIR_OK : refuse(&bad, st);
 }

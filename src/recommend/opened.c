@@ -67,13 +67,13 @@ GENAIR_API genair_code genair_recommender_similar(genair_recommender *r, const g
 /* ---- the catalogue and the vectors ---- */
 
 GENAIR_API size_t genair_recommender_items(const genair_recommender *r) {
-    return recommender_catalogue(r->inner)->data->n_items;
+    return catalogue_items(recommender_catalogue(r->inner));
 }
 
 GENAIR_API const char *genair_recommender_item(const genair_recommender *r, size_t row, size_t *size) {
-    const struct dataset *d = recommender_catalogue(r->inner)->data;
-    if (row >= d->n_items) return NULL;
-    const struct text name = dataset_item_name(d, (uint32_t)row + 1);
+    const struct catalogue *c = recommender_catalogue(r->inner);
+    if (row >= catalogue_items(c)) return NULL;
+    const struct text name = catalogue_name(c, (uint32_t)row + 1);
     *size = name.n;
     return name.p;
 }

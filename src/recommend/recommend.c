@@ -67,6 +67,7 @@ genair_code recommend_asked(genair_context *ctx, struct recommender *r, const ge
     genair_code code = items_asked(r, o, "allow", &allow, &w.n_allow, st);
     if (code == GENAIR_OK) code = items_asked(r, o, "deny", &deny, &w.n_deny, st);
     w.allow = allow;
+    w.only_allowed = w.n_allow > 0;
     w.deny = deny;
     if (code == GENAIR_OK)
         code = n_users ? for_users(ctx, r, &w, n_users, users, out, st) : for_history(r, o, &w, out, st);

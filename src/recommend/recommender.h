@@ -8,25 +8,32 @@
 
 struct recommender;
 
-/* Opens the workspace's data, the run and, if asked for, the archetypes that there are. ctx is used while it lives. */
+/* Opens the workspace's data, the run and, if asked for, the archetypes that there are; with the items that were added
+ * later, where the run can have them. ctx is used while it lives. */
 CHECKED genair_code recommender_open(genair_context *ctx, const char *workspace, const char *run, bool archetypes,
                                      struct recommender **out, genair_status *st);
 /* Makes answers about large catalogues cheaper (ranking/screen.h); the same answers. Before the first one is asked for. */
 CHECKED genair_code recommender_screen(struct recommender *r, genair_status *st);
 void recommender_close(struct recommender *r); /* NULL is fine */
 
+/* Why added items are not among its items; empty when none is left out. */
+const char *recommender_left_out(const struct recommender *r);
 const struct catalogue *recommender_catalogue(const struct recommender *r);
 const struct run *recommender_run(const struct recommender *r);
 
-/* What is asked for. Items of the history are never recommended. */
+/* What is asked for. */
 struct wish {
-    const uint32_t *history; /* [n_history] item ids, oldest first; none: the popular items */
+    const uint32_t *history; /* [n_history] item ids, oldest first; none: what is alike to viewed, or the popular items */
     size_t n_history;
     const uint32_t *known; /* how many of them training saw, or NULL: all */
     size_t k;
     bool explain; /* also why: the archetype and the nearest item of the history */
-    const uint32_t *allow, *deny; /* [n_allow] only these, unless there are none; [n_deny] never these */
+    const uint32_t *allow, *deny; /* [n_allow] only these, if only_allowed; [n_deny] never these */
     size_t n_allow, n_deny;
+    bool only_allowed;
+    bool repeat; /* items of the history may come again */
+    const uint32_t *viewed; /* [n_viewed] what goes by without a history: items that are alike to these */
+    size_t n_viewed;
 };
 
 /* Sets "items" in out, best first, and "fallback" when there is no history to go by. Any thread.
@@ -39,5 +46,7 @@ CHECKED genair_code recommender_encode(struct recommender *r, const struct wish 
  * method pop, to which no two items are alike. */
 CHECKED genair_code recommender_similar(struct recommender *r, uint32_t item, size_t k, json_t *out,
                                         genair_status *st);
+/* Sets "archetype" where the item has one. Any thread. */
+CHECKED genair_code recommender_archetype(struct recommender *r, uint32_t item, json_t *out, genair_status *st);
 
 #endif

@@ -4,13 +4,12 @@
 
 #include "base/alloc.h"
 
-#include <string.h>
 #include <time.h>
 
 enum { MAX_EVENTS = 10000 };
 
 struct batch {
-    const struct dataset *data;
+    const struct catalogue *catalogue;
     struct event *events;
     json_t **bodies; /* [n] what the events' texts point into */
     size_t n, event_capacity, body_capacity;
@@ -35,7 +34,7 @@ static genair_code read_event(struct batch *b, const json_t *body, struct event 
     if (time && !json_is_integer(time)) return fail(st, GENAIR_USAGE, "'time' must be an integer, milliseconds since 1970");
     e->time = time ? json_integer_value(time) : b->now;
     text_excerpt(e->item, shown);
-    return dataset_item_named(b->data, e->item, &item)
+    return catalogue_find(b->catalogue, e->item, &item)
                ? GENAIR_OK
                : fail(st, GENAIR_USAGE, "no item '%s' in the workspace", shown);
 }
@@ -56,14 +55,8 @@ static genair_code add_line(struct batch *b, struct text line, genair_status *st
 
 static genair_code read_lines(struct batch *b, struct text body, genair_status *st) {
     genair_code code = GENAIR_OK;
-    while (body.n > 0 && code == GENAIR_OK) {
-        const char *end = memchr(body.p, '\n', body.n);
-        const size_t n = end ? (size_t)(end - body.p) : body.n;
-        const struct text line = text_trim((struct text){body.p, n});
-        if (line.n > 0) code = add_line(b, line, st);
-        body.p += n + (end != NULL);
-        body.n -= n + (end != NULL);
-    }
+    struct text line;
+    while (code == GENAIR_OK && body_line(&body, &line)) code = add_line(b, line, st);
     if (code == GENAIR_OK && b->n == 0) code = fail(st, GENAIR_USAGE, "no event: {\"user\": ID, \"item\": ID} is needed");
     return code;
 }
@@ -73,11 +66,11 @@ void answer_events(struct service *s, const struct request *r, struct response *
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     struct served *v = service_borrow(s);
-    struct batch b = {.data = recommender_catalogue(v->recommender)->data,
+    struct batch b = {.catalogue = served_catalogue(v),
                       .now = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000};
     size_t repeated = 0;
     genair_code code = read_lines(&b, r->body, &st);
-    service_return(s, v);
+    served_drop(v);
     if (code == GENAIR_OK) code = events_add(service_events(s), b.events, b.n, &repeated, &st);
     if (code == GENAIR_OK) {
         struct measures *m = service_measures(s);

@@ -120,6 +120,7 @@ void answer_openapi(struct service *s, const struct request *r, struct response 
     const struct route *routes = service_routes(&n);
     json_t *paths = json_object();
     for (size_t i = 0; i < n; i++) {
+        if (!routes[i].help) continue;
         json_t *path = json_object_get(paths, routes[i].path);
         if (!path) {
             path = json_object();

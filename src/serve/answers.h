@@ -3,26 +3,34 @@
 #ifndef GENAIR_SERVE_ANSWERS_H
 #define GENAIR_SERVE_ANSWERS_H
 
+#include "serve/id_list.h"
 #include "serve/measures.h"
+#include "serve/served.h"
 #include "serve/service.h"
 
-struct served {
-    genair_context *ctx;
-    struct recommender *recommender;
-    size_t users; /* requests that use it, and one while it is current */
-};
+enum { DEFAULT_K = 10, MAX_K = 1000 };
 
-struct served *service_borrow(struct service *s); /* given back with service_return */
-void service_return(struct service *s, struct served *v);
+struct intake;
+struct intake_result;
+
+struct served *service_borrow(struct service *s); /* given back with served_drop */
+/* Stores new items and serves them. */
+CHECKED genair_code service_take(struct service *s, struct intake *in, struct intake_result *n, genair_status *st);
+const struct service_setting *service_setting(const struct service *s);
 struct events *service_events(struct service *s);
 struct measures *service_measures(struct service *s);
 bool service_retired(const struct service *s);
 
 void response_json(struct response *out, int status, json_t *value); /* takes value; NULL: out of memory */
 void response_failure(struct response *out, const genair_status *st);
+/* One of both, by code; takes value. */
+void response_result(struct response *out, genair_code code, json_t *value, const genair_status *st);
+/* The item that the parameter "item" names; false with the refusal in out: 400, or 404 when there is none such. */
+bool request_item(const struct request *r, const struct catalogue *c, uint32_t *item, struct response *out);
 
 typedef void answer(struct service *s, const struct request *r, struct response *out);
 answer answer_recommend_user, answer_recommend_body, answer_similar, answer_events, answer_reload, answer_health,
-    answer_ready, answer_metrics, answer_openapi;
+    answer_ready, answer_metrics, answer_openapi, answer_page, answer_find_items, answer_item, answer_find_users,
+    answer_user, answer_map, answer_run, answer_add_items;
 
 #endif

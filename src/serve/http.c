@@ -147,6 +147,10 @@ static void add_headers(struct MHD_Response *m, const struct response *r, bool g
     MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(m, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+    if (r->policy) {
+        MHD_add_response_header(m, "Content-Security-Policy", r->policy);
+        MHD_add_response_header(m, "Referrer-Policy", "no-referrer");
+    }
     if (gzip) MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
     if (r->allow) MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, r->allow);
     if (r->status == 401) MHD_add_response_header(m, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");

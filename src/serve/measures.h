@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MAX_ROUTES = 16, STATUS_CLASSES = 5, N_TIMES = 10 };
+enum { MAX_ROUTES = 32, STATUS_CLASSES = 5, N_TIMES = 10 };
 extern const double measure_times[N_TIMES]; /* seconds, the upper ends of the histogram's classes */
 
 struct measures {

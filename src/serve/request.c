@@ -108,6 +108,18 @@ genair_code body_object(struct text body, const char *known, json_t **out, genai
     return code;
 }
 
+bool body_line(struct text *body, struct text *line) {
+    while (body->n > 0) {
+        const char *end = memchr(body->p, '\n', body->n);
+        const size_t n = end ? (size_t)(end - body->p) : body->n;
+        *line = text_trim((struct text){body->p, n});
+        body->p += n + (end != NULL);
+        body->n -= n + (end != NULL);
+        if (line->n > 0) return true;
+    }
+    return false;
+}
+
 genair_code check_name(struct text name, const char *what, genair_status *st) {
     if (name.n == 0 || name.n > MAX_NAME_BYTES)
         return fail(st, GENAIR_USAGE, "'%s' must have 1 to %d bytes", what, MAX_NAME_BYTES);

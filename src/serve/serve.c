@@ -88,11 +88,18 @@ static genair_code read_setting(const genair_options *o, struct setting *s, gena
     return code;
 }
 
+static void tell_left_out(genair_context *ctx, struct service *s) {
+    char why[2048];
+    service_left_out(s, why, sizeof why);
+    if (why[0]) context_warn(ctx, "%s", why);
+}
+
 static void reload(genair_context *ctx, struct service *s) {
     genair_status st = {0};
     char text[2048];
     if (service_reload(s, &st) == GENAIR_OK) {
         context_info(ctx, "the run was opened again");
+        tell_left_out(ctx, s);
         return;
     }
     genair_status_text(&st, text, sizeof text);
@@ -104,13 +111,18 @@ static genair_code serve(genair_context *ctx, const genair_options *o, const str
     struct service *s;
     struct http *h = NULL;
     char host[INET_ADDRSTRLEN];
-    genair_code code =
-        service_open(option_text(o, "workspace"), option_text(o, "run"), setting->store, &s, st);
+    const struct service_setting what = {.workspace = option_text(o, "workspace"),
+                                         .run = option_text(o, "run"),
+                                         .store = setting->store,
+                                         .model = option_text(o, "model"),
+                                         .template = option_text(o, "template")};
+    genair_code code = service_open(&what, &s, st);
     if (code != GENAIR_OK) return code;
     code = http_start(s, &setting->http, &h, st);
     if (code == GENAIR_OK) {
         inet_ntop(AF_INET, &setting->http.address.sin_addr, host, sizeof host);
         context_info(ctx, "serving run '%s' at http://%s:%u", option_text(o, "run"), host, http_port(h));
+        tell_left_out(ctx, s);
         while (!context_stopped(ctx)) {
             nanosleep(&(struct timespec){0, LOOK_NANOSECONDS}, NULL);
             if (context_take_reload(ctx)) reload(ctx, s);

@@ -9,9 +9,15 @@
 
 struct service;
 
-/* Opens the run and the store of events (events_open). */
-CHECKED genair_code service_open(const char *workspace, const char *run, const char *store, struct service **out,
-                                 genair_status *st);
+struct service_setting {
+    const char *workspace, *run; /* borrowed */
+    const char *store;           /* of events: as events_open takes it */
+    const char *model, *template; /* what describes new items; NULL: they must come with vectors */
+};
+/* Opens the run and the store. */
+CHECKED genair_code service_open(const struct service_setting *setting, struct service **out, genair_status *st);
+/* Why added items are not served; empty when none is left out. Copied to out. */
+void service_left_out(struct service *s, char *out, size_t size);
 void service_close(struct service *s); /* nobody may be asking; NULL is fine */
 /* Opens the run again and puts it in the place of the old one, which ends with its last request. On failure the old
  * one stays. Any thread. */
@@ -26,13 +32,14 @@ struct response {
     const char *type;
     int retry_after; /* seconds; 0: not said */
     const char *allow; /* methods, with status 405 */
+    const char *policy; /* what a page may load and run (Content-Security-Policy); NULL: not said */
 };
 
 struct route {
     const char *method, *path;
     size_t max_body;
     bool open; /* also without the token: says nothing of anybody */
-    const char *parameters, *help;
+    const char *parameters, *help; /* help NULL: a file of the page, not part of the interface for programs */
     void (*handle)(struct service *, const struct request *, struct response *);
 };
 
@@ -47,6 +54,6 @@ void response_error(struct response *out, int status, const char *message);
 struct service_counts {
     uint64_t requests, failed, events; /* answered; with a 5xx; accepted */
 };
-struct service_counts service_counts(const struct service *s);
+struct service_counts service_counts(struct service *s);
 
 #endif

@@ -135,22 +135,22 @@ genair_code adapter_file_save(const struct parameters *p, const char *path, gena
 
 /* ---- checkpoints ---- */
 
-enum { N_PARTS = 3, N_KEYS = 3 };
-static const char *const parts[N_PARTS] = {"", ".m", ".v"}, *const keys[N_KEYS] = {"step", "first_loss", "last_loss"};
+enum { N_ADAPTER_PARTS = 3, N_KEYS = 3 };
+static const char *const parts[N_ADAPTER_PARTS] = {"", ".m", ".v"}, *const keys[N_KEYS] = {"step", "first_loss", "last_loss"};
 
 static float *part_of(const struct parameter *p, size_t k) {
-    float *const arrays[N_PARTS] = {p->value, p->m, p->v};
+    float *const arrays[N_ADAPTER_PARTS] = {p->value, p->m, p->v};
     return arrays[k];
 }
 
 genair_code adapter_checkpoint_save(const struct tuning *t, const char *path, genair_status *st) {
-    const size_t n = parameters_count(t->parameters) * N_PARTS;
+    const size_t n = parameters_count(t->parameters) * N_ADAPTER_PARTS;
     struct safetensor *tensors = mem_array(n, sizeof *tensors);
     char (*full)[NAME_BYTES] = mem_array(n, sizeof *full), values[N_KEYS][40];
     for (size_t i = 0; tensors && full && i < n; i++) {
-        const struct parameter *p = parameters_at(t->parameters, i / N_PARTS);
-        snprintf(full[i], NAME_BYTES, "%s%s", p->name, parts[i % N_PARTS]);
-        tensors[i] = tensor_of(p, full[i], part_of(p, i % N_PARTS));
+        const struct parameter *p = parameters_at(t->parameters, i / N_ADAPTER_PARTS);
+        snprintf(full[i], NAME_BYTES, "%s%s", p->name, parts[i % N_ADAPTER_PARTS]);
+        tensors[i] = tensor_of(p, full[i], part_of(p, i % N_ADAPTER_PARTS));
     }
     snprintf(values[0], sizeof values[0], "%" PRIu64, t->step);
     snprintf(values[1], sizeof values[1], "%a", t->first_loss);
@@ -171,7 +171,7 @@ static const char *metadata(const struct safetensors *f, const char *key) {
 }
 
 static bool read_parts(const struct safetensors *f, const struct parameter *p) {
-    for (size_t k = 0; k < N_PARTS; k++) {
+    for (size_t k = 0; k < N_ADAPTER_PARTS; k++) {
         char name[NAME_BYTES];
         snprintf(name, sizeof name, "%s%s", p->name, parts[k]);
         const struct safetensor *t = safetensors_find(f, name);

@@ -62,18 +62,89 @@ static void free_title(const char *title) {
 }
 
 static void forget_titles(struct catalogue *c) {
-    for (size_t i = 0; c->titles && i <= c->data->n_items; i++)
+    for (size_t i = 0; c->titles && i <= catalogue_items(c); i++)
         free_title(atomic_load_explicit(&c->titles[i].text, memory_order_relaxed));
     mem_free(c->titles);
 }
 
 void catalogue_close(struct catalogue *c) {
     forget_titles(c);
+    map_free(c->added_names);
+    mem_free(c->added_place);
+    added_items_free(&c->added);
     mem_free(c->line);
     mapping_close(&c->records);
     if (c->data) dataset_close(c->data);
     *c = (struct catalogue){0};
 }
+
+/* ---- items that came later ---- */
+
+static genair_code number_added(struct catalogue *c, genair_status *st) {
+    c->added_names = map_create();
+    c->added_place = mem_array(c->added.n, sizeof *c->added_place);
+    genair_code code = c->added_names && c->added_place ? GENAIR_OK : fail_memory(st);
+    for (uint32_t i = 0; i < c->added.n && code == GENAIR_OK; i++) {
+        uint32_t known;
+        if (dataset_item_named(c->data, c->added.items[i].item, &known)) continue;
+        code = map_add(c->added_names, c->added.items[i].item, &known, st);
+        if (code == GENAIR_OK) c->added_place[known] = i;
+    }
+    return code;
+}
+
+genair_code catalogue_add(struct catalogue *c, const char *workspace, genair_status *st) {
+    genair_code code = added_items_load(workspace, &c->added, st);
+    if (code != GENAIR_OK || c->added.n == 0) return code;
+    struct title *titles = mem_zeros((size_t)c->data->n_items + c->added.n + 1, sizeof *titles);
+    if (!titles) return fail_memory(st);
+    mem_free(c->titles); /* nobody asked yet */
+    c->titles = titles;
+    return number_added(c, st);
+}
+
+void catalogue_leave_out_added(struct catalogue *c) {
+    map_free(c->added_names);
+    c->added_names = NULL;
+}
+
+uint32_t catalogue_added(const struct catalogue *c) {
+    return c->added_names ? map_count(c->added_names) : 0;
+}
+
+const struct added_item *catalogue_added_item(const struct catalogue *c, uint32_t a) {
+    return &c->added.items[c->added_place[a]];
+}
+
+static const struct added_item *added_of(const struct catalogue *c, uint32_t item) {
+    return item > c->data->n_items ? catalogue_added_item(c, item - c->data->n_items - 1) : NULL;
+}
+
+uint32_t catalogue_items(const struct catalogue *c) {
+    return c->data->n_items + catalogue_added(c);
+}
+
+bool catalogue_find(const struct catalogue *c, struct text name, uint32_t *item) {
+    if (dataset_item_named(c->data, name, item)) return true;
+    if (!c->added_names || !map_find(c->added_names, name, item)) return false;
+    *item += c->data->n_items + 1;
+    return true;
+}
+
+struct text catalogue_name(const struct catalogue *c, uint32_t item) {
+    const struct added_item *a = added_of(c, item);
+    return a ? a->item : dataset_item_name(c->data, item);
+}
+
+uint32_t catalogue_popularity(const struct catalogue *c, uint32_t item) {
+    return item > c->data->n_items ? 0 : c->data->popularity[item];
+}
+
+bool catalogue_cold(const struct catalogue *c, uint32_t item) {
+    return item > c->data->n_items || c->data->cold[item];
+}
+
+/* ---- by name ---- */
 
 typedef struct text name_of(const struct dataset *d, uint32_t i);
 
@@ -107,7 +178,7 @@ static genair_code unknown(const struct dataset *d, const char *kind, const char
 
 genair_code catalogue_item(const struct catalogue *c, const char *name, uint32_t *item,
                            genair_status *st) {
-    if (dataset_item_named(c->data, text_of(name), item)) return GENAIR_OK;
+    if (catalogue_find(c, text_of(name), item)) return GENAIR_OK;
     return unknown(c->data, "item", name, dataset_item_name, 1, c->data->n_items + 1, st);
 }
 
@@ -120,10 +191,13 @@ genair_code catalogue_user(const struct catalogue *c, const char *name, uint32_t
 genair_code catalogue_record(const struct catalogue *c, uint32_t item, json_t **out,
                              genair_status *st) {
     *out = NULL;
-    if (!c->line) return GENAIR_OK;
+    const struct added_item *a = added_of(c, item);
+    if (!a && !c->line) return GENAIR_OK;
     json_error_t error;
-    json_t *record = json_loadb((const char *)c->records.data + c->line[item],
-                                c->line[item + 1] - c->line[item], 0, &error);
+    const struct text line = a ? a->record
+                               : (struct text){(const char *)c->records.data + c->line[item],
+                                               c->line[item + 1] - c->line[item]};
+    json_t *record = json_loadb(line.p, line.n, 0, &error);
     if (json_is_object(record)) {
         *out = record;
         return GENAIR_OK;
@@ -157,7 +231,7 @@ static const char *title_of(const struct catalogue *c, uint32_t item) {
 
 bool catalogue_describe(const struct catalogue *c, uint32_t item, const char *key,
                         const char *name_key, json_t *out) {
-    const struct text id = dataset_item_name(c->data, item);
+    const struct text id = catalogue_name(c, item);
     if (json_object_set_new(out, key, json_stringn(id.p, id.n)) != 0) return false;
     const char *title = title_of(c, item);
     if (title == no_title) return true;

@@ -4,6 +4,8 @@
 #define GENAIR_WORKSPACE_CATALOGUE_H
 
 #include "base/files.h"
+#include "base/map.h"
+#include "workspace/added_items.h"
 #include "workspace/dataset.h"
 
 #include <jansson.h>
@@ -13,11 +15,28 @@ struct catalogue {
     struct mapping records; /* items.jsonl: line i is item i; empty when there is none */
     uint64_t *line; /* [n_items + 1] where item i's line begins, records.size past the last */
     struct title *titles; /* [n_items + 1] the names asked for so far */
+    struct added_items added;     /* see catalogue_add */
+    uint32_t *added_place;        /* [n_added] in added.items */
+    struct map *added_names;      /* number a is item data->n_items + 1 + a */
 };
 
 /* Opens the dataset too. */
 CHECKED genair_code catalogue_open(const char *workspace, struct catalogue *out, genair_status *st);
 void catalogue_close(struct catalogue *c);
+
+/* Items that came after the workspace was prepared are numbered behind the dataset's: reads the workspace's store of
+ * them. Those that the dataset knows by now are left out. */
+CHECKED genair_code catalogue_add(struct catalogue *c, const char *workspace, genair_status *st);
+void catalogue_leave_out_added(struct catalogue *c); /* as if there were none; before anybody asks for one */
+uint32_t catalogue_added(const struct catalogue *c); /* how many */
+const struct added_item *catalogue_added_item(const struct catalogue *c, uint32_t a); /* item data->n_items + 1 + a */
+
+/* Of both kinds. */
+uint32_t catalogue_items(const struct catalogue *c);
+bool catalogue_find(const struct catalogue *c, struct text name, uint32_t *item); /* false when there is none such */
+struct text catalogue_name(const struct catalogue *c, uint32_t item);
+uint32_t catalogue_popularity(const struct catalogue *c, uint32_t item); /* occurrences in training */
+bool catalogue_cold(const struct catalogue *c, uint32_t item); /* not in training */
 
 /* GENAIR_USAGE with a near name, if there is one, when nobody is called that. */
 CHECKED genair_code catalogue_item(const struct catalogue *c, const char *name, uint32_t *item,

@@ -7,6 +7,7 @@
 struct item_matrix {
     char file[96];        /* fused.npy, fused-NAME.npy: I × D float32, row i - 1 is item i */
     char description[96]; /* fuse.json, fuse-NAME.json */
+    char components[96];  /* fuse.safetensors, fuse-NAME.safetensors: what brings further items into it (algebra/pca_file.h) */
     char stage[96];       /* in the manifest: fuse, fuse/NAME */
 };
 

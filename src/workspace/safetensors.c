@@ -267,6 +267,10 @@ const struct safetensor *safetensors_find(const struct safetensors *f, const cha
 
 /* ---- writing ---- */
 
+static const char *type_of(const struct safetensor *t) {
+    return t->type ? t->type : "F32";
+}
+
 static json_t *tensor_entry(const struct safetensor *t, size_t begin, size_t end) {
     json_t *shape = json_array();
     bool ok = shape != NULL;
@@ -276,13 +280,14 @@ static json_t *tensor_entry(const struct safetensor *t, size_t begin, size_t end
         json_decref(shape);
         return NULL;
     }
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", type_of(t), "shape", shape, "data_offsets",
                      (json_int_t)begin, (json_int_t)end);
 }
 
-/* Number of bytes of F32 values; false when it does not fit. */
-static bool float_bytes(const struct safetensor *t, size_t *out) {
-    size_t bytes = sizeof(float);
+/* Number of bytes of the values; false when it does not fit. */
+static bool value_bytes(const struct safetensor *t, size_t *out) {
+    size_t bytes;
+    if (!type_bytes(type_of(t), &bytes)) return false;
     for (size_t i = 0; i < t->n_dims; i++)
         if (!mul_size(bytes, t->shape[i], &bytes)) return false;
     *out = bytes;
@@ -303,7 +308,7 @@ static genair_code build_header(size_t n, const struct safetensor *tensors, size
     for (size_t i = 0; i < n && ok; i++) {
         if (json_object_get(header, tensors[i].name))
             return fail(st, GENAIR_INTERNAL, "two tensors are named \"%s\"", tensors[i].name);
-        if (!float_bytes(&tensors[i], &bytes) || !add_size(at, bytes, &end)) return fail_memory(st);
+        if (!value_bytes(&tensors[i], &bytes) || !add_size(at, bytes, &end)) return fail_memory(st);
         ok = json_object_set_new(header, tensors[i].name, tensor_entry(&tensors[i], at, end)) == 0;
         at = end;
     }
@@ -333,7 +338,7 @@ genair_code safetensors_write(const char *path, size_t n, const struct safetenso
     if (code == GENAIR_OK) code = put_header(w, text, st);
     for (size_t i = 0; i < n && code == GENAIR_OK; i++) {
         size_t bytes = 0;
-        if (float_bytes(&tensors[i], &bytes)) code = writer_put(w, tensors[i].data, bytes, st);
+        if (value_bytes(&tensors[i], &bytes)) code = writer_put(w, tensors[i].data, bytes, st);
     }
     if (code == GENAIR_OK) {
         code = writer_commit(w, st);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module reads safetensors files, and writes those of float32 arrays. */
+/* This module reads and writes safetensors files. */
 #ifndef GENAIR_WORKSPACE_SAFETENSORS_H
 #define GENAIR_WORKSPACE_SAFETENSORS_H
 
@@ -10,7 +10,7 @@
 
 struct safetensor {
     const char *name;
-    const char *type; /* "F32", "F16", … as the file says */
+    const char *type; /* "F32", "F16", … as the file says; NULL when writing: F32 */
     size_t n_dims;
     size_t shape[8];
     size_t n_values;
@@ -37,7 +37,7 @@ CHECKED genair_code safetensors_read(const struct safetensors *f, uint64_t offse
 void safetensors_close(struct safetensors *f);
 const struct safetensor *safetensors_find(const struct safetensors *f,
                                           const char *name); /* or NULL */
-/* Atomic; tensors of F32 in the given order, names sorted by the caller or not. */
+/* Atomic; tensors in the given order, their data as it lies in memory, names sorted by the caller or not. */
 CHECKED genair_code safetensors_write(const char *path, size_t n, const struct safetensor *tensors,
                                       size_t n_metadata, const char *const *keys,
                                       const char *const *values, genair_status *st);

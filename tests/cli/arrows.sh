@@ -3,7 +3,7 @@
 # Arrows between folders point one way: a file includes only folders below its own, and stages not each
 # other. usage: arrows.sh SOURCE-DIRECTORY
 cd "$1/src" || exit 1
-stages='prepare archetype embed fuse train evaluate recommend export analyze report inspect bench experiment serve doctor'
+stages='prepare archetype embed fuse train evaluate recommend export analyze report inspect bench experiment intake serve doctor'
 
 may_include() { # may_include FOLDER: the folders whose headers its files may include
     case $1 in
@@ -14,7 +14,7 @@ may_include() { # may_include FOLDER: the folders whose headers its files may in
     algebra) echo base kernels tensor workspace algebra ;;
     lm) echo base kernels tensor workspace lm ;;
     ranking) echo base kernels tensor workspace ranking ;;
-    model) echo base kernels tensor workspace ranking model ;;
+    model) echo base kernels tensor workspace algebra ranking model ;;
     tune) echo base kernels tensor workspace lm ranking model tune ;;
     train) echo base kernels tensor workspace algebra lm ranking model tune train ;;
     archetype) echo base kernels tensor workspace lm archetype ;;
@@ -22,7 +22,8 @@ may_include() { # may_include FOLDER: the folders whose headers its files may in
     analyze) echo base kernels tensor workspace algebra ranking model fuse evaluate analyze ;; # looks at what others made, by their means
     report) echo base kernels tensor workspace ranking model evaluate analyze report ;; # tables and pictures of both
     analyze) echo base kernels tensor workspace ranking model fuse evaluate analyze ;; # looks at what others made, by their means
-    serve) echo base kernels tensor workspace lm ranking model recommend serve ;; # answers what recommend knows
+    intake) echo base kernels tensor workspace algebra lm ranking model prepare archetype intake ;; # new items go the whole way
+    serve) echo base kernels tensor workspace algebra lm ranking model prepare archetype recommend intake serve ;; # answers what recommend knows
     bench) echo base kernels tensor workspace lm ranking model train bench ;; # measures what training runs
     experiment) echo base kernels tensor workspace lm ranking model train experiment ;; # runs many trainings
     *) echo base kernels tensor workspace algebra lm ranking model "$1" ;;

@@ -16,6 +16,7 @@ item=$(jq -r '.users[0].items[0].item' out) # one that prepare left in
 trap 'kill -9 $server 2>/dev/null; rm -rf "$scratch"' EXIT
 
 start() { # start OPTIONS...: the address in $url
+    : >serve.err # or the last server's is read
     "$genair" serve -w ws --run one --listen 127.0.0.1:0 "$@" >serve.out 2>serve.err &
     server=$!
     for _ in $(seq 500); do
@@ -64,8 +65,61 @@ ask 200 /v1/recommend -d "{\"histories\": [[\"$item\"], []], \"k\": 2, \"deny\":
 json_holds 'several histories, one item denied' ".histories | length == 2 and all(.[]; .items | length == 2 and all(.[]; .item != $(cat first)))"
 ask 200 /v1/recommend -d "{\"user\": \"nobody\", \"allow\": [$(cat first)]}"
 json_holds 'one item allowed' ".items | length == 1 and .[0].item == $(cat first)"
+# ---- which items ----
+brand=$(jq -r --arg i "$item" 'select(.item_id == $i) | .brand' ws/items.jsonl)
+jq -c --arg b "$brand" 'select(.brand == $b) | .item_id' ws/items.jsonl | jq -cs sort >of_brand
+ask 200 /v1/recommend -G -d user=stranger -d k=1000 --data-urlencode "where=brand:$brand"
+holds 'an attribute value' jq -e --slurpfile w of_brand '[.items[].item] | sort == $w[0]' out
+ask 200 /v1/recommend -d "{\"history\": [\"$item\"], \"k\": 1000, \"where\": {\"brand\": \"$brand\"}}"
+holds 'without the history' jq -e --arg i "$item" --slurpfile w of_brand '[.items[].item] | sort == ($w[0] - [$i])' out
+ask 200 /v1/recommend -d "{\"history\": [\"$item\"], \"k\": 1000, \"where\": {\"brand\": \"$brand\"}, \"repeat\": true}"
+holds 'with what was bought already' jq -e --slurpfile w of_brand '[.items[].item] | sort == $w[0]' out
+category=$(jq -r --arg i "$item" 'select(.item_id == $i) | .categories' ws/items.jsonl | sed 's/.*, //')
+ask 200 /v1/recommend -d "{\"user\": \"stranger\", \"k\": 1000, \"where\": {\"brand\": \"$brand\", \"categories\": \"$category\"}, \"deny\": [\"$item\"]}"
+jq -c --arg b "$brand" --arg c "$category" --arg i "$item" 'select(.brand == $b and (.categories | split(", ") | index($c)) and .item_id != $i) | .item_id' ws/items.jsonl | jq -cs sort >of_both
+holds 'two values, one item denied' jq -e --slurpfile w of_both '[.items[].item] | sort == $w[0]' out
+ask 200 "/v1/recommend?user=stranger&viewed=$item&k=5&explain=1"
+json_holds 'what is viewed goes by' ".fallback == \"items like those viewed: no history\" and all(.items[]; .because == \"$item\")"
+jq -c '[.items[].item]' out >like_viewed
+ask 200 "/v1/similar?item=$item&k=5"
+holds 'it is what is similar' jq -e --slurpfile w like_viewed '[.items[].item] == $w[0]' out
+ask 200 /v1/recommend -d "{\"user\": \"stranger\", \"viewed\": [\"$item\"], \"allow\": $(cat of_brand), \"k\": 1000}"
+holds 'filters hold there too' jq -e --arg i "$item" --slurpfile w of_brand '[.items[].item] | sort == ($w[0] - [$i])' out
+ask 200 "/v1/recommend?user=$user&viewed=$item&k=5"
+json_holds 'a history counts more' 'has("fallback") | not'
+for where in brand brand: :x "brand:no such brand" "no-such-attribute:x" 'description:'; do
+    wrong 400 /v1/recommend -G -d user=a --data-urlencode "where=$where"
+done
+wrong 400 '/v1/recommend?user=a&viewed=no-such-item'
+wrong 400 '/v1/recommend?user=a&repeat=yes'
+for body in '{"user": "a", "where": {}}' '{"user": "a", "where": []}' '{"user": "a", "where": {"brand": 1}}' '{"user": "a", "where": {"brand": "x"}}' \
+    '{"user": "a", "viewed": "x"}' '{"user": "a", "repeat": 1}' '{"user": "a", "deny": ["no-such-item"]}'; do
+    wrong 400 /v1/recommend -d "$body"
+done
 ask 200 "/v1/similar?item=$item&k=4"
 json_holds 'similar' '.items | length == 4'
+ask 200 '/v1/items?k=3'
+json_holds 'the popular items' '.items | length == 3 and .[0].popularity >= .[1].popularity and .[1].popularity >= .[2].popularity'
+jq -r '.items[0].item' out >popular
+word=$(jq -r --arg i "$item" 'select(.item_id == $i) | .name' ws/items.jsonl | awk '{print toupper($1)}')
+ask 200 /v1/items -G --data-urlencode "q=$word" -d k=1000
+json_holds "items called $word" "(.items | length > 0) and any(.items[]; .item == \"$item\") and all(.items[]; (.item + .name) | ascii_upcase | contains(\"$word\"))"
+ask 200 "/v1/items?q=$item&k=1"
+json_holds 'an id is found first' ".items[0].item == \"$item\""
+ask 200 "/v1/items?q=$item%20nothing-is-called-that"
+json_holds 'all words are needed' '.items == []'
+ask 200 "/v1/item?item=$item"
+json_holds 'an item' ".item == \"$item\" and .name and .popularity > 0 and .cold == false and (.attributes | has(\"description\") and (has(\"name\") or has(\"item_id\") | not))"
+ask 200 "/v1/users?q=$user&k=2"
+json_holds 'a user found' ".users[0].user == \"$user\" and .users[0].history_length > 0"
+ask 200 "/v1/user?user=$user"
+json_holds 'a history' ".user == \"$user\" and (.history | length) == .history_length and .events == 0"
+ask 200 /v1/user?user=nobody
+json_holds 'of events' ".history_length == 1 and .events == 1 and .history[0].item == \"$item\""
+ask 200 /v1/map
+json_holds 'a map' '.items as $n | [.item, .name, .x, .y, .popularity, .group | length] | unique == [$n]'
+ask 200 /v1/run
+json_holds 'the run' '.run == "one" and .method == "base" and .config.hidden == 16 and (.epochs | length == 1) and .result.test.full and .data.items > 0'
 printf '{"user": "a b", "item": "%s"}\n\n{"user": "<b>\\u0027; DROP TABLE events; --", "item": "%s"}\n' "$item" "$item" >lines
 ask 200 /v1/events --data-binary @lines
 json_holds 'a line each' '.accepted == 2'
@@ -74,7 +128,7 @@ json_holds 'text is text' '.history_length == 1'
 ask 200 /healthz
 ask 200 /readyz
 ask 200 /openapi.json
-json_holds 'openapi' '.openapi == "3.0.3" and (.paths | has("/v1/recommend") and has("/v1/events"))'
+json_holds 'openapi' '.openapi == "3.0.3" and (.paths | has("/v1/recommend") and has("/v1/events") and has("/v1/map") and (has("/") | not))'
 holds 'the same behind gzip' cmp out <(curl -s --compressed "$url/openapi.json")
 ask 200 /metrics
 holds 'metrics count events' grep -qx 'genair_events_total 3' out
@@ -85,6 +139,12 @@ holds 'one connection for several requests' test \
 wrong 404 /v1/recommend/
 wrong 404 /../../etc/passwd
 wrong 404 '/v1/similar?item=no-such-item'
+wrong 404 '/v1/item?item=no-such-item'
+wrong 400 '/v1/item'
+wrong 400 "/v1/items?q=$(head -c 300 /dev/zero | tr '\0' x)"
+wrong 400 '/v1/items?q=%ff'
+wrong 400 '/v1/user?user='
+wrong 400 '/v1/map?x=1'
 wrong 405 /v1/similar -X DELETE
 for query in '' '?user=' '?user=a&user=b' '?user=a&k=0' '?user=a&k=99999' '?user=a&k=x' '?user=a&explain=yes' '?user=%ff' \
     '?user=a%00b' '?person=a' '?user=a&%3Cscript%3E=1'; do

@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "base/size.h"
 #include "algebra/pca.h"
+#include "workspace/dataset.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -78,6 +79,45 @@ static void parts_stand_side_by_side(void **state) {
     a = open_fused(&s);
     expect_block(a, 0, 3, 1, (struct pca_choice){.variance = 0.95}, true);
     npy_close(a);
+    shop_close(&s);
+}
+
+/* fuse.safetensors when the vector of one item, from 0, is another one. */
+static char *components_when(const struct shop *s, size_t changed, size_t *size) {
+    float values[SHOP_ITEMS * 4];
+    genair_status st = {0};
+    char *path = scratch_path("changed.npy");
+    for (size_t i = 0; i < COUNT(values); i++)
+        values[i] = shop_value(shop_order[i / 4], i % 4, 0) * (i / 4 == changed ? 100.0F : 1.0F);
+    assert_int_equal(npy_write_f32(path, SHOP_ITEMS, 4, values, NULL), GENAIR_OK);
+    shop_ok(shop_run(s, "embed", 1, &st, NULL, "prefill", path, NULL), &st);
+    shop_ok(shop_run(s, "fuse", 1, &st, NULL, "parts", "prefill", "components", "2", NULL), &st);
+    mem_free(path);
+    return shop_file(s, "fuse.safetensors", size);
+}
+
+static void cold_items_do_not_form_components(void **state) {
+    (void)state;
+    struct shop s = shop_open("cold");
+    struct dataset *d;
+    genair_status st = {0};
+    size_t size, other_size, n_same = 0;
+    shop_ok(shop_run(&s, "prepare", 1, &st, NULL, "interactions", s.log, "items", s.items, "user-core", "1", "item-core", "2",
+                     "cold-items", "0.2", NULL),
+            &st);
+    assert_int_equal(dataset_open_sequences(s.workspace, &d, NULL), GENAIR_OK);
+    assert_int_equal(d->n_items, SHOP_ITEMS);
+    char *as_is = components_when(&s, SHOP_ITEMS, &size);
+    for (size_t i = 0; i < SHOP_ITEMS; i++) {
+        char *other = components_when(&s, i, &other_size);
+        const bool same = size == other_size && memcmp(as_is, other, size) == 0;
+        assert_int_equal(same, d->cold[i + 1]);
+        n_same += same;
+        mem_free(other);
+    }
+    assert_int_equal(n_same, 1);
+    mem_free(as_is);
+    dataset_close(d);
     shop_close(&s);
 }
 
@@ -288,6 +328,7 @@ static void killed_at_any_moment_it_recovers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_stand_side_by_side),
+        cmocka_unit_test(cold_items_do_not_form_components),
         cmocka_unit_test(fewer_components_than_asked_are_told),
         cmocka_unit_test(equal_inputs_are_not_fused_twice),
         cmocka_unit_test(what_is_missing_is_named),

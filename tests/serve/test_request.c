@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/page_files.h"
 #include "serve/request.h"
 #include "serve/service.h"
 
@@ -95,15 +96,36 @@ static void the_table_has_no_holes_and_finds_its_rows(void **state) {
     size_t n;
     const struct route *routes = service_routes(&n);
     for (size_t i = 0; i < n; i++) {
-        assert_true(routes[i].method && routes[i].path && routes[i].parameters && routes[i].help && routes[i].handle);
+        assert_true(routes[i].method && routes[i].path && routes[i].parameters && routes[i].handle);
+        assert_true(routes[i].help || routes[i].open); /* a file of the page */
         expect_found(routes[i].method, routes[i].path, 0);
         for (size_t j = 0; j < i; j++)
             assert_false(strcmp(routes[i].path, routes[j].path) == 0 && strcmp(routes[i].method, routes[j].method) == 0);
     }
     expect_found("HEAD", "/healthz", 0);
     expect_found("POST", "/healthz", 405);
-    expect_found("GET", "/", 404);
+    expect_found("GET", "/page", 404);
     expect_found("GET", "/healthz/", 404);
+}
+
+static void every_file_of_the_page_is_served(void **state) {
+    (void)state;
+    size_t n, n_rows = 0;
+    const struct route *routes = service_routes(&n);
+    for (size_t i = 0; i < n; i++) n_rows += routes[i].help == NULL;
+    assert_int_equal(n_rows, n_page_files);
+    for (size_t i = 0; i < n_page_files; i++) {
+        struct response out = {0};
+        const struct route *r = service_find("GET", text_of(page_files[i].path), &out);
+        assert_non_null(r);
+        const struct request request = {.method = "GET", .path = text_of(page_files[i].path)};
+        r->handle(NULL, &request, &out);
+        assert_int_equal(out.status, 200);
+        assert_int_equal(out.size, page_files[i].size);
+        assert_memory_equal(out.body, page_files[i].data, out.size);
+        assert_non_null(strstr(out.policy, "default-src 'none'"));
+        free(out.body);
+    }
 }
 
 int main(void) {
@@ -112,6 +134,7 @@ int main(void) {
         cmocka_unit_test(parameters_are_known_and_given_once),
         cmocka_unit_test(bodies_are_flat_objects_of_known_keys),
         cmocka_unit_test(names_are_bounded),
+        cmocka_unit_test(every_file_of_the_page_is_served),
         cmocka_unit_test(the_table_has_no_holes_and_finds_its_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

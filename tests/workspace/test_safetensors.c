@@ -53,6 +53,20 @@ static void written_files_read_back(void **state) {
     mem_free(path);
 }
 
+static void doubles_are_written_as_they_are(void **state) {
+    (void)state;
+    static const double a[] = {0.1, -1e-300};
+    const struct safetensor t = {.name = "x", .type = "F64", .n_dims = 1, .shape = {2}, .data = (const unsigned char *)a};
+    char *path = scratch_path("d.safetensors");
+    assert_int_equal(safetensors_write(path, 1, &t, 0, NULL, NULL, NULL), GENAIR_OK);
+    struct safetensors *f;
+    assert_int_equal(safetensors_open(path, &f, NULL), GENAIR_OK);
+    assert_string_equal(f->tensors[0].type, "F64");
+    assert_memory_equal(f->tensors[0].data, a, sizeof a);
+    safetensors_close(f);
+    mem_free(path);
+}
+
 static void same_name_twice_is_not_written(void **state) {
     (void)state;
     static const float a[] = {1};
@@ -201,6 +215,7 @@ static void every_prefix_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(doubles_are_written_as_they_are),
         cmocka_unit_test(written_files_read_back), cmocka_unit_test(same_name_twice_is_not_written),
         cmocka_unit_test(bad_headers_are_refused), cmocka_unit_test(bad_lengths_are_refused),
         cmocka_unit_test(deep_nesting_is_refused), cmocka_unit_test(every_prefix_is_refused),

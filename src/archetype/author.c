@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archetype/author.h"
+
+#include "archetype/generate.h"
+#include "base/alloc.h"
+#include "base/files.h"
+
+#include <string.h>
+
+enum { MAX_TEMPLATE_BYTES = 1 << 20, SLOTS = 16, KV_BYTES = 1 << 30, CHUNK = 256 };
+
+struct author {
+    struct archetypes *store; /* for its settings */
+    struct template *template;
+    struct lm_weights *weights;
+    struct tokenizer *tokenizer;
+};
+
+void author_close(struct author *a) {
+    if (!a) return;
+    archetypes_close(a->store);
+    tokenizer_free(a->tokenizer);
+    lm_weights_close(a->weights);
+    template_free(a->template);
+    mem_free(a);
+}
+
+/* ---- as before ---- */
+
+static const char *setting(const struct author *a, const char *name) {
+    const char *value = archetypes_setting(a->store, name);
+    return value ? value : "";
+}
+
+static genair_code open_store(const char *workspace, struct author *a, genair_status *st) {
+    const genair_code code = archetypes_open_read(workspace, &a->store, st);
+    if (code != GENAIR_OK) return code;
+    if (!a->store)
+        return fail_line(st, GENAIR_USAGE, workspace, 0,
+                         "its item vectors were made elsewhere, so no --model can be known to be theirs: give vectors");
+    if (strcmp(setting(a, "answers"), "generated") == 0) return GENAIR_OK;
+    return fail_line(st, GENAIR_USAGE, workspace, 0, "its archetypes were written elsewhere (--texts): give vectors");
+}
+
+static genair_code open_template(const char *path, struct author *a, genair_status *st) {
+    struct text source = text_of(template_builtin);
+    char *data = NULL, digits[33];
+    genair_code code = GENAIR_OK;
+    if (path) code = file_read(path, MAX_TEMPLATE_BYTES, &data, &source.n, st);
+    if (code != GENAIR_OK) return code;
+    if (path) source.p = data;
+    hash_bytes(source.p, source.n, digits);
+    if (strcmp(digits, setting(a, "template")) != 0)
+        code = fail(st, GENAIR_USAGE, "the workspace's archetypes were made with another template: give it with --template");
+    else
+        code = template_parse(source, path ? path : "the built-in template", &a->template, st);
+    mem_free(data);
+    return code;
+}
+
+static genair_code open_model(const char *path, struct author *a, genair_status *st) {
+    char digits[33];
+    genair_code code = lm_weights_open(path, &a->weights, st);
+    if (code == GENAIR_OK) code = lm_weights_hash(a->weights, digits, st);
+    if (code == GENAIR_OK && strcmp(digits, setting(a, "model")) != 0)
+        return fail_line(st, GENAIR_USAGE, path, 0, "not the model that made the workspace's archetypes, which was %s",
+                         setting(a, "model_file"));
+    return code == GENAIR_OK ? tokenizer_open(a->weights, &a->tokenizer, st) : code;
+}
+
+genair_code author_open(const char *workspace, const char *model, const char *template, struct author **out,
+                        genair_status *st) {
+    struct author *a = mem_zeros(1, sizeof *a);
+    if (!a) return fail_memory(st);
+    genair_code code = open_store(workspace, a, st);
+    if (code == GENAIR_OK) code = open_template(template, a, st);
+    if (code == GENAIR_OK) code = open_model(model, a, st);
+    if (code == GENAIR_OK)
+        *out = a;
+    else
+        author_close(a);
+    return code;
+}
+
+/* ---- items ---- */
+
+struct work {
+    const struct author_item *items;
+    author_take *take;
+    void *user;
+    size_t width; /* of the vectors */
+};
+
+static struct text name_of(const void *user, uint32_t item) {
+    return ((const struct work *)user)->items[item - 1].name;
+}
+
+static genair_code record_of(const void *user, uint32_t item, json_t **out, genair_status *st) {
+    (void)st;
+    *out = json_incref(((const struct work *)user)->items[item - 1].record);
+    return GENAIR_OK;
+}
+
+static genair_code take(void *user, uint32_t item, const struct archetype *row, genair_status *st) {
+    struct work *w = user;
+    char name[TEXT_EXCERPT];
+    if (row->done) return w->take(w->user, item - 1, row, w->width, st);
+    text_excerpt(row->item, name);
+    return fail(st, GENAIR_FORMAT, "item '%s': %.*s", name, (int)row->finish.n, row->finish.p);
+}
+
+static double real_setting(const struct author *a, const char *name, double fallback) {
+    double value = fallback;
+    return text_f64(text_of(setting(a, name)), &value) ? value : fallback;
+}
+
+static uint64_t count_setting(const struct author *a, const char *name, int64_t fallback) {
+    int64_t value = fallback;
+    return (uint64_t)(text_i64(text_of(setting(a, name)), &value) && value >= 0 ? value : fallback);
+}
+
+static struct sampling sampling_of(const struct author *a) {
+    return (struct sampling){.greedy = strcmp(setting(a, "greedy"), "yes") == 0,
+                             .temperature = (float)real_setting(a, "temperature", 1),
+                             .top_p = (float)real_setting(a, "top-p", 1),
+                             .repetition_penalty = (float)real_setting(a, "repetition-penalty", 1),
+                             .seed = count_setting(a, "seed", 0)};
+}
+
+genair_code author_describe(struct author *a, genair_context *ctx, const struct author_item *items, size_t n,
+                            author_take *taker, void *user, genair_status *st) {
+    struct work w = {items, taker, user, a->weights->config.hidden};
+    const struct generation g = {
+        .ctx = ctx,
+        .items = {.user = &w, .n_all = (uint32_t)n, .name = name_of, .record = record_of},
+        .take = take,
+        .taker = &w,
+        .template = a->template,
+        .style = {setting(a, "item-noun"), (size_t)count_setting(a, "attribute-characters", 100)},
+        .n_items = (uint32_t)n,
+        .sampling = sampling_of(a),
+        .max_new = (size_t)count_setting(a, "max-new-tokens", 512)};
+    const struct generator with = {.weights = a->weights,
+                                   .tokenizer = a->tokenizer,
+                                   .format = tokenizer_chat_format(a->tokenizer),
+                                   .options = {.n_slots = SLOTS, .kv_bytes = KV_BYTES, .chunk = CHUNK,
+                                               .arithmetic = ENGINE_INT8}};
+    struct generate *generate = NULL;
+    genair_code code = generate_create(&g, &generate, st);
+    if (code == GENAIR_OK) code = generate_run(generate, &with, st);
+    generate_free(generate);
+    return code;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/served.h"
+
+#include "base/alloc.h"
+#include "recommend/recommender.h"
+#include "serve/facets.h"
+#include "serve/item_map.h"
+#include "serve/search.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { MAX_FACETS = 16 }; /* attributes that can be asked for */
+
+struct served {
+    genair_context *ctx;
+    struct recommender *recommender;
+    const char *workspace;
+    atomic_size_t holders;
+    pthread_mutex_t making; /* guards what is made at need */
+    struct search *search;
+    json_t *map;
+    struct facets *facets[MAX_FACETS];
+    size_t n_facets;
+};
+
+static void close_served(struct served *v) {
+    search_free(v->search);
+    json_decref(v->map);
+    for (size_t i = 0; i < v->n_facets; i++) facets_free(v->facets[i]);
+    pthread_mutex_destroy(&v->making);
+    recommender_close(v->recommender);
+    genair_context_free(v->ctx);
+    mem_free(v);
+}
+
+/* Old and new run may encode at the same time, so each has a context; of one thread, for requests have threads. */
+genair_code served_open(const char *workspace, const char *run, struct served **out, genair_status *st) {
+    struct served *v = mem_zeros(1, sizeof *v);
+    if (!v) return fail_memory(st);
+    pthread_mutex_init(&v->making, NULL);
+    v->workspace = workspace;
+    atomic_init(&v->holders, 1);
+    genair_code code = genair_context_create(1, NULL, NULL, &v->ctx, st);
+    if (code == GENAIR_OK) code = recommender_open(v->ctx, workspace, run, true, &v->recommender, st);
+    if (code == GENAIR_OK) code = recommender_screen(v->recommender, st);
+    if (code == GENAIR_OK)
+        *out = v;
+    else
+        close_served(v);
+    return code;
+}
+
+struct served *served_hold(struct served *v) {
+    atomic_fetch_add(&v->holders, 1);
+    return v;
+}
+
+void served_drop(struct served *v) {
+    if (atomic_fetch_sub(&v->holders, 1) == 1) close_served(v);
+}
+
+struct recommender *served_recommender(const struct served *v) {
+    return v->recommender;
+}
+
+const struct catalogue *served_catalogue(const struct served *v) {
+    return recommender_catalogue(v->recommender);
+}
+
+genair_code served_search(struct served *v, const struct search **out, genair_status *st) {
+    pthread_mutex_lock(&v->making);
+    const genair_code code = v->search ? GENAIR_OK : search_create(served_catalogue(v), &v->search, st);
+    *out = v->search;
+    pthread_mutex_unlock(&v->making);
+    return code;
+}
+
+static genair_code find_facets(struct served *v, struct text attribute, const struct facets **out, genair_status *st) {
+    for (size_t i = 0; i < v->n_facets; i++)
+        if (facets_are_of(v->facets[i], attribute)) {
+            *out = v->facets[i];
+            return GENAIR_OK;
+        }
+    if (v->n_facets == MAX_FACETS)
+        return fail(st, GENAIR_USAGE, "%d other attributes were asked for before; this server takes no more", MAX_FACETS);
+    const genair_code code = facets_create(served_catalogue(v), attribute, &v->facets[v->n_facets], st);
+    if (code != GENAIR_OK) return code;
+    if (facets_are_none(v->facets[v->n_facets])) { /* not kept: names that there are not have no end */
+        char name[TEXT_EXCERPT];
+        text_excerpt(attribute, name);
+        facets_free(v->facets[v->n_facets]);
+        return fail(st, GENAIR_USAGE, "no item has an attribute '%s'", name);
+    }
+    *out = v->facets[v->n_facets++];
+    return GENAIR_OK;
+}
+
+genair_code served_facets(struct served *v, struct text attribute, const struct facets **out, genair_status *st) {
+    pthread_mutex_lock(&v->making);
+    const genair_code code = find_facets(v, attribute, out, st);
+    pthread_mutex_unlock(&v->making);
+    return code;
+}
+
+genair_code served_map(struct served *v, json_t **out, genair_status *st) {
+    pthread_mutex_lock(&v->making);
+    const genair_code code = v->map ? GENAIR_OK : item_map_make(v->workspace, v->recommender, &v->map, st);
+    *out = v->map;
+    pthread_mutex_unlock(&v->making);
+    return code;
+}

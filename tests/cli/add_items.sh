@@ -1,0 +1,175 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# New items without training, by the command and by the server: a copy of an item is that item in all but its name, a
+# described item serves, nothing acknowledged is lost to kill -9, other runs and wrong input are refused whole.
+# usage: add_items.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM [KILLS]
+. "$2/tests/cli/check.sh"
+needs_jq
+command -v curl >/dev/null || { echo 'SKIP: this test asks with curl'; exit 77; }
+kills=${4:-2}
+model=$source/data/model/archetype-tiny.gguf
+"$third" shop 400 7
+run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --item-core 10
+run 0 archetype -w ws --model "$model" --max-new-tokens 4 --greedy
+run 0 fuse -w ws --components 8 --whiten
+run 0 train -w ws --run one --hidden 16 --max-len 20 --epochs 2 --batch 64
+run 0 train -w ws --run base --method base --hidden 16 --max-len 20 --epochs 1 --batch 64
+n=$(wc -l <ws/items.jsonl)
+item=$(head -n 1 ws/items.jsonl | jq -r .item_id)
+other=$(sed -n 2p ws/items.jsonl | jq -r .item_id)
+run 0 evaluate -w ws --run one --json
+jq 'del(.seconds, .eval_seconds, .peak_rss_mb)' out >evaluated
+
+# ---- copies of all items, with their vectors ----
+jq -c '.item_id = "copy of " + .item_id' ws/items.jsonl >copies.jsonl
+run 0 add-items -w ws --run one --items copies.jsonl --prefill ws/prefill.npy --decoding ws/decoding.npy --json
+json_holds 'all are added' ".added == $n and .replaced == 0 and .described == 0"
+run 0 similar -w ws --run one --item "copy of $item" -k 1 --json
+json_holds 'a copy is the item' ".items[0].item == \"$item\" and .items[0].score > 0.999999"
+run 0 recommend -w ws --run one --history "$item" "$other" -k $((2 * n)) --json
+json_holds 'copies are recommended with the same scores' "(.items | length) == 2 * $n - 2 and
+    ([.items[] | select(.item | startswith(\"copy of \")) | {key: .item[8:], value: .score}] | from_entries) as \$copy |
+    all(.items[] | select(.item | startswith(\"copy of \") | not); .score == \$copy[.item])"
+cp out of_items
+run 0 recommend -w ws --run one --history "copy of $item" "copy of $other" -k $((2 * n)) --json
+holds 'and are as good a history' jq -e --slurpfile a of_items '[.items[] | select(.item | startswith("copy of ") | not) | .score] as $s |
+    [$a[0].items[].score] as $t | [$s[] | select(IN($t[]))] | length >= ($s | length) - 2' out
+run 0 add-items -w ws --run one --items copies.jsonl --prefill ws/prefill.npy --decoding ws/decoding.npy --json
+json_holds 'again: replaced' ".added == 0 and .replaced == $n"
+
+# ---- training and evaluation do not see them ----
+run 0 train -w ws --run one --hidden 16 --max-len 20 --epochs 2 --batch 64
+holds 'the run is as it was' grep -q 'up to date' err
+run 0 evaluate -w ws --run one --json
+jq 'del(.seconds, .eval_seconds, .peak_rss_mb)' out >evaluated_again
+same 'evaluation too' evaluated evaluated_again
+
+# ---- described by the model ----
+jq -c 'select(.item_id == "'"$item"'") | .item_id = "twin"' ws/items.jsonl >new.jsonl
+printf '{"item_id": "bare", "title": "A thing without more"}\n' >>new.jsonl
+run 0 add-items -w ws --run one --items new.jsonl --model "$model" --json
+json_holds 'described' '.added == 2 and .described == 2'
+run 0 similar -w ws --run one --item twin -k 2 --json
+json_holds 'the same text is the same item' "[.items[].item] | index(\"$item\") != null"
+json_holds 'to the last digits' '.items[0].score > 0.9999'
+run 0 recommend -w ws --run one --history twin -k 300 --explain --json
+json_holds 'it has an archetype' '.items | map(select(.item == "bare")) | length == 1 and (.[0].archetype | type == "string")'
+
+# ---- other runs, wrong input: nothing is kept ----
+sum() { md5sum <ws/added.sqlite; }
+before=$(sum)
+run 2 add-items -w ws --run base --items new.jsonl --model "$model"
+holds 'why' grep -q 'of method base, which learns its items from interactions' err
+run 2 add-items -w ws --run none --items new.jsonl --model "$model"
+run 2 add-items -w ws --run one --items new.jsonl
+holds 'why' grep -q '2 of 2 items have no vectors, and there is no --model' err
+run 2 add-items -w ws --run one --model "$model"
+run 2 add-items -w ws --run one --items ws/items.jsonl --prefill ws/prefill.npy --decoding ws/decoding.npy
+holds 'why' grep -q "has item '$item' already" err
+run 2 add-items -w ws --run one --items copies.jsonl --prefill ws/prefill.npy
+holds 'why' grep -q 'needs a decoding vector' err
+run 1 add-items -w ws --run one --items new.jsonl --prefill ws/prefill.npy --decoding ws/decoding.npy
+holds 'why' grep -q "$n rows, but --items has 2 items" err
+run 2 add-items -w ws --run one --items copies.jsonl --prefill ws/fused.npy --decoding ws/fused.npy
+holds 'why' grep -q 'must come from the same language model' err
+cat new.jsonl new.jsonl >twice.jsonl
+run 2 add-items -w ws --run one --items twice.jsonl --model "$model"
+head -c 3000 "$model" >cut.gguf
+run 1 add-items -w ws --run one --items new.jsonl --model cut.gguf
+printf 'What of <item_name>?' >template
+run 2 add-items -w ws --run one --items new.jsonl --model "$model" --template template
+holds 'why' grep -q 'made with another template' err
+holds 'nothing was kept' test "$(sum)" = "$before"
+
+# ---- the server ----
+trap 'kill -9 $server 2>/dev/null; rm -rf "$scratch"' EXIT
+start() { # start RUN OPTIONS...
+    : >serve.err # or the last server's address is read
+    "$genair" serve -w ws --run "$1" --listen 127.0.0.1:0 "${@:2}" >serve.out 2>serve.err &
+    server=$!
+    for _ in $(seq 500); do
+        url=$(sed -n 's/^serving .* at \(http:.*\)$/\1/p' serve.err)
+        [ -n "$url" ] && return
+        kill -0 $server 2>/dev/null || break
+        sleep 0.02
+    done
+    fail_case 'the server starts' "$(cat serve.err)"
+    finish
+}
+stop() {
+    kill -TERM $server
+    wait $server
+}
+ask() { # ask STATUS PATH [CURL-OPTIONS...]: the body in out
+    local found
+    found=$(curl -s -m 60 -o "$scratch/out" -w '%{http_code}' "${@:3}" "$url$2")
+    holds "$2 ${*:3}: status $found, expected $1; $(head -c 300 out)" test "$found" = "$1"
+}
+run 0 inspect ws/prefill.npy --json
+vector=$(jq -c '[range(.shape[1]) | . / 64]' out)
+start one
+ask 200 '/v1/item?item=twin'
+json_holds 'known after a start' '.item == "twin" and .cold and .popularity == 0 and (.archetype | type == "string") and .attributes.description'
+ask 200 '/v1/items?q=thing%20without'
+json_holds 'found' '.items[0].item == "bare"'
+ask 200 /v1/items -d '{"item_id": "n1", "title": "A new one", "price": 4.50, "vectors": {"prefill": '"$vector"', "decoding": '"$vector"'}}'
+json_holds 'added' '. == {added: 1, replaced: 0, described: 0}'
+ask 200 '/v1/similar?item=n1&k=3'
+json_holds 'at once' '.items | length == 3'
+ask 200 /v1/item?item=n1
+json_holds 'a number stays as it was written' '.attributes.price == "4.50"'
+ask 200 /v1/events -d '{"user": "somebody new", "item": "n1"}'
+ask 200 '/v1/recommend?user=somebody%20new&k=3&explain=1'
+json_holds 'a new item is a history' '.history_length == 1 and .items[0].because == "n1"'
+ask 200 /v1/recommend -d '{"history": ["'"$item"'"], "allow": ["n1"]}'
+json_holds 'and recommended' '.items[0].item == "n1"'
+ask 200 /v1/run
+json_holds 'counted' ".data.added_items == $n + 3 and .data.items == $n"
+for body in '' '[]' '{' '{"title": "no id"}' '{"item_id": "n2"}' '{"item_id": "n2", "vectors": {"prefill": [1]}}' '{"item_id": "n2", "vectors": 1}' \
+    '{"item_id": "n2", "vectors": {"prefill": ["a"], "decoding": [1]}}' '{"item_id": "n2", "vectors": {"other": [1]}}' \
+    '{"item_id": "'"$item"'", "vectors": {"prefill": '"$vector"', "decoding": '"$vector"'}}' \
+    '{"item_id": "n2", "vectors": {"prefill": [], "decoding": []}}' \
+    '{"item_id": "n2", "vectors": {"prefill": '"${vector/0/1e999}"', "decoding": '"$vector"'}}'; do
+    ask 400 /v1/items -d "$body"
+    json_holds "$body" '.error.message | length > 0'
+done
+ask 404 /v1/item?item=n2
+stop
+start one --model "$model"
+ask 200 /v1/item?item=n1
+ask 200 /v1/items -d '{"item_id": "n3", "title": "Trail tent for two", "description": "For people who walk far."}'
+json_holds 'described' '.added == 1 and .described == 1'
+ask 200 /v1/item?item=n3
+json_holds 'by the model' '.archetype | length > 0'
+stop
+start base
+holds 'other runs say that they leave them out' grep -q "added items are left out: run 'base' is of method base" serve.err
+ask 404 /v1/item?item=n1
+ask 400 /v1/items -d '{"item_id": "n4", "vectors": {"prefill": '"$vector"', "decoding": '"$vector"'}}'
+stop
+run 2 serve -w ws --run one --listen 127.0.0.1:0 --model "$model" --template template
+
+# ---- killed while items arrive: what was acknowledged is there ----
+: >acknowledged
+for round in $(seq "$kills"); do
+    start one
+    (for i in $(seq 1000); do
+        curl -sf -o /dev/null -d '{"item_id": "k'"$round-$i"'", "title": "x", "vectors": {"prefill": '"$vector"', "decoding": '"$vector"'}}' \
+            "$url/v1/items" || exit
+        echo "k$round-$i" >>acknowledged
+    done) &
+    sender=$!
+    sleep 0.8
+    kill -9 $server
+    wait $sender $server 2>/dev/null
+done
+start one
+holds 'some were acknowledged' test -s acknowledged
+while read -r name; do ask 200 "/v1/item?item=$name"; done <acknowledged
+stop
+
+# ---- a damaged store is named ----
+printf 'nonsense' | dd of=ws/added.sqlite bs=1 seek=0 conv=notrunc 2>/dev/null
+run 1 recommend -w ws --run one --history "$item"
+holds 'what and where' grep -q 'added.sqlite: damaged' err
+finish
