@@ -89,6 +89,27 @@ run 2 recommend -w ws --run genair --history trail-tent-3 no-such-item
 holds 'the unknown item is named' grep -q no-such-item err
 run 2 recommend -w ws --run genair --user nobody
 holds 'the unknown user is named' grep -q nobody err
+# melt: a user of the log is short or long by what training saw, the same history typed in by its length
+train melt --backbone sasrec --method melt --base-run base
+run 0 export -w ws --run melt --what lists --out lists.tsv --quiet
+jq -r .item_id ws/items.jsonl >items
+run 0 recommend -w ws --run melt --quiet --json --user $(cut -f1 lists.tsv | tail -n +2 | sort -u)
+jq -r '([.users[].history_length - 2] | sort) as $seen | (0.8 * ($seen | length - 1)) as $at | ($at | floor) as $below
+    | ($seen[$below] + ($at - $below) * ($seen[$below + 1] - $seen[$below])) as $most | .users[]
+    | "\(.user) \(if .history_length - 2 > $most then "long" else "short" end)"' out >kinds
+for kind in long short; do
+    user=$(awk -v k=$kind '$2 == k { print $1; exit }' kinds)
+    run 0 recommend -w ws --run melt --quiet --json --user "$user"
+    jq '.users[0].items' out >by_user.json
+    run 0 recommend -w ws --run melt --quiet --json --history $(awk -v u="$user" 'NR == FNR { kept[$1]; next }
+        $1 == u && $2 in kept { print $3, FNR, $2 }' items shop/interactions.tsv | sort -k1,1n -k2,2n | cut -d' ' -f3)
+    jq .items out >by_history.json
+    if [ $kind = long ]; then
+        same 'melt: long in training and whole' by_user.json by_history.json
+    else # typed in it is two items longer
+        holds 'melt: short in training alone' test "$(cmp by_user.json by_history.json)"
+    fi
+done
 run 2 recommend -w ws --run genair
 run 2 recommend -w ws --run missing --user u17
 run 0 similar -w ws --run genair --item bread-knife-17 -k 4 --json
