@@ -304,7 +304,7 @@ static const struct option_spec table[] = {
      .help = "At most so many passes over the users."},
     {"items", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train sweep ", .rule = RULE_NAME,
      .help = "The item matrix that fuse --out NAME made, instead of the workspace's own."},
-    {"patience", 0, OPTION_INT, "20", 0, 100000, .argument = "N", .commands = " train sweep ",
+    {"patience", 0, OPTION_INT, "20", 0, 100000, .argument = "N", .commands = TRAIN,
      .help = "Stop after so many epochs without a better validation NDCG@10; 0 never."},
     {"valid-protocol", 0, OPTION_CHOICE, "sampled", .choices = "sampled|full", .commands = TRAIN,
      .help = "Protocol that picks the best epoch."},
@@ -407,8 +407,6 @@ static const struct option_spec table[] = {
      .help = "table4: the item matrices that fuse --out NAME made, one for each language model; the first is compared with."},
     {"paper", 0, OPTION_CHOICE, "auto", .choices = "auto|yelp|beauty|fashion|none", .commands = " reproduce ",
      .help = "Whose numbers stand beside ours; auto: the data set that has as many users and items, else none."},
-    {"patience", 0, OPTION_INT, "5", 0, 100000, .argument = "N", .commands = " reproduce ",
-     .help = "As in train, where it is 20: nine methods on three backbones take a while."},
 
     /* export */
     {"what", 0, OPTION_CHOICE, NULL, .choices = "ranks|lists|items|recbole", .commands = " export ",

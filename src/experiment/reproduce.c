@@ -41,13 +41,10 @@ bool reproduce_knows(const char *method) {
 }
 
 genair_code reproduce_train_options(const struct reproduce *r, const char *method, genair_options **out, genair_status *st) {
-    char patience[32];
     genair_options *o;
     genair_code code = genair_options_create("train", &o, st);
     if (code != GENAIR_OK) return code;
-    snprintf(patience, sizeof patience, "%lld", (long long)option_int(r->options, "patience"));
     code = options_pass_on(r->options, o, method, st);
-    if (code == GENAIR_OK) code = genair_options_set(o, "patience", patience, st);
     if (code == GENAIR_OK)
         *out = o;
     else

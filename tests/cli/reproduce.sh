@@ -31,7 +31,7 @@ jq '.rows[] | select(.backbone == "gru4rec" and .method == "GenAIR")' out >row.j
 jq 'del(.seconds, .peak_rss_mb)' out >printed.json
 holds 'what is stored is what is printed' jq -es '.[0] == .[1]' whole/reproduce/table2.json printed.json
 cp whole/reproduce/table2.json table2.json
-run 0 train -w whole --run alone --backbone gru4rec --seed 45 --patience 5 $small --json
+run 0 train -w whole --run alone --backbone gru4rec --seed 45 $small --json
 holds 'its runs are those of train' cmp whole/runs/alone/model.safetensors whole/runs/paper.gru4rec.genair.45/model.safetensors
 run 0 evaluate -w whole --run paper.gru4rec.genair.44 --run paper.gru4rec.genair.45 --protocol sampled --json
 holds 'its means are those of evaluate' jq -es '(.[0]["NDCG@10"] - .[1].test.sampled["NDCG@10"] | fabs) < 1e-12 and
@@ -81,7 +81,7 @@ json_holds 'the paper' '.rows[1]["HR@10_paper"] == 0.5968 and .rows[3]["NDCG@10_
 json_holds 'four different models' '[.rows[]["NDCG@10"]] | unique | length >= 3'
 run 0 inspect whole/fused-without-prefill.npy --json
 json_holds 'half of the columns' '[.. | numbers] | any(. == 16)'
-run 0 train -w whole --run prefill --items without-decoding --patience 5 $small
+run 0 train -w whole --run prefill --items without-decoding $small
 same 'train --items gives the same' whole/runs/prefill/model.safetensors whole/runs/paper.sasrec.genair-without-decoding.44/model.safetensors
 run 2 train -w whole --run x --items nothing
 holds 'a matrix that is not there is told how to be made' grep -q 'genair fuse .* --out nothing' err
