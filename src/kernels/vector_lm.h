@@ -137,7 +137,6 @@ static inline __attribute__((always_inline)) void product_of_tile(size_t n, size
         }
 #pragma GCC unroll 4
         for (size_t v = 0; v < PANEL_VECTORS; v++)
-#pragma GCC unroll 2
             for (size_t g = 0; g < INT8_BLOCK / group; g++) add_group(n, group, t, b * INT8_BLOCK + g * group, v, sums);
         if (mins) subtract_mins(n, t, b, sums);
     }
