@@ -82,29 +82,7 @@ holds 'why' grep -q 'made with another template' err
 holds 'nothing was kept' test "$(sum)" = "$before"
 
 # ---- the server ----
-trap 'kill -9 $server 2>/dev/null; rm -rf "$scratch"' EXIT
-start() { # start RUN OPTIONS...
-    : >serve.err # or the last server's address is read
-    "$genair" serve -w ws --run "$1" --listen 127.0.0.1:0 "${@:2}" >serve.out 2>serve.err &
-    server=$!
-    for _ in $(seq 500); do
-        url=$(sed -n 's/^serving .* at \(http:.*\)$/\1/p' serve.err)
-        [ -n "$url" ] && return
-        kill -0 $server 2>/dev/null || break
-        sleep 0.02
-    done
-    fail_case 'the server starts' "$(cat serve.err)"
-    finish
-}
-stop() {
-    kill -TERM $server
-    wait $server
-}
-ask() { # ask STATUS PATH [CURL-OPTIONS...]: the body in out
-    local found
-    found=$(curl -s -m 60 -o "$scratch/out" -w '%{http_code}' "${@:3}" "$url$2")
-    holds "$2 ${*:3}: status $found, expected $1; $(head -c 300 out)" test "$found" = "$1"
-}
+. "$source/tests/cli/server.sh"
 run 0 inspect ws/prefill.npy --json
 vector=$(jq -c '[range(.shape[1]) | . / 64]' out)
 start one

@@ -18,14 +18,9 @@ run 0 train -w ws --run one --hidden 16 --max-len 20 --epochs 3 --batch 64
 user=$(sed -n 2p shop/interactions.tsv | cut -f1)
 name=$(jq -r --arg i "$tent" 'select(.item_id == $i) | .name' ws/items.jsonl)
 
-"$genair" serve -w ws --run one --listen 127.0.0.1:0 2>serve.err >/dev/null &
-server=$!
+. "$source/tests/cli/server.sh"
 trap 'kill -9 $server $browser_pid 2>/dev/null; rm -rf "$scratch"' EXIT
-for _ in $(seq 500); do
-    url=$(sed -n 's/^serving .* at \(http:.*\)$/\1/p' serve.err)
-    [ -n "$url" ] && break
-    sleep 0.02
-done
+start one
 holds 'the page forbids foreign script' grep -qi "^content-security-policy: default-src 'none'; script-src 'self';" \
     <(curl -sD - -o /dev/null "$url/")
 
@@ -138,18 +133,9 @@ holds "the console is quiet: $(head -3 complained)" test ! -s complained
 page_holds 'script from text does not run' "(() => { try { document.body.innerHTML = '<img src=x>'; return false; } catch { return true; } })()"
 
 # ---- a server with a token ----
-kill -TERM $server
-wait $server
+stop
 printf 'a-secret-of-some-length\n' >token
-: >serve.err
-"$genair" serve -w ws --run one --listen 127.0.0.1:0 --token-file token 2>serve.err >/dev/null &
-server=$!
-url=
-for _ in $(seq 500); do
-    url=$(sed -n 's/^serving .* at \(http:.*\)$/\1/p' serve.err)
-    [ -n "$url" ] && break
-    sleep 0.02
-done
+start one --token-file token
 visit "$url/"
 page_holds 'the token is asked for' "!document.querySelector('#token-form').hidden"
 act "document.querySelector('#token').focus()"

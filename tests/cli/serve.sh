@@ -13,37 +13,13 @@ run 0 train -w ws --run pop --method pop
 user=$(sed -n 2p shop/interactions.tsv | cut -f1)
 run 0 recommend -w ws --run pop --user "$user" -k 1 --json
 item=$(jq -r '.users[0].items[0].item' out) # one that prepare left in
-trap 'kill -9 $server 2>/dev/null; rm -rf "$scratch"' EXIT
-
-start() { # start OPTIONS...: the address in $url
-    : >serve.err # or the last server's is read
-    "$genair" serve -w ws --run one --listen 127.0.0.1:0 "$@" >serve.out 2>serve.err &
-    server=$!
-    for _ in $(seq 500); do
-        url=$(sed -n 's/^serving .* at \(http:.*\)$/\1/p' serve.err)
-        [ -n "$url" ] && return
-        kill -0 $server 2>/dev/null || break
-        sleep 0.02
-    done
-    fail_case 'the server starts' "$(cat serve.err)"
-    finish
-}
-stop() {
-    kill -TERM $server
-    wait $server
-    holds 'SIGTERM ends it in order' test $? -eq 0
-}
-ask() { # ask STATUS PATH [CURL-OPTIONS...]: the body in out
-    local found
-    found=$(curl -s -m 20 --path-as-is -o "$scratch/out" -w '%{http_code}' "${@:3}" "$url$2")
-    holds "$2 ${*:3}: status $found, expected $1" test "$found" = "$1"
-}
+. "$source/tests/cli/server.sh"
 wrong() { # wrong STATUS PATH [CURL-OPTIONS...]: and the body says so
     ask "$@"
     json_holds "$2" ".error.status == $1 and (.error.message | length > 0)"
 }
 
-start --access-log access.log --timeout 2
+start one --access-log access.log --timeout 2
 # ---- right ----
 ask 200 "/v1/recommend?user=$user&k=5"
 jq '[.items[] | [.item, .score]]' out >from_server
@@ -196,7 +172,7 @@ holds 'a line of JSON for each request' jq -es 'length > 100 and all(.[]; .statu
 
 # ---- a token ----
 printf 'a-secret-of-some-length\n' >token
-start --token-file token
+start one --token-file token
 wrong 401 "/v1/recommend?user=$user"
 wrong 401 "/v1/recommend?user=$user" -H 'Authorization: Bearer a-secret-of-some-lengtH'
 wrong 401 /v1/events -H 'Authorization: Bearer' -d '{}'
@@ -224,7 +200,7 @@ send() { # send CLIENT ROUND: notes what was acknowledged
 : >acknowledged-1
 : >acknowledged-2
 for round in $(seq "$kills"); do
-    start
+    start one
     send 1 "$round" &
     first=$!
     send 2 "$round" &
@@ -233,7 +209,7 @@ for round in $(seq "$kills"); do
     kill -9 $server
     wait $first $second $server 2>/dev/null
 done
-start
+start one
 for client in 1 2; do
     ask 200 "/v1/recommend?user=k$client"
     n=$(wc -l <acknowledged-$client)
