@@ -44,7 +44,8 @@ static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows
             }
             sums[half] = rows->sums[(2 * t + half) * INT8_ROWS + r % INT8_ROWS] = vi_sum(sum);
         }
-        rows->starts[at] = INT8_START * (sums[0] + sums[1]);
+        /* without sign: of a value that is not finite the code is whatever the machine makes of it */
+        rows->starts[at] = (int32_t)((uint32_t)INT8_START * ((uint32_t)sums[0] + (uint32_t)sums[1]));
     }
 }
 

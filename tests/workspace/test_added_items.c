@@ -70,6 +70,7 @@ static void a_damaged_row_is_named(void **state) {
     scratch_write(path, "", 0); /* whose maker was killed */
     assert_int_equal(added_items_load(scratch_directory, &all, NULL), GENAIR_OK);
     assert_int_equal(all.n, 0);
+    added_items_free(&all);
     mem_free(path);
 }
 
