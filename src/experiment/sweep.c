@@ -172,11 +172,13 @@ static genair_code make(void *user, size_t i, genair_options **out, genair_statu
         snprintf(epochs, sizeof epochs, "%llu", (unsigned long long)s->budget[s->rung]);
         code = genair_options_set(o, "epochs", epochs, st);
     }
-    if (code == GENAIR_OK)
-        *out = o;
-    else
+    if (code != GENAIR_OK) {
         genair_options_free(o);
-    return code;
+        return code;
+    }
+    s->has_run[s->todo[i]] = false; /* not one to remove: it is in work till done */
+    *out = o;
+    return GENAIR_OK;
 }
 
 /* The runs of points that are not the best so far go, once the file holds their results. */
