@@ -79,6 +79,10 @@ kill -KILL $child 2>/dev/null
 wait $child 2>/dev/null
 run 0 sweep -w cut $small $halved --threads 1
 same 'killed and started again: the same file' cut/sweeps/halved.json halved.json
+# the leader of one rung is still at work in the next when a smaller one, done before it, takes the lead
+"$third" crowd 2500 7
+run 0 prepare -w slow --interactions crowd/interactions.tsv --items crowd/items.jsonl
+run 0 sweep -w slow --name slow --method base --epochs 8 --patience 0 --halving 2 --grid hidden=4,8,48,192 --threads 2
 
 # ---- methods as an axis ----
 few='--name methods --epochs 1 --grid method=base,rlmrec'
