@@ -18,8 +18,8 @@ CHECKED genair_code intake_create(const char *workspace, const char *run, const 
                                   struct intake **out, genair_status *st);
 void intake_free(struct intake *in); /* NULL is fine */
 
-/* record: in normal form, with "item_id"; a reference is kept. GENAIR_USAGE for an id that the workspace has already, or
- * that was added before. */
+/* record: in normal form, with "item_id"; a reference is kept. GENAIR_USAGE for an id that the log has, or that is
+ * given twice; one that was added to the workspace before is replaced. */
 CHECKED genair_code intake_add(struct intake *in, json_t *record, genair_status *st);
 /* The vector of a part of the item added last, copied. GENAIR_USAGE for values that are not finite. */
 CHECKED genair_code intake_vector(struct intake *in, enum item_part part, const float *values, size_t width,

@@ -15,6 +15,8 @@ struct facets {
     struct map *values;
     struct pair *pairs; /* [n] while reading */
     size_t n, capacity;
+    uint32_t *latest; /* [n_values] the item that a value was read of last, while reading */
+    size_t latest_capacity;
     size_t *start;   /* [n_values + 1] */
     uint32_t *items; /* [n] value v's are items[start[v]] .. items[start[v + 1] - 1] */
 };
@@ -24,6 +26,7 @@ void facets_free(struct facets *f) {
     mem_free(f->attribute);
     map_free(f->values);
     mem_free(f->pairs);
+    mem_free(f->latest);
     mem_free(f->start);
     mem_free(f->items);
     mem_free(f);
@@ -42,11 +45,14 @@ bool facets_are_of(const struct facets *f, struct text attribute) {
 static genair_code add(struct facets *f, struct text value, uint32_t item, genair_status *st) {
     uint32_t v;
     if (value.n == 0) return GENAIR_OK;
+    const uint32_t known = map_count(f->values);
     const genair_code code = map_add(f->values, value, &v, st);
     if (code != GENAIR_OK) return code;
-    for (size_t i = f->n; i > 0 && f->pairs[i - 1].item == item; i--)
-        if (f->pairs[i - 1].value == v) return GENAIR_OK; /* said twice */
-    if (!mem_grow(&f->pairs, &f->capacity, f->n + 1, sizeof *f->pairs)) return fail_memory(st);
+    if (v < known && f->latest[v] == item) return GENAIR_OK; /* said twice */
+    if (!mem_grow(&f->latest, &f->latest_capacity, (size_t)v + 1, sizeof *f->latest) ||
+        !mem_grow(&f->pairs, &f->capacity, f->n + 1, sizeof *f->pairs))
+        return fail_memory(st);
+    f->latest[v] = item;
     f->pairs[f->n++] = (struct pair){v, item};
     return GENAIR_OK;
 }
