@@ -6,7 +6,7 @@ MESON_FLAGS ?=
 WS ?= ws-demo
 SANITIZE = -Db_lundef=false -Dwerror=true
 
-.PHONY: all build demo model test check-long bench asan tsan fuzz install help dependencies
+.PHONY: all build demo model test check-long bench asan tsan fuzz cross-aarch64 install help dependencies
 all: build
 
 help:
@@ -18,10 +18,11 @@ help:
 	@echo "make bench        speeds beside the machine's own peak"
 	@echo "make asan, tsan   the tests under the address and undefined, or the thread sanitizer"
 	@echo "make fuzz         the readers' fuzz targets, FUZZ_SECONDS=60 each"
+	@echo "make cross-aarch64  build for aarch64 and run the tests under qemu-user (TESTS='kernels/kernels …': these alone)"
 	@echo "make install      into PREFIX=$(PREFIX) (DESTDIR is respected)"
 
 dependencies:
-	@tools/install-dependencies.sh build
+	@tools/install-dependencies.sh build library
 
 $(BUILD)/build.ninja: | dependencies
 	meson setup $(BUILD) --prefix=$(PREFIX) $(MESON_FLAGS)
@@ -63,6 +64,13 @@ asan tsan: dependencies
 fuzz: dependencies
 	@tools/install-dependencies.sh clang
 	@fuzz/run.sh build-fuzz $(or $(FUZZ_SECONDS),60)
+
+# No PostgreSQL: libpq-dev can be installed for one architecture alone.
+cross-aarch64:
+	@tools/install-dependencies.sh build library library:arm64 cross-aarch64
+	test -e build-aarch64/build.ninja || meson setup build-aarch64 --cross-file packaging/aarch64.ini -Dwerror=true -Dpostgres=disabled
+	ninja -C build-aarch64
+	@tools/run-tests.sh build-aarch64 --timeout-multiplier 20 $(TESTS)
 
 install: build
 	meson install -C $(BUILD)

@@ -1,17 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs the packages of the named groups of dependencies.txt that are missing. Asks for root only then.
-# usage: install-dependencies.sh GROUP...
+# usage: install-dependencies.sh GROUP[:ARCHITECTURE]...  (library:arm64: the packages of 'library' for Debian's arm64)
 set -eu
 list=$(dirname "$0")/dependencies.txt
 
-wanted=$(for group; do sed -n "s/^$group //p" "$list"; done)
+wanted=$(for group; do
+    architecture=${group#"${group%%:*}"}
+    sed -n "s/^${group%%:*} \(.*\)/\1$architecture/p" "$list"
+done)
 if ! command -v dpkg-query >/dev/null; then
     echo "This is not a Debian system: install what corresponds to" $wanted >&2
     exit 0 # the build will say what it misses
 fi
+native=$(dpkg --print-architecture)
 missing=$(for package in $wanted; do
-    dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
+    architecture=${package#"${package%%:*}"}
+    architecture=${architecture#:}
+    dpkg-query -W -f='${Architecture} ${db:Status-Status}\n' "$package" 2>/dev/null |
+        grep -qxE "(all|${architecture:-$native}) installed" || echo "$package"
 done)
 [ -n "$missing" ] || exit 0
 
@@ -23,6 +30,9 @@ if [ "$(id -u)" -ne 0 ]; then
     }
     as_root=sudo
 fi
+for architecture in $(printf '%s\n' $missing | sed -n 's/.*://p' | sort -u); do
+    dpkg --print-foreign-architectures | grep -qx "$architecture" || $as_root dpkg --add-architecture "$architecture"
+done
 echo "installing" $missing >&2
 export DEBIAN_FRONTEND=noninteractive
 # without lists, or with old ones, the first attempt may find nothing

@@ -2,11 +2,25 @@
 # Sourced by the scripts here: runs the program, compares exit status and output, counts.
 # Usage of a script: test.sh GENAIR-PROGRAM SOURCE-DIRECTORY
 set -u
-genair=$(realpath "$1")
-source=$(realpath "$2")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-[ $# -lt 3 ] || third=$(realpath "$3")
+
+# runnable PROGRAM: its path; a program for another processor is called through GENAIR_EMULATOR
+runnable() {
+    local program wrapper
+    program=$(realpath "$1")
+    if [ -z "${GENAIR_EMULATOR:-}" ] || [ ! -f "$program" ]; then
+        echo "$program"
+        return
+    fi
+    wrapper=$scratch/emulated-${program##*/}
+    printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$GENAIR_EMULATOR" "$program" >"$wrapper"
+    chmod +x "$wrapper"
+    echo "$wrapper"
+}
+genair=$(runnable "$1")
+source=$(realpath "$2")
+[ $# -lt 3 ] || third=$(runnable "$3")
 cd "$scratch" || exit 1
 passed=0
 failed=0

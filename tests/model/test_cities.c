@@ -139,7 +139,10 @@ static void infer_three(struct trained *t, const int order[3], bool mirrored, fl
 
 static double farthest(const float *a, const float *b) {
     double most = 0;
-    for (size_t i = 0; i < TRAINED_WIDTH; i++) most = fmax(most, fabs((double)a[i] - (double)b[i]));
+    for (size_t i = 0; i < TRAINED_WIDTH; i++) { /* fmax here ends GCC 12 for aarch64 with an internal error */
+        const double here = fabs((double)a[i] - (double)b[i]);
+        if (here > most) most = here;
+    }
     return most;
 }
 
