@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct text name;
     must(json_is_object(o) && json_object_size(o) <= 6);
     if (body_name(o, "user", &name, NULL) == GENAIR_OK)
-        must(name.n > 0 && name.n <= MAX_NAME_BYTES && text_utf8_prefix(name) == name.n);
+        must(text_is_name(name, MAX_NAME));
     json_decref(o);
     return 0;
 }

@@ -17,6 +17,7 @@ for file; do
     *.html) path=/ type='text/html; charset=utf-8' ;;
     *.css) path=/${file##*/} type='text/css; charset=utf-8' ;;
     *.js) path=/${file##*/} type='text/javascript; charset=utf-8' ;;
+    *.json) path=/${file##*/} type=application/json ;;
     *.svg) path=/${file##*/} type=image/svg+xml ;;
     *) echo "$file: what kind of file is it?" >&2; exit 1 ;;
     esac

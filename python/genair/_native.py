@@ -10,8 +10,8 @@ from typing import Any, Optional
 
 from .errors import BY_CODE, InternalError
 
-STAGES = ("prepare", "archetype", "embed", "fuse", "train", "evaluate", "compare", "recommend", "similar", "sweep",
-          "reproduce", "export", "analyze", "report", "serve", "inspect", "bench", "doctor")
+STAGES = ("prepare", "archetype", "embed", "fuse", "train", "evaluate", "compare", "recommend", "similar",
+          "add_items", "sweep", "reproduce", "export", "analyze", "report", "serve", "inspect", "bench", "doctor")
 LOG_PROGRESS, LOG_INFO, LOG_WARNING = range(3)
 MATRIX_TYPES = {"float16": 0, "float32": 1, "float64": 2}
 

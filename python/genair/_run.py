@@ -75,7 +75,7 @@ def run_stage(command: str, values: Mapping[str, Any], threads: int = 0, progres
 
     def work() -> None:
         try:
-            _native.call(command, context.pointer, options.pointer, byref(text))
+            _native.call(command.replace("-", "_"), context.pointer, options.pointer, byref(text))
         except BaseException as e:
             outcome.append(e)
         finally:

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Iterable, List, Mapping, Optional, Sequence, Union
 
 from ._inputs import as_files, is_path, write_lines
 from ._options import NOT_HERE, Value, is_list
@@ -157,6 +157,26 @@ class Workspace:
         """Answers requests over HTTP until Ctrl-C or stop()."""
         return self._stage("serve", {"run": run, **options})
 
+    # ---- new items ----
+
+    def add_items(self, items: Any, run: Optional[str] = None, *, model: Union[None, str, os.PathLike] = None,
+                  prefill: Matrix = None, decoding: Matrix = None, columns: Optional[Mapping[str, str]] = None,
+                  **options: Value) -> dict:
+        """Takes new items into the workspace: a run of method genair recommends them from then on without being trained again.
+
+        items: as for prepare. model: the language model that describes them; or prefill and decoding: a row for each
+        item, in their order. run: the one that must be able to have them, None for the one trained last.
+        """
+        with tempfile.TemporaryDirectory(prefix="genair-") as made:
+            files = as_files(items, Path(made), "items", columns or {})
+            return self._stage("add-items", {"items": files, "run": run or self._latest_run(), "model": model,
+                                             "prefill": _matrix(prefill)[0], "decoding": _matrix(decoding)[0], **options})
+
+    def remove_items(self, items: Iterable[Id], **options: Value) -> dict:
+        """Takes added items out again: all of them, or none when one was not added."""
+        names = [str(item) for item in items]
+        return self._stage("add-items", {"remove": names, **options}) if names else {"removed": 0}
+
     # ---- recommendations ----
 
     def runs(self) -> List[str]:
@@ -168,15 +188,17 @@ class Workspace:
         names = [stage.split("/", 1)[1] for stage in stages if stage.startswith("train/")]
         return sorted(names, key=lambda name: (self.path / "runs" / name / "config.json").stat().st_mtime_ns)
 
+    def _latest_run(self) -> str:
+        finished = self.runs()
+        if not finished:
+            raise UsageError(f"no finished run in {self.path}; train makes one")
+        return finished[-1]
+
     def open(self, run: Optional[str] = None) -> Run:
         """A finished run, kept open until something in the workspace is made anew. None: the one trained last."""
-        if run is None:
-            finished = self.runs()
-            if not finished:
-                raise UsageError(f"no finished run in {self.path}; train makes one")
-            run = finished[-1]
-        manifest = self.path / "manifest.json"
-        state = (manifest.stat().st_ino, manifest.stat().st_mtime_ns) if manifest.exists() else None
+        run = run or self._latest_run()
+        state = [(file.stat().st_ino, file.stat().st_mtime_ns) if file.exists() else None
+                 for file in (self.path / "manifest.json", self.path / "added.sqlite")]
         kept = self._opened.get(run)
         if not kept or kept[0] != state:
             kept = self._opened[run] = (state, Run(self.path, run))

@@ -214,6 +214,18 @@ size_t text_utf8_prefix(struct text t) {
     return i;
 }
 
+static size_t count_characters(struct text t) {
+    size_t n = 0;
+    for (size_t i = 0; i < t.n; i++) n += ((unsigned char)t.p[i] & 0xC0) != 0x80;
+    return n;
+}
+
+bool text_is_name(struct text t, size_t max) {
+    for (size_t i = 0; i < t.n; i++)
+        if ((unsigned char)t.p[i] < 0x20 || t.p[i] == 0x7f) return false;
+    return t.n > 0 && text_utf8_prefix(t) == t.n && count_characters(t) <= max;
+}
+
 size_t text_put_utf8(uint32_t code, char out[4]) {
     if (code < 0x80) {
         out[0] = (char)code;

@@ -31,6 +31,8 @@ size_t text_distance(struct text a, struct text b);
 bool text_is_near(size_t distance, struct text name);
 /* At most so many characters of valid UTF-8, no white space left at the end. */
 struct text text_characters(struct text t, size_t n);
+/* Whether it can be the name of something: valid UTF-8 of 1 to max characters, no control characters. */
+bool text_is_name(struct text t, size_t max);
 /* Length of the valid UTF-8 prefix: t.n when all of it is valid (RFC 3629). */
 size_t text_utf8_prefix(struct text t);
 

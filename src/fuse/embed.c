@@ -48,9 +48,8 @@ static genair_code check_matrix(const struct npy *a, genair_status *st) {
 }
 
 static genair_code open_matrix(struct embed *e, size_t part, const char *path, genair_status *st) {
-    static const enum npy_type types[] = {[GENAIR_F16] = NPY_F2, [GENAIR_F32] = NPY_F4, [GENAIR_F64] = NPY_F8};
     const struct option_matrix *m = option_matrix(e->options, part_names[part]);
-    const genair_code code = m ? npy_wrap(path, m->values, types[m->type], m->rows, m->columns, &e->matrix[part], st)
+    const genair_code code = m ? npy_wrap(path, m->values, npy_type_of(m->type), m->rows, m->columns, &e->matrix[part], st)
                                : npy_open(path, &e->matrix[part], st);
     return code == GENAIR_OK ? check_matrix(e->matrix[part], st) : code;
 }

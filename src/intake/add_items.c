@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* genair add-items: new items into a workspace whose runs are trained, to be recommended at once. */
+/* genair add-items: new items into a workspace whose runs are trained, to be recommended at once; or out of it again. */
 #include "genair.h"
 
 #include "archetype/author.h"
@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "intake/intake.h"
 #include "prepare/read.h"
+#include "workspace/added_items.h"
 #include "workspace/manifest.h"
 #include "workspace/npy.h"
 #include "workspace/stage_result.h"
@@ -29,7 +30,9 @@ static genair_code vectors_open(const genair_options *o, struct vectors *v, gena
     for (size_t i = 0; i < N_PARTS; i++) {
         const char *path = option_text(o, part_names[i]);
         if (!path) continue;
-        const genair_code code = npy_open(path, &v->matrix[i], st);
+        const struct option_matrix *m = option_matrix(o, part_names[i]);
+        const genair_code code = m ? npy_wrap(path, m->values, npy_type_of(m->type), m->rows, m->columns, &v->matrix[i], st)
+                                   : npy_open(path, &v->matrix[i], st);
         if (code != GENAIR_OK) return code;
         const struct npy *a = v->matrix[i];
         if (a->n_dims != 2 || a->n_values == 0 || a->type > NPY_F8)
@@ -118,14 +121,40 @@ static genair_code add_items(genair_context *ctx, const genair_options *o, json_
     return code;
 }
 
+/* ---- out again ---- */
+
+static genair_code remove_items(const genair_options *o, json_t *out, genair_status *st) {
+    const char *path = option_text(o, "workspace");
+    const char *const *names;
+    const size_t n = option_list(o, "remove", &names);
+    if (option_given(o, "items")) return fail(st, GENAIR_USAGE, "--items and --remove: one of both at a time");
+    struct workspace *w;
+    genair_code code = workspace_open(path, "add-items", false, &w, st);
+    if (code != GENAIR_OK) return code;
+    struct text *items = mem_array(n, sizeof *items);
+    for (size_t i = 0; items && i < n; i++) items[i] = text_of(names[i]);
+    code = items ? added_items_remove(path, items, n, st) : fail_memory(st);
+    if (code == GENAIR_OK && json_object_set_new(out, "removed", json_integer((json_int_t)n)) != 0) code = fail_memory(st);
+    mem_free(items);
+    workspace_close(w);
+    return code;
+}
+
+static genair_code require_what_is_needed(const genair_options *o, bool removes, genair_status *st) {
+    genair_code code = option_require(o, "workspace", st);
+    if (code == GENAIR_OK && !removes) code = option_require(o, "items", st);
+    if (code == GENAIR_OK && !removes) code = option_require(o, "run", st);
+    return code;
+}
+
 GENAIR_API genair_code genair_add_items(genair_context *ctx, const genair_options *o, char **json, genair_status *st) {
     const double begin = context_seconds();
-    genair_code code = option_require(o, "workspace", st);
-    if (code == GENAIR_OK) code = option_require(o, "items", st);
-    if (code == GENAIR_OK) code = option_require(o, "run", st);
+    const bool removes = option_given(o, "remove");
+    genair_code code = require_what_is_needed(o, removes, st);
     if (code != GENAIR_OK) return code;
     json_t *result = json_object();
-    code = result ? add_items(ctx, o, result, st) : fail_memory(st);
+    if (!result) return fail_memory(st);
+    code = removes ? remove_items(o, result, st) : add_items(ctx, o, result, st);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - begin, json, st);
     json_decref(result);
     return code;

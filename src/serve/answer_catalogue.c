@@ -17,8 +17,8 @@ static bool set(json_t *o, const char *key, json_t *value) {
 /* "q" and "k" of a search. */
 static genair_code read_query(const struct request *r, struct text *q, size_t *k, genair_status *st) {
     *q = (struct text){"", 0};
-    if (request_text(r, "q", q) && q->n > MAX_NAME_BYTES)
-        return fail(st, GENAIR_USAGE, "'q' may have %d bytes", MAX_NAME_BYTES);
+    if (request_text(r, "q", q) && text_characters(*q, MAX_NAME).n < text_trim(*q).n)
+        return fail(st, GENAIR_USAGE, "'q' may have %d characters", MAX_NAME);
     return request_count(r, "k", DEFAULT_K, MAX_K, k, st);
 }
 
@@ -68,7 +68,7 @@ static genair_code describe_whole(struct served *v, uint32_t item, json_t *out, 
     if (code != GENAIR_OK) return code;
     if (record) json_object_del(record, "item_id");
     if (record) json_object_del(record, "name");
-    if (!describe_item(c, item, out) || !set(out, "attributes", record ? record : json_object())) return fail_memory(st);
+    if (!describe_item(c, item, out) || !set(out, "added", json_boolean(item > c->data->n_items)) || !set(out, "attributes", record ? record : json_object())) return fail_memory(st);
     return recommender_archetype(served_recommender(v), item, out, st);
 }
 

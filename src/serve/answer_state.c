@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What operators ask: is it alive, is it ready, how much did it do, what can it be asked. */
+/* What operators ask: is it alive, is it ready, how much did it do. */
 #include "serve/answers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 void answer_health(struct service *s, const struct request *r, struct response *out) {
     (void)s, (void)r;
@@ -85,51 +84,4 @@ void answer_metrics(struct service *s, const struct request *r, struct response 
     }
     free(text);
     response_error(out, 503, "out of memory");
-}
-
-/* ---- /openapi.json ---- */
-
-static json_t *parameters_json(const char *names) {
-    json_t *list = json_array();
-    for (const char *p = names; *p;) {
-        const size_t n = strcspn(p, "|");
-        const bool count = n == 1 && *p == 'k';
-        json_array_append_new(list, json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", p, n, "in", "query", "required",
-                                              strncmp(p, "user", 4) == 0 || strncmp(p, "item", 4) == 0, "schema", "type",
-                                              count ? "integer" : "string"));
-        p += n + (p[n] == '|');
-    }
-    return list;
-}
-
-static json_t *operation_json(const struct route *r) {
-    json_t *o = json_pack("{s:s, s:o, s:{s:{s:s}, s:{s:s}}}", "summary", r->help, "parameters",
-                          parameters_json(r->parameters), "responses", "200", "description", "done", "default",
-                          "description", "{\"error\": {\"status\", \"message\"}}");
-    if (r->max_body)
-        json_object_set_new(o, "requestBody",
-                            json_pack("{s:b, s:{s:{s:{s:s}}}}", "required", 1, "content", "application/json", "schema",
-                                      "type", "object"));
-    if (!r->open) json_object_set_new(o, "security", json_pack("[{s:[]}]", "token"));
-    return o;
-}
-
-void answer_openapi(struct service *s, const struct request *r, struct response *out) {
-    (void)s, (void)r;
-    size_t n;
-    const struct route *routes = service_routes(&n);
-    json_t *paths = json_object();
-    for (size_t i = 0; i < n; i++) {
-        if (!routes[i].help) continue;
-        json_t *path = json_object_get(paths, routes[i].path);
-        if (!path) {
-            path = json_object();
-            json_object_set_new(paths, routes[i].path, path);
-        }
-        json_object_set_new(path, routes[i].method[0] == 'G' ? "get" : "post", operation_json(&routes[i]));
-    }
-    response_json(out, 200,
-                  json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:{s:{s:s, s:s}}}}", "openapi", "3.0.3", "info", "title",
-                            "GenAIR", "version", GENAIR_VERSION, "paths", paths, "components", "securitySchemes",
-                            "token", "type", "http", "scheme", "bearer"));
 }

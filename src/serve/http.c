@@ -263,6 +263,13 @@ static enum MHD_Result gather(struct arrival *a, const char *data, size_t *size)
     return MHD_YES;
 }
 
+/* A zero byte would end the path early: it becomes one that no valid text has, and is refused where texts are read. */
+static size_t unescape(void *context, struct MHD_Connection *connection, char *text) {
+    (void)context, (void)connection;
+    for (char *zero = text; (zero = strstr(zero, "%00"));) memcpy(zero, "%FF", 3);
+    return MHD_http_unescape(text);
+}
+
 static enum MHD_Result add_parameter(void *context, enum MHD_ValueKind kind, const char *key, size_t key_size,
                                      const char *value, size_t value_size) {
     struct request *r = context;
@@ -282,6 +289,7 @@ static void answer_arrival(struct http *h, struct MHD_Connection *connection, co
     } else if (a->too_large) {
         refuse_large(out, a->route->max_body);
     } else {
+        r.rest = text_of(path + strlen(a->route->path));
         MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_parameter, &r);
         service_answer(h->service, a->route, &r, out);
     }
@@ -351,7 +359,7 @@ genair_code http_start(struct service *s, const struct http_options *o, struct h
         MHD_OPTION_CONNECTION_LIMIT, o->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, o->timeout,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
         MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
     if (!h->daemon) {
         const int error = errno;
         http_stop(h);

@@ -121,12 +121,8 @@ bool body_line(struct text *body, struct text *line) {
 }
 
 genair_code check_name(struct text name, const char *what, genair_status *st) {
-    if (name.n == 0 || name.n > MAX_NAME_BYTES)
-        return fail(st, GENAIR_USAGE, "'%s' must have 1 to %d bytes", what, MAX_NAME_BYTES);
-    for (size_t i = 0; i < name.n; i++)
-        if ((unsigned char)name.p[i] < 0x20 || name.p[i] == 0x7f)
-            return fail(st, GENAIR_USAGE, "'%s' holds a control character", what);
-    return text_utf8_prefix(name) == name.n ? GENAIR_OK : fail(st, GENAIR_USAGE, "'%s' is not valid UTF-8", what);
+    if (text_is_name(name, MAX_NAME)) return GENAIR_OK;
+    return fail(st, GENAIR_USAGE, "'%s' must have 1 to %d characters of UTF-8, none of them a control character", what, MAX_NAME);
 }
 
 genair_code body_name(const json_t *object, const char *key, struct text *out, genair_status *st) {

@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-enum { MAX_PARAMETERS = 16, MAX_NESTING = 16, MAX_NAME_BYTES = 256 };
+enum { MAX_PARAMETERS = 16, MAX_NESTING = 16, MAX_NAME = 256 /* characters */ };
 
 struct parameter_text {
     struct text key, value; /* unescaped */
@@ -17,7 +17,7 @@ struct parameter_text {
 
 struct request {
     const char *method;
-    struct text path;
+    struct text path, rest; /* rest: of the path, behind its route's */
     struct parameter_text parameters[MAX_PARAMETERS];
     size_t n_parameters;
     struct text body;
@@ -36,7 +36,7 @@ CHECKED genair_code request_flag(const struct request *r, const char *key, bool 
 CHECKED genair_code body_object(struct text body, const char *known, json_t **out, genair_status *st);
 /* Takes the next line that is not blank off the body; false when there is none. */
 bool body_line(struct text *body, struct text *line);
-/* A name: a string of 1 .. MAX_NAME_BYTES bytes without control characters. */
+/* A name: a string of 1 .. MAX_NAME characters, none of them a control character. */
 CHECKED genair_code body_name(const json_t *object, const char *key, struct text *out, genair_status *st);
 CHECKED genair_code check_name(struct text name, const char *what, genair_status *st);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of what can be asked. */
+/* The table of what can be asked; openapi.json describes it (tests/serve/test_routes.c compares both). */
 #include "serve/answers.h"
 
 #include "base/context.h"
@@ -8,46 +8,34 @@
 #include <assert.h>
 #include <string.h>
 
-enum { SMALL = 0, HISTORY_BYTES = 1 << 20, EVENTS_BYTES = 4 << 20, ITEMS_BYTES = 16 << 20 };
+enum { HISTORY_BYTES = 1 << 20, EVENTS_BYTES = 4 << 20, ITEMS_BYTES = 16 << 20 };
 
 static const struct route routes[] = {
-    {"GET", "/v1/recommend", SMALL, false, "user|k|explain|where|viewed|repeat", "Items that a user is most likely to want next.",
-     answer_recommend_user},
-    {"POST", "/v1/recommend", HISTORY_BYTES, false, "",
-     "The same for {\"user\"}, {\"history\": [ITEM...]} or {\"histories\": [[ITEM...]...]}, with \"k\", \"explain\", "
-     "\"allow\", \"deny\", \"viewed\" (lists of items), \"where\" (attributes and values) and \"repeat\" (items of the "
-     "history too).",
-     answer_recommend_body},
-    {"GET", "/v1/similar", SMALL, false, "item|k", "Items nearest to one item.", answer_similar},
-    {"GET", "/v1/items", SMALL, false, "q|k",
-     "Items whose id, name, brand and categories hold all words of q, the best first; the most popular without q.",
-     answer_find_items},
-    {"POST", "/v1/items", ITEMS_BYTES, false, "",
-     "New items, recommended from now on without training: {\"item_id\", attributes, \"vectors\": {\"prefill\": [], "
-     "\"decoding\": []}}, one or a line each. Answered when they are on the disk and served.",
-     answer_add_items},
-    {"GET", "/v1/item", SMALL, false, "item", "An item's attributes, archetype and popularity.", answer_item},
-    {"GET", "/v1/users", SMALL, false, "q|k", "Users of the log whose id holds q.", answer_find_users},
-    {"GET", "/v1/user", SMALL, false, "user", "A user's history, oldest first, its latest 200 items.", answer_user},
-    {"GET", "/v1/map", SMALL, false, "", "A place in the plane for each item, arrays of equal length.", answer_map},
-    {"GET", "/v1/run", SMALL, false, "", "What the run is, how it learned, what it measured.", answer_run},
-    {"POST", "/v1/events", EVENTS_BYTES, false, "",
-     "What users chose: {\"user\", \"item\", \"time\": milliseconds, \"id\": repeated events are known by it}, one or a "
-     "line each. Answered when it is on the disk.",
-     answer_events},
-    {"POST", "/v1/reload", SMALL, false, "", "Opens the run again and serves the new one.", answer_reload},
-    {"GET", "/healthz", SMALL, true, "", "Whether the process lives.", answer_health},
-    {"GET", "/readyz", SMALL, true, "", "Whether requests are welcome.", answer_ready},
-    {"GET", "/metrics", SMALL, false, "", "Counters in Prometheus' text format.", answer_metrics},
-    {"GET", "/openapi.json", SMALL, true, "", "This table as an OpenAPI document.", answer_openapi},
-    {"GET", "/", SMALL, true, "", NULL, answer_page},
-    {"GET", "/page.css", SMALL, true, "", NULL, answer_page},
-    {"GET", "/page.js", SMALL, true, "", NULL, answer_page},
-    {"GET", "/dom.js", SMALL, true, "", NULL, answer_page},
-    {"GET", "/item.js", SMALL, true, "", NULL, answer_page},
-    {"GET", "/map.js", SMALL, true, "", NULL, answer_page},
-    {"GET", "/run.js", SMALL, true, "", NULL, answer_page},
-    {"GET", "/icon.svg", SMALL, true, "", NULL, answer_page},
+    {"GET", "/v1/recommend", .parameters = "user|k|explain|where|viewed|repeat", .handle = answer_recommend_user},
+    {"POST", "/v1/recommend", HISTORY_BYTES, .parameters = "", .handle = answer_recommend_body},
+    {"GET", "/v1/similar", .parameters = "item|k", .handle = answer_similar},
+    {"GET", "/v1/items", .parameters = "q|k", .handle = answer_find_items},
+    {"POST", "/v1/items", ITEMS_BYTES, .parameters = "", .handle = answer_add_items},
+    {"DELETE", "/v1/items/", .parameters = "", .handle = answer_remove_item},
+    {"GET", "/v1/item", .parameters = "item", .handle = answer_item},
+    {"GET", "/v1/users", .parameters = "q|k", .handle = answer_find_users},
+    {"GET", "/v1/user", .parameters = "user", .handle = answer_user},
+    {"GET", "/v1/map", .parameters = "", .handle = answer_map},
+    {"GET", "/v1/run", .parameters = "", .handle = answer_run},
+    {"POST", "/v1/events", EVENTS_BYTES, .parameters = "", .handle = answer_events},
+    {"POST", "/v1/reload", .parameters = "", .handle = answer_reload},
+    {"GET", "/healthz", .open = true, .parameters = "", .handle = answer_health},
+    {"GET", "/readyz", .open = true, .parameters = "", .handle = answer_ready},
+    {"GET", "/metrics", .parameters = "", .handle = answer_metrics},
+    {"GET", "/openapi.json", .open = true, .parameters = "", .handle = answer_page},
+    {"GET", "/", .open = true, .page = true, .parameters = "", .handle = answer_page},
+    {"GET", "/page.css", .open = true, .page = true, .parameters = "", .handle = answer_page},
+    {"GET", "/page.js", .open = true, .page = true, .parameters = "", .handle = answer_page},
+    {"GET", "/dom.js", .open = true, .page = true, .parameters = "", .handle = answer_page},
+    {"GET", "/item.js", .open = true, .page = true, .parameters = "", .handle = answer_page},
+    {"GET", "/map.js", .open = true, .page = true, .parameters = "", .handle = answer_page},
+    {"GET", "/run.js", .open = true, .page = true, .parameters = "", .handle = answer_page},
+    {"GET", "/icon.svg", .open = true, .page = true, .parameters = "", .handle = answer_page},
 };
 static_assert(COUNT(routes) <= MAX_ROUTES, "a counter for each route");
 
@@ -56,10 +44,17 @@ const struct route *service_routes(size_t *n) {
     return routes;
 }
 
+/* A route that ends with '/' is one of names behind it. */
+static bool leads_to(const struct route *r, struct text path) {
+    const size_t n = strlen(r->path);
+    if (r->path[n - 1] != '/' || n == 1) return text_equal(path, r->path);
+    return path.n > n && memcmp(path.p, r->path, n) == 0;
+}
+
 const struct route *service_find(const char *method, struct text path, struct response *out) {
     const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method, *allow = NULL;
     for (size_t i = 0; i < COUNT(routes); i++) {
-        if (!text_equal(path, routes[i].path)) continue;
+        if (!leads_to(&routes[i], path)) continue;
         if (strcmp(routes[i].method, wanted) == 0) return &routes[i];
         allow = allow ? "GET, HEAD, POST" : strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD" : routes[i].method;
     }

@@ -7,6 +7,7 @@
 #include "intake/intake.h"
 #include "recommend/recommender.h"
 #include "serve/answers.h"
+#include "workspace/added_items.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,15 +16,20 @@
 
 /* ---- the run that is served: counted, so that it can be exchanged under way ---- */
 
-
 struct service {
     struct service_setting setting;
     struct author *author;   /* NULL: no model */
     pthread_mutex_t taking;  /* new items, and the author: one request at a time */
     struct events *events;
-    pthread_mutex_t reloading; /* one at a time */
     pthread_mutex_t exchange;  /* guards current */
     struct served *current;
+    struct {
+        pthread_mutex_t lock; /* guards the rest */
+        pthread_cond_t ended;
+        bool under_way;
+        uint64_t begun, done; /* how many */
+        genair_status result; /* of the latest that is done */
+    } opening;
     atomic_bool retired;
     struct measures measures;
 };
@@ -35,27 +41,53 @@ struct served *service_borrow(struct service *s) {
     return v;
 }
 
-genair_code service_reload(struct service *s, genair_status *st) {
-    struct served *fresh, *old = NULL;
-    pthread_mutex_lock(&s->reloading);
+static genair_code exchange(struct service *s, genair_status *st) {
+    struct served *fresh;
     const genair_code code = served_open(s->setting.workspace, s->setting.run, &fresh, st);
-    if (code == GENAIR_OK) {
-        pthread_mutex_lock(&s->exchange);
-        old = s->current;
-        s->current = fresh;
-        pthread_mutex_unlock(&s->exchange);
-        served_drop(old);
-        atomic_fetch_add(&s->measures.reloads, 1);
+    if (code != GENAIR_OK) return code;
+    pthread_mutex_lock(&s->exchange);
+    struct served *old = s->current;
+    s->current = fresh;
+    pthread_mutex_unlock(&s->exchange);
+    served_drop(old);
+    atomic_fetch_add(&s->measures.reloads, 1);
+    return GENAIR_OK;
+}
+
+/* An opening that begins after the call has seen what was stored before it: all who came while one was under way share the
+ * next. */
+genair_code service_reload(struct service *s, genair_status *st) {
+    pthread_mutex_lock(&s->opening.lock);
+    const uint64_t mine = s->opening.begun + 1;
+    while (s->opening.done < mine) {
+        if (s->opening.under_way) {
+            pthread_cond_wait(&s->opening.ended, &s->opening.lock);
+            continue;
+        }
+        genair_status result = {0};
+        s->opening.under_way = true;
+        s->opening.begun++;
+        pthread_mutex_unlock(&s->opening.lock);
+        const genair_code code = exchange(s, &result);
+        pthread_mutex_lock(&s->opening.lock);
+        result.code = code;
+        s->opening.result = result;
+        s->opening.under_way = false;
+        s->opening.done = s->opening.begun;
+        pthread_cond_broadcast(&s->opening.ended);
     }
-    pthread_mutex_unlock(&s->reloading);
-    return code;
+    const genair_status result = s->opening.result;
+    pthread_mutex_unlock(&s->opening.lock);
+    if (result.code != GENAIR_OK && st) *st = result;
+    return result.code;
 }
 
 genair_code service_open(const struct service_setting *setting, struct service **out, genair_status *st) {
     struct service *s = mem_zeros(1, sizeof *s);
     if (!s) return fail_memory(st);
     pthread_mutex_init(&s->exchange, NULL);
-    pthread_mutex_init(&s->reloading, NULL);
+    pthread_mutex_init(&s->opening.lock, NULL);
+    pthread_cond_init(&s->opening.ended, NULL);
     pthread_mutex_init(&s->taking, NULL);
     s->setting = *setting;
     genair_code code = served_open(s->setting.workspace, s->setting.run, &s->current, st);
@@ -75,7 +107,8 @@ void service_close(struct service *s) {
     author_close(s->author);
     if (s->current) served_drop(s->current);
     pthread_mutex_destroy(&s->exchange);
-    pthread_mutex_destroy(&s->reloading);
+    pthread_mutex_destroy(&s->opening.lock);
+    pthread_cond_destroy(&s->opening.ended);
     pthread_mutex_destroy(&s->taking);
     mem_free(s);
 }
@@ -86,15 +119,27 @@ void service_left_out(struct service *s, char *out, size_t size) {
     served_drop(v);
 }
 
+/* Not the client's fault: what it asked for is on the disk, and asking again does no harm. */
+static genair_code show_stored(struct service *s, genair_status *st) {
+    genair_status why = {0};
+    const genair_code code = service_reload(s, &why);
+    if (code == GENAIR_OK || code == GENAIR_MEMORY) return code == GENAIR_OK ? code : fail_memory(st);
+    return fail(st, GENAIR_IO, "it is stored, but the run cannot be opened again to serve it: %s", why.message);
+}
+
 genair_code service_take(struct service *s, struct intake *in, struct intake_result *n, genair_status *st) {
     genair_context *ctx = NULL;
     genair_code code = genair_context_create(0, NULL, NULL, &ctx, st);
     pthread_mutex_lock(&s->taking);
     if (code == GENAIR_OK) code = intake_store(in, ctx, s->author, n, st);
-    if (code == GENAIR_OK) code = service_reload(s, st);
     pthread_mutex_unlock(&s->taking);
     genair_context_free(ctx);
-    return code;
+    return code == GENAIR_OK ? show_stored(s, st) : code;
+}
+
+genair_code service_remove(struct service *s, struct text item, genair_status *st) {
+    const genair_code code = added_items_remove(s->setting.workspace, &item, 1, st);
+    return code == GENAIR_OK ? show_stored(s, st) : code;
 }
 
 const struct service_setting *service_setting(const struct service *s) {

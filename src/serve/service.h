@@ -20,7 +20,7 @@ CHECKED genair_code service_open(const struct service_setting *setting, struct s
 void service_left_out(struct service *s, char *out, size_t size);
 void service_close(struct service *s); /* nobody may be asking; NULL is fine */
 /* Opens the run again and puts it in the place of the old one, which ends with its last request. On failure the old
- * one stays. Any thread. */
+ * one stays. Those who ask while it is being opened share the next opening. Any thread. */
 CHECKED genair_code service_reload(struct service *s, genair_status *st);
 /* From now on /readyz says 503: a balancer sends nobody more. */
 void service_retire(struct service *s);
@@ -36,10 +36,11 @@ struct response {
 };
 
 struct route {
-    const char *method, *path;
+    const char *method, *path; /* a path that ends with '/', but for "/", has a name behind it */
     size_t max_body;
     bool open; /* also without the token: says nothing of anybody */
-    const char *parameters, *help; /* help NULL: a file of the page, not part of the interface for programs */
+    bool page; /* a file of the page, not part of the interface for programs */
+    const char *parameters; /* "user|k" */
     void (*handle)(struct service *, const struct request *, struct response *);
 };
 

@@ -130,16 +130,61 @@ static genair_code put_rows(const struct store *s, const struct added_item *item
     return code;
 }
 
+static genair_code finish(struct store *s, genair_code code, genair_status *st) {
+    if (code == GENAIR_OK) code = execute(s, "COMMIT", st);
+    if (code != GENAIR_OK && s->db && !sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    close_store(s);
+    return code;
+}
+
 genair_code added_items_put(const char *workspace, const struct added_item *items, size_t n, size_t *replaced,
                             genair_status *st) {
     struct store s;
     genair_code code = open_store(workspace, true, &s, st);
     if (code == GENAIR_OK) code = execute(&s, "BEGIN IMMEDIATE", st);
     if (code == GENAIR_OK) code = put_rows(&s, items, n, replaced, st);
-    if (code == GENAIR_OK) code = execute(&s, "COMMIT", st);
-    if (code != GENAIR_OK && s.db && !sqlite3_get_autocommit(s.db)) sqlite3_exec(s.db, "ROLLBACK", NULL, NULL, NULL);
-    close_store(&s);
+    return finish(&s, code, st);
+}
+
+static genair_code remove_row(const struct store *s, sqlite3_stmt *q, struct text item, genair_status *st) {
+    char name[TEXT_EXCERPT];
+    genair_code code = bind_text(q, 1, item) && sqlite3_step(q) == SQLITE_DONE ? GENAIR_OK : fail_store(s, st);
+    if (code == GENAIR_OK && sqlite3_changes(s->db) == 0) {
+        text_excerpt(item, name);
+        code = fail(st, GENAIR_USAGE, "no item '%s' was added to the workspace", name);
+    }
+    sqlite3_reset(q);
     return code;
+}
+
+static genair_code remove_rows(const struct store *s, const struct text *items, size_t n, genair_status *st) {
+    sqlite3_stmt *q = NULL;
+    genair_code code = sqlite3_prepare_v2(s->db, "DELETE FROM items WHERE item = ?1", -1, &q, NULL) == SQLITE_OK
+                           ? GENAIR_OK
+                           : fail_store(s, st);
+    for (size_t i = 0; i < n && code == GENAIR_OK; i++) code = remove_row(s, q, items[i], st);
+    sqlite3_finalize(q);
+    return code;
+}
+
+static genair_code store_exists(const char *workspace, bool *out, genair_status *st) {
+    char *path = path_join(workspace, ADDED_ITEMS_FILE);
+    if (!path) return fail_memory(st);
+    *out = file_exists(path);
+    mem_free(path);
+    return GENAIR_OK;
+}
+
+genair_code added_items_remove(const char *workspace, const struct text *items, size_t n, genair_status *st) {
+    struct store s;
+    bool there = false;
+    genair_code code = store_exists(workspace, &there, st);
+    if (code != GENAIR_OK) return code;
+    if (!there) return fail_line(st, GENAIR_USAGE, workspace, 0, "no items were added to this workspace");
+    code = open_store(workspace, true, &s, st);
+    if (code == GENAIR_OK) code = execute(&s, "BEGIN IMMEDIATE", st);
+    if (code == GENAIR_OK) code = remove_rows(&s, items, n, st);
+    return finish(&s, code, st);
 }
 
 /* ---- all of them ---- */
@@ -199,13 +244,11 @@ static genair_code read_rows(const struct store *s, struct arena *a, struct adde
 
 genair_code added_items_load(const char *workspace, struct added_items *out, genair_status *st) {
     *out = (struct added_items){0};
-    char *path = path_join(workspace, ADDED_ITEMS_FILE);
-    if (!path) return fail_memory(st);
-    const bool there = file_exists(path);
-    mem_free(path);
-    if (!there) return GENAIR_OK;
     struct store s;
-    genair_code code = open_store(workspace, false, &s, st);
+    bool there = false;
+    genair_code code = store_exists(workspace, &there, st);
+    if (code != GENAIR_OK || !there) return code;
+    code = open_store(workspace, false, &s, st);
     struct arena *a = code == GENAIR_OK ? out->private_ = arena_create() : NULL;
     if (code == GENAIR_OK && !a) code = fail_memory(st);
     if (code == GENAIR_OK && !s.empty) code = read_rows(&s, a, out, st);

@@ -26,6 +26,8 @@ struct added_item {
 /* All of them, or on failure none. An item that is there already is replaced, and keeps its place. *replaced: how many. */
 CHECKED genair_code added_items_put(const char *workspace, const struct added_item *items, size_t n, size_t *replaced,
                                     genair_status *st);
+/* Takes them away: all, or none with GENAIR_USAGE when one of them was not added. As durable. */
+CHECKED genair_code added_items_remove(const char *workspace, const struct text *items, size_t n, genair_status *st);
 
 struct added_items {
     uint32_t n;

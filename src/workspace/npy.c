@@ -278,6 +278,11 @@ const char *npy_type_name(enum npy_type type) {
     return types[type].name;
 }
 
+enum npy_type npy_type_of(genair_type type) {
+    static const enum npy_type same[] = {[GENAIR_F16] = NPY_F2, [GENAIR_F32] = NPY_F4, [GENAIR_F64] = NPY_F8};
+    return same[type];
+}
+
 /* ---- values ---- */
 
 static uint64_t load_bits(const unsigned char *p, size_t bytes, bool big_endian) {

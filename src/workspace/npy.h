@@ -36,6 +36,7 @@ void npy_row_f64(const struct npy *a, size_t r, double *out);
 /* The i-th value in C order, whatever the file's order. */
 double npy_f64(const struct npy *a, size_t i);
 int64_t npy_i64(const struct npy *a, size_t i);
+enum npy_type npy_type_of(genair_type type); /* of a matrix in memory */
 const char *npy_type_name(enum npy_type type); /* "f4" */
 /* The header of rows × cols float32 in C order, 128 bytes (format 1.0); the caller puts the rows
  * after it. */

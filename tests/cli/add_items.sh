@@ -81,6 +81,24 @@ run 2 add-items -w ws --run one --items new.jsonl --model "$model" --template te
 holds 'why' grep -q 'made with another template' err
 holds 'nothing was kept' test "$(sum)" = "$before"
 
+# ---- out again ----
+run 2 add-items -w ws --remove "$item"
+holds 'an item of the log stays' grep -q "no item '$item' was added" err
+run 2 add-items -w ws --remove twin nobody
+run 2 add-items -w ws --remove twin --items new.jsonl
+run 0 similar -w ws --run one --item twin -k 1
+run 0 add-items -w ws --remove twin "copy of $item" --json
+json_holds 'gone' '.removed == 2'
+run 2 similar -w ws --run one --item twin -k 1
+run 0 similar -w ws --run one --item "copy of $other" -k 1 --json
+json_holds 'the others are what they were' ".items[0].item == \"$other\" and .items[0].score > 0.999999"
+run 2 add-items -w ws --remove twin
+run 0 add-items -w ws --run one --items new.jsonl --model "$model" --json
+json_holds 'and in again' '.added == 1 and .replaced == 1'
+head -n 1 copies.jsonl >copy.jsonl
+run 0 add-items -w ws --run one --items copies.jsonl --prefill ws/prefill.npy --decoding ws/decoding.npy --json
+json_holds 'the copy too' ".added == 1 and .replaced == $n - 1"
+
 # ---- the server ----
 . "$source/tests/cli/server.sh"
 run 0 inspect ws/prefill.npy --json
@@ -103,6 +121,37 @@ ask 200 /v1/recommend -d '{"history": ["'"$item"'"], "allow": ["n1"]}'
 json_holds 'and recommended' '.items[0].item == "n1"'
 ask 200 /v1/run
 json_holds 'counted' ".data.added_items == $n + 3 and .data.items == $n"
+json_holds 'what came later is told' '.data.added_items > 0'
+ask 200 /v1/item?item=n1
+json_holds 'also of one' .added
+vectors='"vectors": {"prefill": '"$vector"', "decoding": '"$vector"'}'
+ask 200 /v1/items -d '{"item_id": "a/b %&?ä", '"$vectors"'}'
+ask 200 /v1/items/a/b%20%25%26%3F%C3%A4 -X DELETE
+json_holds 'taken away' '. == {removed: 1}'
+ask 404 /v1/item?item=a/b%20%25%26%3F%C3%A4
+ask 404 /v1/items/a/b%20%25%26%3F%C3%A4 -X DELETE
+ask 404 "/v1/items/$item" -X DELETE
+json_holds 'an item of the log stays' '.error.message | test("of the log")'
+for name in n1%00 n1%FF n1%0a "$(head -c 300 /dev/zero | tr '\0' x)"; do ask 400 "/v1/items/$name" -X DELETE; done
+ask 413 /v1/items/n1 -X DELETE -d x
+ask 404 /v1/items/ -X DELETE
+ask 405 /v1/items/n1
+ask 403 /v1/items/n1 -X DELETE -H 'Origin: http://elsewhere.example'
+ask 200 /v1/item?item=n1
+jq -cn "{item_id: (\"ä\" * 256), $vectors}" >long
+ask 200 /v1/items -d @long
+ask 400 /v1/items -d "$(jq -c '.item_id += "x"' long)"
+ask 400 /v1/items -d '{"item_id": "a\u0007b", '"$vectors"'}'
+ask 200 "/v1/items/$(jq -r '.item_id | @uri' long)" -X DELETE
+for i in $(seq 20); do
+    curl -s -o /dev/null -w '%{http_code}\n' -d '{"item_id": "m'"$i"'", '"$vectors"'}' "$url/v1/items" &
+    pids[i]=$!
+done >codes
+wait "${pids[@]}"
+holds 'many at once' test "$(sort codes | uniq -c | xargs)" = '20 200'
+for i in $(seq 20); do ask 200 "/v1/items/m$i" -X DELETE; done
+ask 200 /v1/run
+json_holds 'all gone' ".data.added_items == $n + 3"
 for body in '' '[]' '{' '{"title": "no id"}' '{"item_id": "n2"}' '{"item_id": "n2", "vectors": {"prefill": [1]}}' '{"item_id": "n2", "vectors": 1}' \
     '{"item_id": "n2", "vectors": {"prefill": ["a"], "decoding": [1]}}' '{"item_id": "n2", "vectors": {"other": [1]}}' \
     '{"item_id": "'"$item"'", "vectors": {"prefill": '"$vector"', "decoding": '"$vector"'}}' \
@@ -144,6 +193,23 @@ done
 start one
 holds 'some were acknowledged' test -s acknowledged
 while read -r name; do ask 200 "/v1/item?item=$name"; done <acknowledged
+stop
+
+# ---- killed while they are taken away ----
+cp acknowledged wanted
+: >gone
+start one
+(while read -r name; do
+    curl -sf -o /dev/null -X DELETE "$url/v1/items/$name" || exit
+    echo "$name" >>gone
+done <wanted) &
+sender=$!
+sleep 0.4
+kill -9 $server
+wait $sender $server 2>/dev/null
+start one
+holds 'some are gone' test -s gone
+while read -r name; do ask 404 "/v1/item?item=$name"; done <gone
 stop
 
 # ---- a damaged store is named ----

@@ -48,6 +48,21 @@ page_holds 'an item that is not there' "document.querySelector('#message').textC
 complaints | grep -v '404' >complained
 holds "the console is quiet: $(head -3 complained)" test ! -s complained
 
+# ---- an item that was added, and taken away ----
+run 0 inspect ws/prefill.npy --json
+vector=$(jq -c '[range(.shape[1]) | . / 64]' out)
+ask 200 /v1/items -d '{"item_id": "later/1", "title": "Came later", "vectors": {"prefill": '"$vector"', "decoding": '"$vector"'}}'
+visit "$url/#items?item=later%2F1"
+page_holds 'it can be taken away' "document.querySelector('#item h2').textContent === 'Came later' && document.querySelector('#item .remove') !== null"
+act "document.querySelector('#item .remove').click()"
+page_holds 'after a question' "document.querySelector('#item .remove').textContent === 'Really take it away?'"
+ask 200 /v1/item?item=later/1
+act "document.querySelector('#item .remove').click()"
+page_holds 'it is gone' "document.querySelector('#message').textContent.includes('Came later') && document.querySelector('#item h2') === null"
+ask 404 /v1/item?item=later/1
+visit "$url/#items?item=$tent"
+page_holds 'an item of the log cannot' "document.querySelector('#item h2') !== null && document.querySelector('#item .remove') === null"
+
 # ---- users ----
 visit "$url/#users?user=$user"
 page_holds 'history and recommendations' "document.querySelectorAll('#history li.item').length > 2 &&

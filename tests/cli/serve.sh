@@ -104,7 +104,7 @@ json_holds 'text is text' '.history_length == 1'
 ask 200 /healthz
 ask 200 /readyz
 ask 200 /openapi.json
-json_holds 'openapi' '.openapi == "3.0.3" and (.paths | has("/v1/recommend") and has("/v1/events") and has("/v1/map") and (has("/") | not))'
+json_holds 'openapi' '.openapi == "3.1.0" and (.paths | has("/v1/recommend") and has("/v1/events") and has("/v1/map") and (has("/") | not))'
 holds 'the same behind gzip' cmp out <(curl -s --compressed "$url/openapi.json")
 ask 200 /metrics
 holds 'metrics count events' grep -qx 'genair_events_total 3' out

@@ -152,6 +152,31 @@ class Vectors(shop.ShopCase):
         self.assertFalse(other.fused().flags.writeable)
 
     @needs_numpy
+    def test_items_are_added_and_removed(self):
+        ws = genair.Workspace(self.scratch / "later", threads=1)
+        ws.prepare(self.log, self.metadata)
+        prefill, decoding = (numpy.load(self.shop / f"{part}.npy") for part in ("prefill", "decoding"))
+        ws.embed(prefill, decoding, ids=self.shop / "vectors.ids")
+        ws.fuse(components=8)
+        ws.train("one", **SMALL)
+        known = ws.open("one").items
+        new = [{"item_id": "n1", "title": "One"}, {"item_id": "n2", "title": "Two"}]
+        told = ws.add_items(new, prefill=prefill[:2].astype("float64"), decoding=decoding[:2])
+        self.assertEqual((told["added"], told["replaced"], told["run"]), (2, 0, "one"))
+        self.assertEqual(ws.open("one").items, known + ["n1", "n2"])
+        self.assertEqual(len(ws.similar("n1", 3)), 3)
+        self.assertEqual(ws.recommend([known[0]], allow=["n2"])[0]["item"], "n2")
+        with self.assertRaises(genair.FormatError):
+            ws.add_items(new, prefill=prefill[:3], decoding=decoding[:2])
+        with self.assertRaises(genair.UsageError):
+            ws.add_items(new)
+        with self.assertRaisesRegex(genair.UsageError, "no item 'n3' was added"):
+            ws.remove_items(["n1", "n3"])
+        self.assertEqual(ws.remove_items(["n1"])["removed"], 1)
+        self.assertEqual(ws.remove_items([])["removed"], 0)
+        self.assertEqual(ws.open("one").items, known + ["n2"])
+
+    @needs_numpy
     def test_wrong_arrays_are_refused(self):
         with self.assertRaises(TypeError):
             self.vectors.embed(numpy.zeros(5, "float32"))

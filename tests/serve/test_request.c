@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "serve/page_files.h"
 #include "serve/request.h"
-#include "serve/service.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-/* after what it needs */
 #include <cmocka.h>
 
 static struct request with(const char *key, const char *value) {
@@ -72,60 +69,14 @@ static void bodies_are_flat_objects_of_known_keys(void **state) {
 
 static void names_are_bounded(void **state) {
     (void)state;
-    char longest[MAX_NAME_BYTES + 2];
+    char longest[MAX_NAME + 2];
     memset(longest, 'x', sizeof longest);
-    assert_int_equal(check_name((struct text){longest, MAX_NAME_BYTES}, "user", NULL), GENAIR_OK);
-    assert_int_equal(check_name((struct text){longest, MAX_NAME_BYTES + 1}, "user", NULL), GENAIR_USAGE);
+    assert_int_equal(check_name((struct text){longest, MAX_NAME}, "user", NULL), GENAIR_OK);
+    assert_int_equal(check_name((struct text){longest, MAX_NAME + 1}, "user", NULL), GENAIR_USAGE);
     assert_int_equal(check_name(text_of(""), "user", NULL), GENAIR_USAGE);
     assert_int_equal(check_name(text_of("a\nb"), "user", NULL), GENAIR_USAGE);
     assert_int_equal(check_name((struct text){"a\0b", 3}, "user", NULL), GENAIR_USAGE);
     assert_int_equal(check_name(text_of("\xc3\xa4 <b>"), "user", NULL), GENAIR_OK);
-}
-
-static void expect_found(const char *method, const char *path, int status) {
-    struct response out = {0};
-    const struct route *r = service_find(method, text_of(path), &out);
-    assert_int_equal(out.status, status);
-    assert_true((r == NULL) == (status != 0));
-    assert_true((out.allow != NULL) == (status == 405));
-    free(out.body);
-}
-
-static void the_table_has_no_holes_and_finds_its_rows(void **state) {
-    (void)state;
-    size_t n;
-    const struct route *routes = service_routes(&n);
-    for (size_t i = 0; i < n; i++) {
-        assert_true(routes[i].method && routes[i].path && routes[i].parameters && routes[i].handle);
-        assert_true(routes[i].help || routes[i].open); /* a file of the page */
-        expect_found(routes[i].method, routes[i].path, 0);
-        for (size_t j = 0; j < i; j++)
-            assert_false(strcmp(routes[i].path, routes[j].path) == 0 && strcmp(routes[i].method, routes[j].method) == 0);
-    }
-    expect_found("HEAD", "/healthz", 0);
-    expect_found("POST", "/healthz", 405);
-    expect_found("GET", "/page", 404);
-    expect_found("GET", "/healthz/", 404);
-}
-
-static void every_file_of_the_page_is_served(void **state) {
-    (void)state;
-    size_t n, n_rows = 0;
-    const struct route *routes = service_routes(&n);
-    for (size_t i = 0; i < n; i++) n_rows += routes[i].help == NULL;
-    assert_int_equal(n_rows, n_page_files);
-    for (size_t i = 0; i < n_page_files; i++) {
-        struct response out = {0};
-        const struct route *r = service_find("GET", text_of(page_files[i].path), &out);
-        assert_non_null(r);
-        const struct request request = {.method = "GET", .path = text_of(page_files[i].path)};
-        r->handle(NULL, &request, &out);
-        assert_int_equal(out.status, 200);
-        assert_int_equal(out.size, page_files[i].size);
-        assert_memory_equal(out.body, page_files[i].data, out.size);
-        assert_non_null(strstr(out.policy, "default-src 'none'"));
-        free(out.body);
-    }
 }
 
 int main(void) {
@@ -134,8 +85,6 @@ int main(void) {
         cmocka_unit_test(parameters_are_known_and_given_once),
         cmocka_unit_test(bodies_are_flat_objects_of_known_keys),
         cmocka_unit_test(names_are_bounded),
-        cmocka_unit_test(every_file_of_the_page_is_served),
-        cmocka_unit_test(the_table_has_no_holes_and_finds_its_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

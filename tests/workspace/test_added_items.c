@@ -32,6 +32,8 @@ static void items_come_back_in_their_order(void **state) {
     struct added_items all;
     assert_int_equal(added_items_load(scratch_directory, &all, NULL), GENAIR_OK);
     assert_int_equal(all.n, 0);
+    const struct text none = text_of("z");
+    assert_int_equal(added_items_remove(scratch_directory, &none, 1, NULL), GENAIR_USAGE);
     const struct added_item two[] = {item("z", "{}", true), item("a", "{\"x\": \"\xc3\xa4\"}", false)};
     put(two, 2, 0);
     const struct added_item again = item("z", "{\"new\": \"1\"}", true), third = item("b", "{}", false);
@@ -46,6 +48,27 @@ static void items_come_back_in_their_order(void **state) {
     assert_int_equal(all.items[0].width[PREFILL], 3);
     assert_null(all.items[1].part[PREFILL]);
     assert_memory_equal(all.items[1].part[DECODING], decoding, sizeof decoding);
+    added_items_free(&all);
+}
+
+static void items_go_all_or_none(void **state) {
+    (void)state;
+    struct added_items all;
+    const struct added_item two[] = {item("away", "{}", true), item("too", "{}", false)};
+    put(two, 2, 0);
+    const struct text wrong[] = {text_of("away"), text_of("nobody")}, twice[] = {text_of("too"), text_of("too")},
+                      right[] = {text_of("too"), text_of("away")};
+    genair_status st = {0};
+    assert_int_equal(added_items_remove(scratch_directory, wrong, 2, &st), GENAIR_USAGE);
+    assert_string_equal(st.message, "no item 'nobody' was added to the workspace");
+    assert_int_equal(added_items_remove(scratch_directory, twice, 2, &st), GENAIR_USAGE);
+    assert_int_equal(added_items_load(scratch_directory, &all, NULL), GENAIR_OK);
+    assert_int_equal(all.n, 5);
+    added_items_free(&all);
+    assert_int_equal(added_items_remove(scratch_directory, right, 2, &st), GENAIR_OK);
+    assert_int_equal(added_items_load(scratch_directory, &all, NULL), GENAIR_OK);
+    assert_int_equal(all.n, 3);
+    assert_true(text_equal(all.items[2].item, "b"));
     added_items_free(&all);
 }
 
@@ -77,6 +100,7 @@ static void a_damaged_row_is_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_come_back_in_their_order),
+        cmocka_unit_test(items_go_all_or_none),
         cmocka_unit_test(a_damaged_row_is_named),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);

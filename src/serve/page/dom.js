@@ -37,13 +37,13 @@ const store = { // a browser may keep us from it
 let token = store.get('token');
 export const useToken = (value) => { token = value; store.set('token', value); };
 
-export async function ask(path, parameters = {}, body = undefined) {
+export async function ask(path, parameters = {}, body = undefined, method = body === undefined ? 'GET' : 'POST') {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== undefined)).toString();
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   let response;
   try {
-    response = await fetch(path + (query ? '?' + query : ''), body === undefined ? { headers }
-      : { method: 'POST', headers: { ...headers, 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+    response = await fetch(path + (query ? '?' + query : ''), body === undefined ? { method, headers }
+      : { method, headers: { ...headers, 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
   } catch {
     throw new Error('The server does not answer.');
   }

@@ -1,12 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // All that is known of one item.
-import { addToTrial, ask, fill, h, link, number, row, title } from './dom.js';
+import { addToTrial, ask, fill, h, link, number, row, say, title } from './dom.js';
 
 export const chosen = (i) => (i.popularity === 1 ? 'chosen once' : `chosen ${i.popularity} times`) +
   (i.cold ? ', never seen in training' : '');
 
 const attributeRows = (attributes) => Object.entries(attributes || {}).flatMap(([name, value]) =>
   [h('dt', {}, name), h('dd', {}, String(value))]);
+
+// Two clicks: the first asks whether it is meant.
+function removal(item) {
+  let sure = false;
+  const button = h('button', { type: 'button', class: 'remove', onclick: async () => {
+    if (!sure) {
+      sure = true;
+      button.textContent = 'Really take it away?';
+      return;
+    }
+    button.disabled = true;
+    try {
+      await ask('/v1/items/' + encodeURIComponent(item.item), {}, undefined, 'DELETE');
+      window.addEventListener('hashchange', () => say(`“${title(item)}” was taken away.`), { once: true });
+      location.hash = link('items', { q: '' });
+    } catch (error) {
+      button.disabled = false;
+      say(error.message);
+    }
+  } }, 'Take this added item away');
+  return button;
+}
 
 export async function describeItem(id) {
   const [item, similar] = await Promise.all([
@@ -21,6 +43,7 @@ export async function describeItem(id) {
     item.archetype ? h('p', { class: 'archetype' }, item.archetype) : null,
     h('p', {}, h('button', { type: 'button', onclick: () => addToTrial(item) }, '+ into the history'), ' ',
       h('a', { href: link('map', { item: item.item }) }, 'on the map')),
+    item.added ? h('p', {}, removal(item)) : null,
     h('dl', {}, h('dt', {}, 'popularity'), h('dd', {}, chosen(item)), attributeRows(item.attributes)),
     h('h3', {}, 'Nearest items'), neighbours,
   ].filter(Boolean);

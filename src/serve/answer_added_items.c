@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /v1/items: one JSON object, or a line each; all are taken, or none. */
+/* POST /v1/items: one JSON object, or a line each; all are taken, or none. DELETE /v1/items/ID takes one away. */
 #include "serve/answers.h"
 
 #include "base/alloc.h"
@@ -97,4 +97,28 @@ void answer_add_items(struct service *s, const struct request *r, struct respons
     const genair_code code = add_items(s, served_catalogue(v)->data, r->body, result, &st);
     served_drop(v);
     response_result(out, code, result, &st);
+}
+
+/* ---- taking away ---- */
+
+static bool is_of_log(struct service *s, struct text name) {
+    uint32_t item;
+    struct served *v = service_borrow(s);
+    const bool found = dataset_item_named(served_catalogue(v)->data, name, &item);
+    served_drop(v);
+    return found;
+}
+
+void answer_remove_item(struct service *s, const struct request *r, struct response *out) {
+    genair_status st = {0};
+    const bool named = check_name(r->rest, "item", &st) == GENAIR_OK;
+    if (named && is_of_log(s, r->rest)) {
+        response_error(out, 404, "this item is of the log, not an added one; requests can leave it out: \"deny\"");
+        return;
+    }
+    const genair_code code = named ? service_remove(s, r->rest, &st) : st.code;
+    if (named && code == GENAIR_USAGE)
+        response_error(out, 404, st.message);
+    else
+        response_result(out, code, json_pack("{s:i}", "removed", 1), &st);
 }
