@@ -5,16 +5,19 @@
 #include "genair.h"
 
 #include "archetype/generate.h"
+#include "archetype/ranks.h"
 #include "archetype/show.h"
 #include "base/alloc.h"
 #include "base/files.h"
 #include "base/options.h"
+#include "base/ranks.h"
 #include "base/size.h"
 #include "workspace/item_vectors.h"
 #include "workspace/stage_result.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -38,12 +41,16 @@ struct stage {
     struct archetype_setting settings[MAX_SETTINGS];
     char values[MAX_SETTINGS][SETTING_BYTES];
     size_t n_settings;
+    struct ranks ranks; /* this process among those that share out the items */
+    struct leases *leases; /* theirs; NULL: alone */
     struct archetypes *store;
     struct generate *generate;
+    uint64_t n_merged; /* items that ranks had made */
 };
 
 static void stage_deinit(struct stage *s) {
     generate_free(s->generate);
+    leases_close(s->leases);
     archetypes_close(s->store);
     tokenizer_free(s->tokenizer);
     lm_weights_close(s->weights);
@@ -264,6 +271,11 @@ static genair_code fail_missing(const struct stage *s, uint32_t n_missing, uint3
     text_excerpt(dataset_item_name(s->catalogue.data, first), name);
     const uint32_t n_items = s->catalogue.data->n_items;
     const uint64_t n_failed = generate_made(s->generate)->n_failed;
+    if (option_flag(s->options, "merge"))
+        return fail_line(st, GENAIR_FORMAT, workspace_path(s->workspace), 0,
+                         "%" PRIu32 " of %" PRIu32 " items are missing, the first is '%s'; the others are kept, and no vectors "
+                         "were written: the same command without --merge, in one process or several, makes them",
+                         n_missing, n_items, name);
     if (s->texts && n_missing > n_failed)
         return fail_line(st, GENAIR_FORMAT, option_text(s->options, "texts"), 0,
                          "no text for %" PRIu32 " of %" PRIu32 " items, the first is '%s'; the "
@@ -278,26 +290,40 @@ static genair_code fail_missing(const struct stage *s, uint32_t n_missing, uint3
 
 /* ---- the stage ---- */
 
+/* Of the few items at the end no rank takes more than its share at once. */
+static size_t slots(const struct stage *s) {
+    const size_t n = (size_t)s->ranks.n, share = (generate_pending(s->generate) + n - 1) / n;
+    return min_size((size_t)option_int(s->options, "batch"), max_size(share, 1));
+}
+
 static genair_code make_pending(struct stage *s, genair_status *st) {
     const genair_options *o = s->options;
     const struct generator with = {
         .weights = s->weights,
         .tokenizer = s->tokenizer,
         .format = tokenizer_chat_format(s->tokenizer),
-        .options = {.n_slots = (size_t)option_int(o, "batch"),
+        .options = {.n_slots = slots(s),
                     .kv_bytes = (uint64_t)option_int(o, "kv-memory") << 20,
                     .chunk = CHUNK,
                     .arithmetic = ENGINE_INT8}};
     return generate_pending(s->generate) ? generate_run(s->generate, &with, st) : GENAIR_OK;
 }
 
-static genair_code open_store(struct stage *s, genair_status *st) {
+static genair_code throw_away(const struct stage *s, genair_status *st) {
     const char *path = workspace_path(s->workspace);
-    const genair_code code =
-        option_flag(s->options, "restart") ? archetypes_remove(path, st) : GENAIR_OK;
+    genair_code code = archetypes_remove(path, ARCHETYPES_FILE, st);
+    /* with --merge it is what the ranks made that takes its place */
+    if (code == GENAIR_OK && !option_flag(s->options, "merge")) code = ranks_remove(path, st);
+    return code;
+}
+
+static genair_code open_store(struct stage *s, genair_status *st) {
+    char file[64] = ARCHETYPES_FILE;
+    const genair_code code = option_flag(s->options, "restart") ? throw_away(s, st) : GENAIR_OK;
     if (code != GENAIR_OK) return code;
-    return archetypes_open(path, s->weights->config.hidden, s->settings, s->n_settings, &s->store,
-                           st);
+    if (s->ranks.n > 1) snprintf(file, sizeof file, ARCHETYPES_RANK_FILE, s->ranks.rank);
+    return archetypes_open(workspace_path(s->workspace), file, s->weights->config.hidden, s->settings, s->n_settings,
+                           &s->store, st);
 }
 
 static genair_code start_generation(struct stage *s, genair_status *st) {
@@ -334,15 +360,46 @@ static genair_code finish(struct stage *s, const json_t *inputs, json_t **result
                      generate_made(s->generate)->n_done, n_items);
     if (code == GENAIR_OK) *result = describe_run(store, generate_made(s->generate));
     json_decref(store);
-    return code == GENAIR_OK && !*result ? fail_memory(st) : code;
+    if (code == GENAIR_OK &&
+        (!*result || json_object_set_new(*result, "merged", json_integer((json_int_t)s->n_merged)) != 0))
+        code = fail_memory(st);
+    return code;
+}
+
+/* A rank's end: what it holds is one part of several, and failed items are said when the parts are put together. */
+static genair_code finish_share(struct stage *s, json_t **result, genair_status *st) {
+    json_t *store = describe_store(s);
+    *result = store ? describe_run(store, generate_made(s->generate)) : NULL;
+    json_decref(store);
+    if (!*result || json_object_set_new(*result, "rank", json_integer(s->ranks.rank)) != 0 ||
+        json_object_set_new(*result, "ranks", json_integer(s->ranks.n)) != 0)
+        return fail_memory(st);
+    context_info(s->ctx, "rank %d of %d made %" PRIu64 " items, and nothing is left to make; when all ranks are done the same "
+                         "command with --merge makes one store of theirs",
+                 s->ranks.rank, s->ranks.n, generate_made(s->generate)->n_new);
+    return GENAIR_OK;
+}
+
+/* Of this rank, or, alone, of all that ranks left. */
+static genair_code join_ranks(struct stage *s, const json_t *inputs, genair_status *st) {
+    char *text = json_dumps(inputs, JSON_COMPACT | JSON_SORT_KEYS), digits[33];
+    if (!text) return fail_memory(st);
+    hash_bytes(text, strlen(text), digits);
+    free(text);
+    const struct ranks_settings settings = {workspace_path(s->workspace), s->settings, s->n_settings, digits};
+    if (s->ranks.n > 1) return ranks_begin(&settings, s->catalogue.data->n_items, s->generate, &s->leases, st);
+    return ranks_adopt(&settings, s->store, s->generate, &s->n_merged, st);
 }
 
 static genair_code make(struct stage *s, const json_t *inputs, json_t **result, genair_status *st) {
     genair_code code = open_store(s, st);
     if (code == GENAIR_OK) code = start_generation(s, st);
-    if (code == GENAIR_OK) code = make_pending(s, st);
-    if (code == GENAIR_OK) code = finish(s, inputs, result, st);
-    return code;
+    if (code == GENAIR_OK) code = join_ranks(s, inputs, st);
+    if (code == GENAIR_OK && s->n_merged)
+        context_info(s->ctx, "took over %" PRIu64 " items that ranks made", s->n_merged);
+    if (code == GENAIR_OK && !option_flag(s->options, "merge")) code = make_pending(s, st);
+    if (code != GENAIR_OK) return code;
+    return s->ranks.n > 1 ? finish_share(s, result, st) : finish(s, inputs, result, st);
 }
 
 /* The vectors are those of these inputs, and the store holds all that they were made from: read
@@ -353,7 +410,7 @@ static genair_code is_complete(struct stage *s, const json_t *inputs, json_t **r
     if (option_flag(s->options, "restart") ||
         !workspace_is_current(s->workspace, "embed", inputs, recorded))
         return GENAIR_OK;
-    genair_code code = archetypes_open_read(workspace_path(s->workspace), &s->store, st);
+    genair_code code = archetypes_open_read(workspace_path(s->workspace), ARCHETYPES_FILE, &s->store, st);
     if (code != GENAIR_OK || !s->store) return code;
     if (archetypes_made_with(s->store, s->settings, s->n_settings)) {
         uint32_t first;
@@ -396,14 +453,28 @@ static genair_code run(struct stage *s, json_t **result, genair_status *st) {
     return code;
 }
 
+static genair_code check_ranks(struct stage *s, genair_status *st) {
+    const genair_code code = ranks_of(s->options, &s->ranks, st);
+    if (code != GENAIR_OK || s->ranks.n == 1) return code;
+    if (option_flag(s->options, "merge")) /* of what ranks have made, by whoever comes first of a job */
+        return fail(st, GENAIR_USAGE, "--merge is for one process, after the ranks are done");
+    if (option_flag(s->options, "restart"))
+        return fail(st, GENAIR_USAGE, "--restart is for one process: ranks would throw away each other's work; give it to one "
+                                      "with --limit 1 first");
+    return GENAIR_OK;
+}
+
 static genair_code archetype(genair_context *ctx, const genair_options *o, json_t **result,
                              genair_status *st) {
     if (option_text(o, "show")) return archetype_show(o, result, st);
+    const char *path = option_text(o, "workspace");
     struct stage s = {.ctx = ctx, .options = o};
     genair_code code = option_require(o, "model", st);
     if (code == GENAIR_OK) code = check_noun(option_text(o, "item-noun"), st);
+    if (code == GENAIR_OK) code = check_ranks(&s, st);
     if (code == GENAIR_OK)
-        code = workspace_open(option_text(o, "workspace"), "archetype", false, &s.workspace, st);
+        code = s.ranks.n > 1 ? workspace_open_shared(path, "archetype", &s.workspace, st)
+                             : workspace_open(path, "archetype", false, &s.workspace, st);
     if (code == GENAIR_OK) code = run(&s, result, st);
     stage_deinit(&s);
     return code;

@@ -33,7 +33,7 @@ static const char *setting(const struct author *a, const char *name) {
 }
 
 static genair_code open_store(const char *workspace, struct author *a, genair_status *st) {
-    const genair_code code = archetypes_open_read(workspace, &a->store, st);
+    const genair_code code = archetypes_open_read(workspace, ARCHETYPES_FILE, &a->store, st);
     if (code != GENAIR_OK) return code;
     if (!a->store)
         return fail_line(st, GENAIR_USAGE, workspace, 0,

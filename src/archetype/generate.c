@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum state { PENDING, DONE, FAILED };
 
@@ -30,6 +31,8 @@ struct generate {
     struct tokens tokens, forced;
     struct order *order;
     size_t n_order, next;
+    struct leases *leases;    /* NULL: every item is ours */
+    uint32_t leased, leased_end; /* items of the lease that is being handed to the engine */
     struct tokens prefix;
     genair_code code; /* of callbacks that have no other way to fail */
     genair_status *st;
@@ -99,18 +102,21 @@ static void count_done(struct made *m, uint64_t n_prompt, uint64_t n_generated) 
     m->n_short += n_generated <= 1;
 }
 
+/* The item of a sound row that is what would be made today. */
+static bool is_current(struct generate *g, const struct archetype *row, bool sound, uint32_t *item) {
+    const struct generation *w = &g->with;
+    if (g->code != GENAIR_OK || !w->items.find(w->items.user, row->item, item) || *item > w->n_items) return false;
+    g->n_damaged += !sound;
+    if (!sound || !row->done) return false;
+    g->code = render_item(g, *item, g->st);
+    if (g->code != GENAIR_OK || !same_text(row->prompt, prompt_text(g))) return false;
+    return !w->texts || same_text(row->text, texts_of(w->texts, *item));
+}
+
 static void look_at(void *user, const struct archetype *row, bool sound) {
     struct generate *g = user;
-    const struct generation *w = &g->with;
     uint32_t item;
-    if (g->code != GENAIR_OK || !w->items.find(w->items.user, row->item, &item) ||
-        item > w->n_items)
-        return;
-    g->n_damaged += !sound;
-    if (!sound || !row->done) return;
-    g->code = render_item(g, item, g->st);
-    if (g->code != GENAIR_OK || !same_text(row->prompt, prompt_text(g))) return;
-    if (w->texts && !same_text(row->text, texts_of(w->texts, item))) return;
+    if (!is_current(g, row, sound, &item) || g->state[item] == DONE) return;
     g->state[item] = DONE;
     count_done(&g->made, row->n_prompt, row->n_generated);
 }
@@ -131,6 +137,57 @@ genair_code generate_create(const struct generation *with, struct generate **out
     }
     *out = g;
     return GENAIR_OK;
+}
+
+struct look {
+    struct generate *g;
+    bool adopt;
+    uint64_t n_adopted;
+};
+
+static void look_at_other(void *user, const struct archetype *row, bool sound) {
+    struct look *l = user;
+    struct generate *g = l->g;
+    uint32_t item;
+    if (!is_current(g, row, sound, &item) || g->state[item] == DONE) return;
+    if (l->adopt) g->code = archetypes_put(g->with.store, row, g->st);
+    l->n_adopted += l->adopt;
+    g->state[item] = DONE;
+    count_done(&g->made, row->n_prompt, row->n_generated);
+}
+
+genair_code generate_look(struct generate *g, struct archetypes *other, bool adopt, uint64_t *n_adopted,
+                          genair_status *st) {
+    struct look look = {g, adopt, 0};
+    g->st = st;
+    const genair_code code = archetypes_each(other, look_at_other, &look, st);
+    *n_adopted = look.n_adopted;
+    return code == GENAIR_OK ? g->code : code;
+}
+
+/* What others have finished is not ours to make. */
+static void note_marks(struct generate *g, uint32_t first, uint32_t last) {
+    for (uint32_t i = first; i <= last; i++) {
+        const enum lease_mark mark = leases_mark_of(g->leases, i);
+        if (mark != ITEM_OPEN && g->state[i] == PENDING) g->state[i] = mark == ITEM_DONE ? DONE : FAILED;
+    }
+}
+
+genair_code generate_share(struct generate *g, struct leases *leases, bool fresh, genair_status *st) {
+    genair_code code = GENAIR_OK;
+    g->leases = leases;
+    for (uint32_t i = 1; fresh && i <= g->with.n_items; i++)
+        if (g->state[i] == DONE) leases_note_done(leases, i);
+    if (fresh) code = leases_ready(leases, st);
+    for (uint32_t i = 1; code == GENAIR_OK && i <= g->with.n_items; i++) {
+        const enum lease_mark mark = leases_mark_of(leases, i);
+        if (g->state[i] == DONE && mark != ITEM_DONE) /* its maker was killed before it could say so */
+            code = leases_mark(leases, i, ITEM_DONE, st);
+        else if (mark == ITEM_FAILED) /* it is tried again */
+            code = leases_mark(leases, i, ITEM_OPEN, st);
+    }
+    if (code == GENAIR_OK) note_marks(g, 1, g->with.n_items);
+    return code;
 }
 
 uint32_t generate_pending(const struct generate *g) {
@@ -251,13 +308,45 @@ static uint64_t stream_of(struct text id) {
     return strtoull(digits, NULL, 16);
 }
 
+static bool is_wanted(const struct generate *g, uint32_t item) {
+    return g->state[item] == PENDING && (!g->with.texts || texts_of(g->with.texts, item).n);
+}
+
+/* The next lease that is to be had, by its longest prompt. */
+static bool find_lease(struct generate *g) {
+    bool taken = false;
+    while (g->next < g->n_order && !taken) {
+        const uint32_t item = g->order[g->next++].item;
+        uint32_t last;
+        if (!is_wanted(g, item)) continue;
+        g->code = leases_take(g->leases, item, &taken, &g->leased, &last, g->st);
+        if (g->code != GENAIR_OK) return false;
+        if (!taken) continue;
+        g->leased_end = (uint32_t)min_size(last, g->with.n_items) + 1;
+        note_marks(g, g->leased, g->leased_end - 1);
+    }
+    return taken;
+}
+
+static bool next_item(struct generate *g, uint32_t *item) {
+    if (!g->leases) {
+        if (g->next == g->n_order) return false;
+        *item = g->order[g->next++].item;
+        return true;
+    }
+    do {
+        while (g->leased < g->leased_end)
+            if (is_wanted(g, *item = g->leased++)) return true;
+    } while (find_lease(g));
+    return false;
+}
+
 static bool give_request(void *user, struct request *out) {
     struct generate *g = user;
-    if (g->next == g->n_order || g->code != GENAIR_OK) return false;
-    const uint32_t item = g->order[g->next].item;
+    uint32_t item;
+    if (g->code != GENAIR_OK || !next_item(g, &item)) return false;
     g->code = encode_item(g, item, g->st);
     if (g->code != GENAIR_OK) return false;
-    g->next++;
     *out = (struct request){.id = item,
                             .stream = stream_of(name_of(g, item)),
                             .prompt = g->tokens.ids,
@@ -293,8 +382,9 @@ static genair_code put_answer(struct generate *g, const struct answer *a, struct
     } else {
         row.finish = text_of("the model gave vectors that are not finite numbers");
     }
-    const genair_code code = g->with.store ? archetypes_put(g->with.store, &row, st)
-                                           : g->with.take(g->with.taker, item, &row, st);
+    genair_code code = g->with.store ? archetypes_put(g->with.store, &row, st)
+                                     : g->with.take(g->with.taker, item, &row, st);
+    if (code == GENAIR_OK && g->leases) code = leases_mark(g->leases, item, row.done ? ITEM_DONE : ITEM_FAILED, st);
     if (code != GENAIR_OK) return code;
     g->state[item] = row.done ? DONE : FAILED;
     g->made.n_new++;
@@ -344,16 +434,54 @@ static genair_code take_answer(void *user, const struct answer *a, genair_status
     return code;
 }
 
+/* Whether anything is left to make that the others have in work. */
+static bool is_left(const struct generate *g) {
+    for (size_t i = 0; i < g->n_order; i++)
+        if (is_wanted(g, g->order[i].item)) return true;
+    return false;
+}
+
+/* Waits until nothing is left, or for the lease of a process that is gone: then *more is true and the lease ours. */
+static genair_code await_lease(struct generate *g, bool *more, genair_status *st) {
+    static const struct timespec pause = {.tv_nsec = 200000000};
+    for (bool told = false;; told = true) {
+        const genair_code code = leases_again(g->leases, st);
+        if (code != GENAIR_OK) return code;
+        note_marks(g, 1, g->with.n_items);
+        g->next = 0;
+        *more = find_lease(g);
+        if (*more || g->code != GENAIR_OK || !is_left(g)) return g->code;
+        if (context_stopped(g->with.ctx)) return context_interrupted(st);
+        if (!told) context_info(g->with.ctx, "waiting for what other ranks have in work");
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void add_statistics(struct engine_statistics *s, const struct engine_statistics *more) {
+    s->prompt_tokens += more->prompt_tokens;
+    s->prefix_tokens_saved += more->prefix_tokens_saved;
+    s->generated_tokens += more->generated_tokens;
+    s->steps += more->steps;
+    s->prompt_seconds += more->prompt_seconds;
+    s->generate_seconds += more->generate_seconds;
+}
+
 static genair_code run_engine(struct generate *g, genair_status *st) {
     struct engine *engine = NULL;
     genair_code code = engine_create(g->with.ctx, g->generator->weights, &g->generator->options,
                                      &engine, st);
     g->began = context_seconds();
-    if (code == GENAIR_OK)
+    for (bool more = true; code == GENAIR_OK && more;) {
+        const struct engine_statistics before = g->made.speed;
         code = engine_run(engine, g->prefix.ids, g->prefix.n, &g->with.sampling, give_request,
                           take_answer, g, &g->made.speed, st);
+        add_statistics(&g->made.speed, &before);
+        if (code == GENAIR_OK) code = g->code;
+        more = g->leases != NULL;
+        if (code == GENAIR_OK && more) code = await_lease(g, &more, st);
+    }
     engine_free(engine);
-    return code == GENAIR_OK ? g->code : code;
+    return code;
 }
 
 genair_code generate_run(struct generate *g, const struct generator *with, genair_status *st) {

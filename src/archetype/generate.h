@@ -3,6 +3,7 @@
 #ifndef GENAIR_ARCHETYPE_GENERATE_H
 #define GENAIR_ARCHETYPE_GENERATE_H
 
+#include "archetype/leases.h"
 #include "archetype/template.h"
 #include "archetype/texts.h"
 #include "base/context.h"
@@ -57,6 +58,14 @@ uint32_t generate_pending(const struct generate *g); /* items to be made */
 const struct made *generate_made(const struct generate *g);
 /* How many items have no archetype, and the first of them. */
 uint32_t generate_missing(const struct generate *g, uint32_t *first);
+
+/* Looks through a store of another process in the same way. adopt: what is in it and not in g's own store is put there,
+ * and *n_adopted counts it. */
+CHECKED genair_code generate_look(struct generate *g, struct archetypes *other, bool adopt, uint64_t *n_adopted,
+                                  genair_status *st);
+/* From now on only what is leased is made, until nothing is left to be made by anybody. fresh: as leases_open said; what is
+ * known to be done is told the others. The leases are borrowed. */
+CHECKED genair_code generate_share(struct generate *g, struct leases *leases, bool fresh, genair_status *st);
 
 /* The model's side: opened only when there is something to make. */
 struct generator {

@@ -49,7 +49,7 @@ genair_code archetype_show(const genair_options *o, json_t **result, genair_stat
     struct archetypes *store = NULL;
     genair_code code = catalogue_open(workspace, &c, st);
     if (code != GENAIR_OK) return code;
-    code = archetypes_open_read(workspace, &store, st);
+    code = archetypes_open_read(workspace, ARCHETYPES_FILE, &store, st);
     if (code == GENAIR_OK && !store)
         code = fail_line(st, GENAIR_USAGE, workspace, 0,
                          "there are no archetypes here yet; 'genair archetype' makes them");

@@ -5,6 +5,7 @@
 #include "base/blas.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,12 +24,19 @@ struct genair_context {
     double began, began_done, last_done;
 };
 
+/* Those that this process may run on: mpirun and containers give it some of the machine's. */
+static int usable_processors(void) {
+    cpu_set_t usable;
+    if (sched_getaffinity(0, sizeof usable, &usable) == 0) return CPU_COUNT(&usable);
+    return (int)sysconf(_SC_NPROCESSORS_ONLN); /* more than a set holds */
+}
+
 genair_code genair_context_create(int threads, genair_log log, void *user, genair_context **out,
                                   genair_status *st) {
     if (threads < 0) return fail(st, GENAIR_USAGE, "%d threads: 0 for all processors, or a count", threads);
     if (threads == 0) {
-        const long n = sysconf(_SC_NPROCESSORS_ONLN);
-        threads = n < 1 ? 1 : n > 256 ? 256 : (int)n;
+        const int n = usable_processors();
+        threads = n < 1 ? 1 : n > 256 ? 256 : n;
     }
     if (threads > 1 && !blas_bears_threads())
         return fail(st, GENAIR_USAGE, "the loaded BLAS (%s) is wrong when several threads call it; install "

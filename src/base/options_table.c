@@ -63,7 +63,7 @@ static const struct option_spec table[] = {
     {"seed", 0, OPTION_INT, "44", 0, 9007199254740992.0, .argument = "N", .commands = "*",
      .help = "Seed of every random choice; the same seed gives the same bytes."},
     {"threads", 0, OPTION_INT, "0", 0, 1024, .argument = "N", .commands = "*",
-     .help = "Threads; 0 for all processors. Results do not depend on it."},
+     .help = "Threads; 0 for all processors that the process may run on. Results do not depend on it."},
     {"config", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = "*",
      .help = "Options from a file of lines `name = value`; the command line wins over it."},
     {"json", 0, OPTION_FLAG, "no", .commands = "*",
@@ -130,6 +130,12 @@ static const struct option_spec table[] = {
      .help = "Print an item's prompt, archetype and counts instead, also while they are being made."},
     {"restart", 0, OPTION_FLAG, "no", .commands = ARCHETYPE,
      .help = "Throw away the archetypes that the workspace has and begin anew."},
+    {"rank", 0, OPTION_INT, NULL, 0, 65535, .argument = "K", .commands = ARCHETYPE,
+     .help = "Which of the processes that share out the items this one is, from 0; mpirun and srun say it by themselves."},
+    {"ranks", 0, OPTION_INT, NULL, 1, 65536, .argument = "N", .commands = ARCHETYPE,
+     .help = "How many processes share out the items, each into a store of its own."},
+    {"merge", 0, OPTION_FLAG, "no", .commands = ARCHETYPE,
+     .help = "Make one store of what the ranks made, and the vectors when all items are there; makes no item."},
 
     /* embed */
     {"prefill", 0, OPTION_TEXT, NULL, .argument = "FILE.npy", .commands = " embed ", .matrix = true,

@@ -59,9 +59,9 @@ static void report_processor(struct report *r) {
     if (kernels_select(NULL) == &kernels_scalar)
         advise(r, "the processor has none of the instruction sets this program has kernels for (AVX2 with FMA, AVX-512, "
                   "NEON): everything works, several times slower");
-    if (useful < m->processors)
-        advise(r, "%ld processors are there, but only %ld may be used: give --threads %ld, more would wait for each other",
-               m->processors, useful, useful);
+    if (useful < m->allowed)
+        advise(r, "of %ld processors there is time of only %ld (a quota): give --threads %ld, more would wait for each other",
+               m->allowed, useful, useful);
 }
 
 static void report_threads(struct report *r, const genair_context *ctx) {

@@ -50,7 +50,7 @@ genair_code recommender_open(genair_context *ctx, const char *workspace, const c
     genair_code code = catalogue_open(workspace, &r->catalogue, st);
     if (code == GENAIR_OK) code = catalogue_add(&r->catalogue, workspace, st);
     if (code == GENAIR_OK) code = open_run(ctx, workspace, run, r, st);
-    if (code == GENAIR_OK && archetypes) code = archetypes_open_read(workspace, &r->archetypes, st);
+    if (code == GENAIR_OK && archetypes) code = archetypes_open_read(workspace, ARCHETYPES_FILE, &r->archetypes, st);
     if (code == GENAIR_OK)
         *out = r;
     else

@@ -97,7 +97,7 @@ genair_code report_archetypes(struct page *p, genair_status *st) {
     const json_t *record = report_record(p, "embed", NULL);
     const char *maker = json_string_value(json_object_get(json_object_get(record, "inputs"), "made_by"));
     if (!maker || strcmp(maker, "archetype") != 0) return GENAIR_OK;
-    genair_code code = archetypes_open_read(workspace_path(p->workspace), &a, st);
+    genair_code code = archetypes_open_read(workspace_path(p->workspace), ARCHETYPES_FILE, &a, st);
     if (code != GENAIR_OK) return code;
     html_put(&p->html, "<section><h2>Archetypes</h2>\n");
     put_list(p, "What the language model wrote", json_object_get(record, "result"), names, COUNT(names));

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <sqlite3.h>
@@ -220,12 +221,12 @@ static genair_code check_header(struct archetypes *a, bool *empty, genair_status
                      "a database of another program; move it out of the workspace");
 }
 
-static genair_code open_database(const char *workspace, bool writes, struct archetypes **out,
+static genair_code open_database(const char *workspace, const char *file, bool writes, struct archetypes **out,
                                  genair_status *st) {
     struct archetypes *a = mem_zeros(1, sizeof *a);
     if (!a) return fail_memory(st);
     a->writes = writes;
-    a->path = path_join(workspace, ARCHETYPES_FILE);
+    a->path = path_join(workspace, file);
     genair_code code = a->path ? GENAIR_OK : fail_memory(st);
     const int flags =
         writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
@@ -269,11 +270,11 @@ static genair_code set_up_writing(struct archetypes *a, size_t width,
     return code;
 }
 
-genair_code archetypes_open(const char *workspace, size_t width,
+genair_code archetypes_open(const char *workspace, const char *file, size_t width,
                             const struct archetype_setting *settings, size_t n_settings,
                             struct archetypes **out, genair_status *st) {
     struct archetypes *a = NULL;
-    genair_code code = open_database(workspace, true, &a, st);
+    genair_code code = open_database(workspace, file, true, &a, st);
     if (code != GENAIR_OK) return code;
     code = set_up_writing(a, width, settings, n_settings, st);
     if (code == GENAIR_OK)
@@ -283,9 +284,9 @@ genair_code archetypes_open(const char *workspace, size_t width,
     return code;
 }
 
-genair_code archetypes_open_read(const char *workspace, struct archetypes **out,
+genair_code archetypes_open_read(const char *workspace, const char *file, struct archetypes **out,
                                  genair_status *st) {
-    char *path = path_join(workspace, ARCHETYPES_FILE);
+    char *path = path_join(workspace, file);
     if (!path) return fail_memory(st);
     const bool there = file_exists(path);
     mem_free(path);
@@ -293,7 +294,7 @@ genair_code archetypes_open_read(const char *workspace, struct archetypes **out,
     if (!there) return GENAIR_OK;
     struct archetypes *a = NULL;
     bool empty = false;
-    genair_code code = open_database(workspace, false, &a, st);
+    genair_code code = open_database(workspace, file, false, &a, st);
     if (code == GENAIR_OK) code = check_header(a, &empty, st);
     if (code == GENAIR_OK && !empty) code = load_settings(a, st);
     if (code == GENAIR_OK && !empty)
@@ -319,13 +320,13 @@ void archetypes_close(struct archetypes *a) {
     mem_free(a);
 }
 
-genair_code archetypes_remove(const char *workspace, genair_status *st) {
+genair_code archetypes_remove(const char *workspace, const char *file, genair_status *st) {
     /* the log first: without it the file is an older state, without the file it is nothing */
     static const char *const endings[] = {"-wal", "-shm", "-journal", ""};
     genair_code code = GENAIR_OK;
     for (size_t i = 0; i < sizeof endings / sizeof endings[0] && code == GENAIR_OK; i++) {
         char name[64];
-        snprintf(name, sizeof name, "%s%s", ARCHETYPES_FILE, endings[i]);
+        snprintf(name, sizeof name, "%s%s", file, endings[i]);
         char *path = path_join(workspace, name);
         if (!path)
             code = fail_memory(st);
@@ -333,6 +334,50 @@ genair_code archetypes_remove(const char *workspace, genair_status *st) {
             code = fail_errno(st, path, "remove");
         mem_free(path);
     }
+    return code;
+}
+
+genair_code archetypes_settle(struct archetypes *a, genair_status *st) {
+    return execute(a, "PRAGMA wal_checkpoint(TRUNCATE)", st);
+}
+
+static int by_number(const void *a, const void *b) {
+    const int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+/* The ranks of which there is a store. */
+static genair_code list_ranks(const char *workspace, int **ranks, size_t *n, genair_status *st) {
+    DIR *d = opendir(workspace);
+    if (!d) return fail_errno(st, workspace, "list the directory");
+    size_t capacity = 0;
+    genair_code code = GENAIR_OK;
+    for (struct dirent *e; code == GENAIR_OK && (e = readdir(d));) {
+        char name[64];
+        int rank;
+        if (sscanf(e->d_name, ARCHETYPES_RANK_FILE, &rank) != 1 || rank < 0) continue;
+        snprintf(name, sizeof name, ARCHETYPES_RANK_FILE, rank);
+        if (strcmp(name, e->d_name) != 0) continue; /* what belongs to a store */
+        if (!mem_grow(ranks, &capacity, *n + 1, sizeof **ranks))
+            code = fail_memory(st);
+        else
+            (*ranks)[(*n)++] = rank;
+    }
+    closedir(d);
+    if (*n) qsort(*ranks, *n, sizeof **ranks, by_number);
+    return code;
+}
+
+genair_code archetypes_each_rank(const char *workspace, archetypes_file *visit, void *user, genair_status *st) {
+    int *ranks = NULL;
+    size_t n = 0;
+    genair_code code = list_ranks(workspace, &ranks, &n, st);
+    for (size_t i = 0; code == GENAIR_OK && i < n; i++) {
+        char name[64];
+        snprintf(name, sizeof name, ARCHETYPES_RANK_FILE, ranks[i]);
+        code = visit(user, name, st);
+    }
+    mem_free(ranks);
     return code;
 }
 

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define ARCHETYPES_FILE "archetypes.sqlite"
+#define ARCHETYPES_RANK_FILE "archetypes.rank%d.sqlite" /* of one of several processes that share out the items */
 
 struct archetypes;
 
@@ -35,17 +36,22 @@ struct archetype_setting {
     bool fixed;
 };
 
-/* Opens the workspace's store for writing, under the workspace's lock, or makes it. width: floats
- * of a vector. GENAIR_USAGE names each fixed setting that differs. */
-CHECKED genair_code archetypes_open(const char *workspace, size_t width,
+/* Opens the workspace's store of that name for writing, under the workspace's lock, or makes it; one process writes a
+ * store. width: floats of a vector. GENAIR_USAGE names each fixed setting that differs. */
+CHECKED genair_code archetypes_open(const char *workspace, const char *file, size_t width,
                                     const struct archetype_setting *settings, size_t n_settings,
                                     struct archetypes **out, genair_status *st);
 /* For reading, also while another process writes. *out is NULL when there is no store. */
-CHECKED genair_code archetypes_open_read(const char *workspace, struct archetypes **out,
+CHECKED genair_code archetypes_open_read(const char *workspace, const char *file, struct archetypes **out,
                                          genair_status *st);
 void archetypes_close(struct archetypes *a); /* NULL is fine */
 /* Throws the store away. */
-CHECKED genair_code archetypes_remove(const char *workspace, genair_status *st);
+CHECKED genair_code archetypes_remove(const char *workspace, const char *file, genair_status *st);
+/* What was put is on disk afterwards, whatever happens to the machine. */
+CHECKED genair_code archetypes_settle(struct archetypes *a, genair_status *st);
+/* Calls visit for the name of each store that a rank left in the workspace, by rank. */
+typedef genair_code archetypes_file(void *user, const char *file, genair_status *st);
+CHECKED genair_code archetypes_each_rank(const char *workspace, archetypes_file *visit, void *user, genair_status *st);
 
 size_t archetypes_width(const struct archetypes *a);
 /* The value of a setting, borrowed; NULL when there is none of that name. */

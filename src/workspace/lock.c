@@ -33,7 +33,7 @@ static void sign(int fd, const char *command) {
     if (ftruncate(fd, 0) == 0 && n > 0 && pwrite(fd, text, strlen(text), 0) < 0) return;
 }
 
-genair_code lock_take(const char *directory, const char *command, int *fd, genair_status *st) {
+static genair_code take(const char *directory, const char *command, int how, int *fd, genair_status *st) {
     char *path = path_join(directory, ".lock");
     if (!path) return fail_memory(st);
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -45,7 +45,7 @@ genair_code lock_take(const char *directory, const char *command, int *fd, genai
             "its permissions",
             errno == EROFS ? "read-only file system" : "no permission", command);
     if (*fd < 0) return fail_errno(st, directory, "create the workspace's lock file");
-    if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
+    if (flock(*fd, how | LOCK_NB) == 0) {
         sign(*fd, command);
         return GENAIR_OK;
     }
@@ -54,6 +54,14 @@ genair_code lock_take(const char *directory, const char *command, int *fd, genai
     close(*fd);
     *fd = -1;
     return code;
+}
+
+genair_code lock_take(const char *directory, const char *command, int *fd, genair_status *st) {
+    return take(directory, command, LOCK_EX, fd, st);
+}
+
+genair_code lock_share(const char *directory, const char *command, int *fd, genair_status *st) {
+    return take(directory, command, LOCK_SH, fd, st);
 }
 
 void lock_release(int fd) {

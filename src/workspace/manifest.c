@@ -143,21 +143,31 @@ static genair_code require_directory(const char *path, genair_status *st) {
     return GENAIR_OK;
 }
 
-genair_code workspace_open(const char *path, const char *command, bool create,
-                           struct workspace **out, genair_status *st) {
-    genair_code code = create ? directory_make(path, st) : require_directory(path, st);
-    if (code != GENAIR_OK) return code;
+/* shared: the lock is one among several, whose files in the making are not ours to remove. */
+static genair_code open_locked(const char *path, const char *command, bool shared, struct workspace **out,
+                               genair_status *st) {
     struct workspace *w;
-    code = open_common(path, &w, st);
+    genair_code code = open_common(path, &w, st);
     if (code != GENAIR_OK) return code;
-    code = lock_take(path, command, &w->lock, st);
-    if (code == GENAIR_OK) code = lock_remove_partials(path, st);
+    code = shared ? lock_share(path, command, &w->lock, st) : lock_take(path, command, &w->lock, st);
+    if (code == GENAIR_OK && !shared) code = lock_remove_partials(path, st);
     if (code == GENAIR_OK) code = load_manifest(w, st);
     if (code == GENAIR_OK)
         *out = w;
     else
         workspace_close(w);
     return code;
+}
+
+genair_code workspace_open(const char *path, const char *command, bool create,
+                           struct workspace **out, genair_status *st) {
+    const genair_code code = create ? directory_make(path, st) : require_directory(path, st);
+    return code == GENAIR_OK ? open_locked(path, command, false, out, st) : code;
+}
+
+genair_code workspace_open_shared(const char *path, const char *command, struct workspace **out, genair_status *st) {
+    const genair_code code = require_directory(path, st);
+    return code == GENAIR_OK ? open_locked(path, command, true, out, st) : code;
 }
 
 genair_code workspace_open_read(const char *path, struct workspace **out, genair_status *st) {

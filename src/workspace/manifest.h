@@ -18,6 +18,10 @@ struct workspace;
  * names, borrowed. */
 CHECKED genair_code workspace_open(const char *path, const char *command, bool create,
                                    struct workspace **out, genair_status *st);
+/* For one of several processes that share out a stage's work: keeps out workspace_open, not its like. Writes files of its
+ * own, each under another name, and records nothing. */
+CHECKED genair_code workspace_open_shared(const char *path, const char *command, struct workspace **out,
+                                          genair_status *st);
 /* For stages that only read (evaluate, recommend, similar, inspect): no lock, nothing is written,
  * so a read-only directory will do. Files are replaced whole and verified when opened: a stage that
  * runs meanwhile gives the old file, the new one, or a message. workspace_record fails. */

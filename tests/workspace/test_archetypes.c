@@ -28,7 +28,7 @@ static char *new_workspace(const char *name) {
 static struct archetypes *opened(const char *workspace) {
     struct archetypes *a = NULL;
     genair_status st = {0};
-    if (archetypes_open(workspace, WIDTH, settings, 3, &a, &st) != GENAIR_OK)
+    if (archetypes_open(workspace, ARCHETYPES_FILE, WIDTH, settings, 3, &a, &st) != GENAIR_OK)
         fail_msg("%s: %s", st.file, st.message);
     return a;
 }
@@ -110,7 +110,7 @@ static void rows_come_back(void **state) {
         put(a, i, i % 10 != 0);
     put(a, 10, true); /* tried again */
     assert_true(file_exists(log));
-    assert_int_equal(archetypes_open_read(ws, &reader, NULL), GENAIR_OK); /* meanwhile */
+    assert_int_equal(archetypes_open_read(ws, ARCHETYPES_FILE, &reader, NULL), GENAIR_OK); /* meanwhile */
     expect_row(reader, 10, true);
     archetypes_close(reader);
     archetypes_close(a);
@@ -140,24 +140,24 @@ static void settings_are_held_to(void **state) {
         {"model", "4567", true}, {"model_file", "n.gguf", false}, {"greedy", "no", true}};
     genair_status st = {0};
     /* nothing was made yet: the new ones hold */
-    assert_int_equal(archetypes_open(ws, 2 * WIDTH, other, 3, &a, &st), GENAIR_OK);
+    assert_int_equal(archetypes_open(ws, ARCHETYPES_FILE, 2 * WIDTH, other, 3, &a, &st), GENAIR_OK);
     assert_int_equal(archetypes_width(a), 2 * WIDTH);
     assert_string_equal(archetypes_setting(a, "greedy"), "no");
     archetypes_close(a);
     a = opened(ws);
     put(a, 1, true);
     archetypes_close(a);
-    assert_int_equal(archetypes_open(ws, WIDTH, other, 3, &a, &st), GENAIR_USAGE);
+    assert_int_equal(archetypes_open(ws, ARCHETYPES_FILE, WIDTH, other, 3, &a, &st), GENAIR_USAGE);
     assert_string_equal(st.message,
                         "it holds 1 archetypes made with model 0123 (now 4567), greedy yes (now "
                         "no); go on with what they were made with, throw them away with --restart, "
                         "or use another workspace");
     other[0].value = "0123";
     other[2].value = "yes"; /* the file's name alone does not matter */
-    assert_int_equal(archetypes_open(ws, WIDTH, other, 3, &a, NULL), GENAIR_OK);
+    assert_int_equal(archetypes_open(ws, ARCHETYPES_FILE, WIDTH, other, 3, &a, NULL), GENAIR_OK);
     archetypes_close(a);
-    assert_int_equal(archetypes_remove(ws, NULL), GENAIR_OK);
-    assert_int_equal(archetypes_open_read(ws, &a, NULL), GENAIR_OK);
+    assert_int_equal(archetypes_remove(ws, ARCHETYPES_FILE, NULL), GENAIR_OK);
+    assert_int_equal(archetypes_open_read(ws, ARCHETYPES_FILE, &a, NULL), GENAIR_OK);
     assert_null(a);
     mem_free(ws);
 }
@@ -211,11 +211,11 @@ static void damaged_rows_are_told(void **state) {
 static void expect_refused(const char *workspace, const char *message) {
     struct archetypes *a = NULL;
     genair_status st = {0};
-    assert_int_not_equal(archetypes_open(workspace, WIDTH, settings, 3, &a, &st), GENAIR_OK);
+    assert_int_not_equal(archetypes_open(workspace, ARCHETYPES_FILE, WIDTH, settings, 3, &a, &st), GENAIR_OK);
     if (!strstr(st.message, message)) fail_msg("expected '%s', found '%s'", message, st.message);
     assert_non_null(strstr(st.file, ARCHETYPES_FILE));
     st = (genair_status){0};
-    assert_int_not_equal(archetypes_open_read(workspace, &a, &st), GENAIR_OK);
+    assert_int_not_equal(archetypes_open_read(workspace, ARCHETYPES_FILE, &a, &st), GENAIR_OK);
     assert_true(st.message[0] != '\0');
 }
 
@@ -226,14 +226,14 @@ static void other_files_are_refused(void **state) {
     memset(noise, 'x', sizeof noise);
     scratch_write(path, noise, sizeof noise);
     expect_refused(ws, "damaged (file is not a database)");
-    assert_int_equal(archetypes_remove(ws, NULL), GENAIR_OK);
+    assert_int_equal(archetypes_remove(ws, ARCHETYPES_FILE, NULL), GENAIR_OK);
     run_sql(ws, "CREATE TABLE t (a)");
     expect_refused(ws, "a database of another program");
     run_sql(ws, "PRAGMA application_id = 0x47414952; PRAGMA user_version = 9");
     expect_refused(ws, "written in layout 9");
     run_sql(ws, "PRAGMA user_version = 1");
     expect_refused(ws, "not as this program wrote it");
-    assert_int_equal(archetypes_remove(ws, NULL), GENAIR_OK);
+    assert_int_equal(archetypes_remove(ws, ARCHETYPES_FILE, NULL), GENAIR_OK);
     struct archetypes *a = opened(ws); /* and then it can be made */
     for (uint32_t i = 1; i <= 400; i++)
         put(a, i, true);
@@ -241,7 +241,7 @@ static void other_files_are_refused(void **state) {
     assert_int_equal(truncate(path, 4096 * 5), 0);
     a = NULL;
     genair_status st = {0};
-    genair_code code = archetypes_open(ws, WIDTH, settings, 3, &a, &st);
+    genair_code code = archetypes_open(ws, ARCHETYPES_FILE, WIDTH, settings, 3, &a, &st);
     struct seen s = {0};
     if (code == GENAIR_OK) code = archetypes_each(a, count, &s, &st);
     archetypes_close(a);
