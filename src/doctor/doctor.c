@@ -46,7 +46,7 @@ static json_t *limit(double value) {
 }
 
 static void report_processor(struct report *r) {
-    static const char *const tables[] = {"vnni", "avx512", "avx2", "neon", "scalar"};
+    static const char *const tables[] = {"amx", "vnni", "avx512", "avx2", "neon", "scalar"};
     const struct machine *m = &r->machine;
     const long useful = machine_useful_threads(m);
     if (m->processor[0]) set(r, "processor", "name", json_string(m->processor));

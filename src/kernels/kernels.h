@@ -33,11 +33,11 @@ enum { PANEL = 16 };
 
 /* Vectors in 8 bits. They stand in tiles of INT8_ROWS, so that a product of a tile reads one stream: with t = r / INT8_ROWS *
  * n_blocks + k / INT8_BLOCK and j = r % INT8_ROWS, component k of vector r is about
- * scales[t * INT8_ROWS + j] * codes[((t * 8 + k % INT8_BLOCK / 4) * INT8_ROWS + j) * 4 + k % 4]; codes lie in -127 … 127.
+ * scales[t * INT8_ROWS + j] * codes[(t * INT8_ROWS + j) * INT8_BLOCK + k % INT8_BLOCK]; codes lie in -127 … 127.
  * sums[(2 * t + k % INT8_BLOCK / 16) * INT8_ROWS + j] is the sum of 16 codes; starts[t * INT8_ROWS + j] is INT8_START times the
  * sum of a block's: where sums of products start when the other side's codes were raised by -INT8_START, for an instruction
  * that takes them without sign. The last tile is whole. */
-enum { INT8_BLOCK = 32, INT8_ROWS = 8, INT8_START = -128 };
+enum { INT8_BLOCK = 32, INT8_ROWS = 16, INT8_START = -128 };
 struct int8_rows {
     int8_t *codes;
     float *scales;
@@ -115,6 +115,9 @@ struct kernels {
     /* x[n] in 8 bits as vector r of rows: a block's largest magnitude is 127 scale; codes are to nearest, ties to even.
      * n a multiple of INT8_BLOCK. A block of magnitudes below 1e-30 is 0. The same bytes from every table. */
     void (*int8_quantise)(const float *x, size_t n, const struct int8_rows *rows, size_t r);
+    /* What a thread calls around its int8_products of panels of one group: they may need the processor set up. */
+    void (*int8_begin)(size_t group);
+    void (*int8_end)(void);
     /* out[r * out_stride + j] = product of vector r with vector j of the panel, added to out if accumulate. Sums of
      * integers are exact; those of groups are added in the order of k, each a multiply-add of (sum, scale of the panel *
      * scale of the row), then of the block's min: the same bytes from every table. The panel may be part of a longer one: its n_blocks are
@@ -139,7 +142,8 @@ struct kernels {
     void (*transpose)(const float *in, size_t n_rows, size_t in_stride, size_t width, float *out, size_t out_stride);
 };
 
-/* name: "scalar", "avx2", "avx512", "vnni" (AVX-512 with VNNI), "neon", or NULL for the best that processor and operating system
+/* name: "scalar", "avx2", "avx512", "vnni" (AVX-512 with VNNI), "amx" (that
+ * with AMX's tiles), "neon", or NULL for the best that processor and operating system
  * support. NULL when the named one cannot run here. */
 const struct kernels *kernels_select(const char *name);
 

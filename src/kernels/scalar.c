@@ -187,7 +187,7 @@ static void panel_product(const float *rows, size_t n_rows, size_t row_stride, c
 static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows, size_t r) {
     for (size_t b = 0; b < n / INT8_BLOCK; b++, x += INT8_BLOCK) {
         const size_t t = r / INT8_ROWS * rows->n_blocks + b, j = r % INT8_ROWS;
-        int8_t *codes = rows->codes + t * INT8_BLOCK * INT8_ROWS + j * 4;
+        int8_t *codes = rows->codes + (t * INT8_ROWS + j) * INT8_BLOCK;
         int32_t *sums = rows->sums + 2 * t * INT8_ROWS + j;
         float largest = 0;
         for (size_t i = 0; i < INT8_BLOCK; i++) largest = fmaxf(largest, fabsf(x[i]));
@@ -196,7 +196,7 @@ static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows
         sums[0] = sums[INT8_ROWS] = 0;
         for (size_t i = 0; i < INT8_BLOCK; i++) {
             const int8_t code = (int8_t)lrintf(x[i] * inverse);
-            codes[i / 4 * INT8_ROWS * 4 + i % 4] = code;
+            codes[i] = code;
             sums[i / 16 * INT8_ROWS] += code;
         }
         rows->starts[t * INT8_ROWS + j] = INT8_START * (sums[0] + sums[INT8_ROWS]);
@@ -206,19 +206,26 @@ static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows
 /* One element: vector r of rows by vector j of the panel. */
 static float int8_dot(const struct int8_rows *rows, size_t r, const struct int8_panel *panel, size_t j, float sum) {
     const size_t groups = INT8_BLOCK / panel->group, tile = r / INT8_ROWS * rows->n_blocks, i = r % INT8_ROWS;
-    const int8_t *x = rows->codes + tile * INT8_BLOCK * INT8_ROWS + i * 4;
+    const int8_t *x = rows->codes + (tile * INT8_ROWS + i) * INT8_BLOCK;
     for (size_t b = 0; b < panel->n_blocks; b++) {
         const float x_scale = rows->scales[(tile + b) * INT8_ROWS + i];
         const int32_t *x_sums = rows->sums + 2 * (tile + b) * INT8_ROWS + i;
         for (size_t g = b * groups; g < (b + 1) * groups; g++) {
             int32_t products = 0;
             for (size_t k = g * panel->group; k < (g + 1) * panel->group; k++)
-                products += x[k / 4 * INT8_ROWS * 4 + k % 4] * panel->codes[(k / 4 * PANEL + j) * 4 + k % 4];
+                products += x[k / INT8_BLOCK * INT8_ROWS * INT8_BLOCK + k % INT8_BLOCK] * panel->codes[(k / 4 * PANEL + j) * 4 + k % 4];
             sum = fmaf((float)products, panel->scales[g * PANEL + j] * x_scale, sum);
         }
         if (panel->mins) sum = fmaf(panel->mins[b * PANEL + j], -(x_scale * (float)(x_sums[0] + x_sums[INT8_ROWS])), sum);
     }
     return sum;
+}
+
+static void int8_begin(size_t group) {
+    (void)group;
+}
+
+static void int8_end(void) {
 }
 
 static void int8_product(const struct int8_rows *rows, size_t n_rows, const struct int8_panel *panel, float *out,
@@ -308,7 +315,9 @@ const struct kernels kernels_scalar = {
     .first_above = first_above,
     .panel_product = panel_product,
     .int8_quantise = int8_quantise,
+    .int8_begin = int8_begin,
     .int8_product = int8_product,
+    .int8_end = int8_end,
     .int4_unpack = int4_unpack,
     .half_to_float = half_to_float,
     .bfloat_to_float = bfloat_to_float,

@@ -28,7 +28,7 @@ static float largest_magnitude(const float *x) {
 static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows, size_t r) {
     for (size_t b = 0; b < n / INT8_BLOCK; b++, x += INT8_BLOCK) {
         const size_t t = r / INT8_ROWS * rows->n_blocks + b, at = t * INT8_ROWS + r % INT8_ROWS;
-        int8_t *codes = rows->codes + t * INT8_BLOCK * INT8_ROWS + r % INT8_ROWS * 4;
+        int8_t *codes = rows->codes + at * INT8_BLOCK;
         int32_t sums[2];
         const float largest = largest_magnitude(x);
         const float inverse = largest < 1e-30f ? 0 : 127 / largest;
@@ -38,8 +38,7 @@ static void int8_quantise(const float *x, size_t n, const struct int8_rows *rows
             for (size_t i = half * 16; i < half * 16 + 16; i += LANES) {
                 const vi code = vf_to_nearest(load(x + i) * inverse);
                 const vb narrow = __builtin_convertvector(code, vb);
-                for (size_t j = 0; j < LANES; j += 4) /* quads of codes to their places */
-                    memcpy(codes + (i + j) * INT8_ROWS, (const char *)&narrow + j, 4);
+                memcpy(codes + i, &narrow, sizeof narrow);
                 sum += code;
             }
             sums[half] = rows->sums[(2 * t + half) * INT8_ROWS + r % INT8_ROWS] = vi_sum(sum);
@@ -57,9 +56,11 @@ static inline vi load_codes(const int8_t *p) {
 
 /* Bytes of a panel that are fetched ahead, into the second cache: a slice, so that the tiles take turns at it. Panels follow
  * each other. */
-enum { INT8_AHEAD = 16384 };
+enum { INT8_AHEAD = 32768 };
 /* Blocks at a time: their starts fit a first cache beside their codes. */
 enum { INT8_SLICE = 32 };
+/* Vectors whose sums stay in registers. */
+enum { VECTOR_ROWS = 8 };
 
 /* Vectors of rows, all of one tile, rows' pointers at the first of them. */
 struct int8_tile {
@@ -74,11 +75,11 @@ struct int8_tile {
 
 /* Adds one group's products of LANES vectors of the panel to sums[n]. first: its first component. */
 static inline __attribute__((always_inline)) void add_group(size_t n, size_t group, const struct int8_tile *t,
-                                                           size_t first, size_t v, vf sums[INT8_ROWS][PANEL_VECTORS]) {
+                                                           size_t first, size_t v, vf sums[VECTOR_ROWS][PANEL_VECTORS]) {
     const struct int8_rows *x = t->rows;
     const int32_t *x_sums = x->sums + first / 16 * INT8_ROWS, *x_starts = x->starts + first / INT8_BLOCK * INT8_ROWS;
     const float *x_scales = x->scales + first / INT8_BLOCK * INT8_ROWS;
-    vi products[INT8_ROWS];
+    vi products[VECTOR_ROWS];
 #pragma GCC unroll 8
     for (size_t r = 0; r < n; r++) {
         products[r] = (vi){0};
@@ -86,12 +87,13 @@ static inline __attribute__((always_inline)) void add_group(size_t n, size_t gro
         if (INT8_OFFSET)
             products[r] += group == 16 ? -INT8_OFFSET * x_sums[r] : x_starts[r];
     }
-    const int8_t *codes = t->panel->codes + (first * PANEL / 4 + v * LANES) * 4, *x_codes = x->codes + first * INT8_ROWS;
+    const int8_t *codes = t->panel->codes + (first * PANEL / 4 + v * LANES) * 4;
+    const int8_t *x_codes = x->codes + first / INT8_BLOCK * INT8_BLOCK * INT8_ROWS + first % INT8_BLOCK;
 #pragma GCC unroll 8
-    for (size_t k = 0; k < group / 4; k++, codes += PANEL * 4, x_codes += INT8_ROWS * 4) {
+    for (size_t k = 0; k < group / 4; k++, codes += PANEL * 4) {
         const struct int8_left w = int8_left(load_codes(codes));
 #pragma GCC unroll 8
-        for (size_t r = 0; r < n; r++) products[r] = int8_dot4_of(products[r], w, x_codes + r * 4);
+        for (size_t r = 0; r < n; r++) products[r] = int8_dot4_of(products[r], w, x_codes + r * INT8_BLOCK + k * 4);
     }
     const vf scales = load(t->panel->scales + first / group * PANEL + v * LANES);
 #pragma GCC unroll 8
@@ -105,8 +107,14 @@ static inline void fetch_ahead(const int8_t *codes) {
     for (size_t i = 0; i < INT8_BLOCK * PANEL; i += LINE) __builtin_prefetch(codes + INT8_AHEAD + i, 0, 2);
 }
 
+/* Rows of out are far apart: each line would be waited for. */
+static inline __attribute__((always_inline)) void prefetch_out(size_t n, const struct int8_tile *t) {
+#pragma GCC unroll 16
+    for (size_t r = 0; r < n; r++) __builtin_prefetch(t->out + r * t->out_stride, 1);
+}
+
 static inline __attribute__((always_inline)) void subtract_mins(size_t n, const struct int8_tile *t, size_t b,
-                                                               vf sums[INT8_ROWS][PANEL_VECTORS]) {
+                                                               vf sums[][PANEL_VECTORS]) {
     const int32_t *x_sums = t->rows->sums + 2 * b * INT8_ROWS;
 #pragma GCC unroll 8
     for (size_t r = 0; r < n; r++) {
@@ -124,12 +132,13 @@ static inline __attribute__((always_inline)) void product_of_tile(size_t n, size
     const struct int8_panel panel = *tile->panel;
     const struct int8_tile copy = {&rows, &panel, tile->starts, tile->out, tile->out_stride, tile->accumulate, tile->turn,
                                    tile->n_turns}, *t = &copy;
-    vf sums[INT8_ROWS][PANEL_VECTORS];
+    vf sums[VECTOR_ROWS][PANEL_VECTORS];
 #pragma GCC unroll 8
     for (size_t r = 0; r < n; r++)
 #pragma GCC unroll 4
         for (size_t v = 0; v < PANEL_VECTORS; v++)
             sums[r][v] = t->accumulate ? load(t->out + r * t->out_stride + v * LANES) : (vf){0};
+    prefetch_out(n, t);
     size_t turn = t->turn;
     for (size_t b = 0; b < t->panel->n_blocks; b++) {
         if (b == turn) {
@@ -158,7 +167,7 @@ static inline __attribute__((always_inline)) void product_of_form(size_t n, cons
 
 /* Each count of rows is code of its own, its sums in registers. */
 static __attribute__((noinline)) void product_of_many(const struct int8_tile *t) {
-    product_of_form(INT8_ROWS, t);
+    product_of_form(VECTOR_ROWS, t);
 }
 
 static __attribute__((noinline)) void product_of_four(const struct int8_tile *t) {
@@ -173,6 +182,24 @@ static __attribute__((noinline)) void product_of_one(const struct int8_tile *t) 
     product_of_form(1, t);
 }
 
+#ifdef KERNELS_TILES
+#include KERNELS_TILES
+#else
+enum { TILE_ROWS = 0, TILE_ROWS_LEAST = INT32_MAX };
+
+static void int8_begin(size_t group) {
+    (void)group;
+}
+
+static void int8_end(void) {
+}
+
+static inline size_t product_in_tiles(const struct int8_tile *t, size_t n) {
+    (void)t;
+    return n;
+}
+#endif
+
 /* [n_blocks * 32 / group][PANEL] */
 static void starts_of(const struct int8_panel *panel, int32_t *starts) {
     for (size_t g = 0; g < panel->n_blocks * INT8_BLOCK / panel->group; g++)
@@ -184,23 +211,34 @@ static void starts_of(const struct int8_panel *panel, int32_t *starts) {
         }
 }
 
+/* The same vectors from r on, those of r's tile. */
+static inline struct int8_rows rows_from(const struct int8_rows *rows, size_t r) {
+    const size_t tile = r / INT8_ROWS * INT8_ROWS * rows->n_blocks, i = tile + r % INT8_ROWS;
+    return (struct int8_rows){rows->codes + i * INT8_BLOCK, rows->scales + i, rows->sums + tile + i, rows->starts + i,
+                              rows->n_blocks};
+}
+
+/* The first of at most n vectors. Returns how many. */
+static size_t product_of_some(const struct int8_tile *t, size_t n) {
+    if (n >= TILE_ROWS_LEAST) return product_in_tiles(t, n);
+    if (n >= VECTOR_ROWS) return product_of_many(t), VECTOR_ROWS;
+    if (n >= 4) return product_of_four(t), 4;
+    if (n >= 2) return product_of_two(t), 2;
+    return product_of_one(t), 1;
+}
+
 static void product_of_slice(const struct int8_rows *rows, size_t n_rows, const struct int8_panel *panel, float *out,
                              size_t out_stride, bool accumulate) {
-    struct int8_rows x = *rows;
+    struct int8_rows x;
     int32_t starts[INT8_SLICE * INT8_BLOCK / 16 * PANEL];
-    struct int8_tile t = {&x, panel, starts, out, out_stride, accumulate, 0, (n_rows + INT8_ROWS - 1) / INT8_ROWS};
+    enum { AT_ONCE = TILE_ROWS ? TILE_ROWS : VECTOR_ROWS };
+    struct int8_tile t = {&x, panel, starts, out, out_stride, accumulate, 0, (n_rows + AT_ONCE - 1) / AT_ONCE};
     if (INT8_STARTS) starts_of(panel, starts);
     for (size_t r = 0; r < n_rows;) {
-        const size_t left = n_rows - r, n = left >= INT8_ROWS ? INT8_ROWS : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-        (n == INT8_ROWS ? product_of_many : n == 4 ? product_of_four : n == 2 ? product_of_two : product_of_one)(&t);
-        const size_t step = n == INT8_ROWS ? INT8_ROWS * x.n_blocks : n; /* the next tile, or on in the last one */
-        x.codes += n == INT8_ROWS ? step * INT8_BLOCK : step * 4;
-        x.scales += step;
-        x.sums += n == INT8_ROWS ? 2 * step : step;
-        x.starts += step;
-        t.out += n * out_stride;
+        x = rows_from(rows, r);
+        t.out = out + r * out_stride;
+        r += product_of_some(&t, n_rows - r);
         t.turn++;
-        r += n;
     }
 }
 

@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS_PER_TASK = INT8_ROWS };
+enum { ROWS_PER_TASK = 8 };
 
 /* All [max_rows, …]; a row is a whole number of panels, what products write. */
 struct batch_memory {

@@ -246,9 +246,12 @@ static void multiply(void *context, size_t i, int worker) {
     for (; i >= tasks_of(p->m); p++) i -= tasks_of(p->m);
     const struct matrix *m = p->m;
     const size_t end = min_size(m->n_panels, (i + 1) * PANELS_PER_TASK);
+    const bool integer = m->packing && all->x->codes.codes;
+    if (integer) all->kernels->int8_begin(m->packing->group);
     for (size_t at = i * PANELS_PER_TASK; at < end; at++)
-        (m->packing && all->x->codes.codes ? int8_panel_product : float_panel_product)(
-            m, all->kernels, m->data + at * m->panel_bytes, all->x, p->out + at * PANEL, p->stride);
+        (integer ? int8_panel_product : float_panel_product)(m, all->kernels, m->data + at * m->panel_bytes, all->x,
+                                                             p->out + at * PANEL, p->stride);
+    if (integer) all->kernels->int8_end();
 }
 
 void matrix_products(struct parallel *p, const struct kernels *k, const struct matrix_product *products, size_t n_products,

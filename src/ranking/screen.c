@@ -52,7 +52,7 @@ static bool coded_init(struct coded *c, size_t n_groups) {
 
 /* Components k … k + 3, k a multiple of 4. */
 static const int8_t *codes_at(const struct coded *c, size_t k) {
-    return c->codes + k * INT8_ROWS;
+    return c->codes + k / INT8_BLOCK * INT8_ROWS * INT8_BLOCK + k % INT8_BLOCK;
 }
 
 static float scale_of(const struct coded *c, size_t group) {
@@ -210,11 +210,13 @@ static bool search_block(struct search *q, size_t block, const struct coded *use
     const size_t first = block * BLOCK_PANELS, panels = min_size(BLOCK_PANELS, s->n_panels - first);
     const size_t n = min_size(panels * PANEL, s->scorer.n_items - first * PANEL);
     const size_t codes = s->n_groups * INT8_BLOCK * PANEL, scales = s->n_groups * PANEL;
+    q->kernels->int8_begin(INT8_BLOCK);
     for (size_t p = 0; p < panels; p++) {
         const struct int8_panel panel = {s->codes + (first + p) * codes, s->scales + (first + p) * scales, NULL, s->n_groups,
                                          INT8_BLOCK};
         q->kernels->int8_product(&user->rows, 1, &panel, about + p * PANEL, PANEL, false);
     }
+    q->kernels->int8_end();
     const float half = margin(q, block);
     for (size_t i = 0; i < n; i++) {
         i += q->kernels->first_above(about + i, n - i, nextafterf(least(q) - half, -INFINITY));

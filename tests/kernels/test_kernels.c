@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 enum { MAX = 1100 };
-static const char *const names[] = {"scalar", "avx2", "avx512", "vnni", "neon"};
+static const char *const names[] = {"scalar", "avx2", "avx512", "vnni", "amx", "neon"};
 static const size_t lengths[] = {0, 1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 128, 200, 1000};
 
 static void fill(float *x, size_t n, uint64_t stream, double spread) {
@@ -235,7 +235,7 @@ static void check_transpose(const struct kernels *k) {
         }
 }
 
-enum { CODES = 256, N_CODED = 27, N_PLACES = (N_CODED + INT8_ROWS - 1) / INT8_ROWS * INT8_ROWS };
+enum { CODES = 256, N_CODED = 59, N_PLACES = (N_CODED + INT8_ROWS - 1) / INT8_ROWS * INT8_ROWS };
 struct int8_memory {
     int8_t codes[N_PLACES * CODES];
     float scales[N_PLACES * CODES / INT8_BLOCK];
@@ -265,7 +265,7 @@ static void check_int8_quantise(const struct kernels *k, struct int8_memory *got
     assert_memory_equal(&want, got, sizeof want);
     const int8_t *codes = got->codes + 2 * INT8_BLOCK * INT8_ROWS;
     assert_true(got->scales[2 * INT8_ROWS] == 1);
-    for (int i = 0; i < INT8_BLOCK; i++) assert_int_equal(codes[i / 4 * INT8_ROWS * 4 + i % 4], 8 * i - 127);
+    for (int i = 0; i < INT8_BLOCK; i++) assert_int_equal(codes[i], 8 * i - 127);
 }
 
 /* The same bytes as the definition's, with the largest codes that there are too. */
@@ -287,7 +287,8 @@ static void check_int8_product(const struct kernels *k) {
     fill(mins, COUNT(mins), 4, 1);
     const struct int8_panel panels[] = {{codes, scales, NULL, 8, 32}, {codes, scales, mins, 8, 32},
                                         {codes, scales, NULL, 7, 16}, {codes, scales, NULL, 0, 32}};
-    for (size_t p = 0; p < COUNT(panels); p++)
+    for (size_t p = 0; p < COUNT(panels); p++) {
+        k->int8_begin(panels[p].group);
         for (size_t n = 1; n <= N_CODED; n++) {
             const struct int8_rows x = int8_rows_from(&all, 8 - panels[p].n_blocks);
             for (size_t i = 0; i < COUNT(want); i++) want[i] = got[i] = 0.5f;
@@ -297,6 +298,8 @@ static void check_int8_product(const struct kernels *k) {
             }
             assert_memory_equal(want, got, sizeof want);
         }
+        k->int8_end();
+    }
 }
 
 static void check_small_floats(const struct kernels *k) {

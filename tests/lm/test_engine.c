@@ -264,7 +264,7 @@ static void unknown_token(void **state) {
 /* Instruction sets: float32 sums have other orders, integer ones do not. */
 static void tables_agree(void **state) {
     (void)state;
-    static const char *const names[] = {"avx2", "avx512", "vnni", "neon"};
+    static const char *const names[] = {"avx2", "avx512", "vnni", "amx", "neon"};
     static struct made_model m;
     static struct job want, got;
     genair_status st = {0};

@@ -73,7 +73,7 @@ static void check(const struct kernels *k, const float *logits, size_t n, float 
 
 static void nucleus(void **state) {
     (void)state;
-    static const char *const names[] = {"scalar", "avx2", "avx512", "vnni", "neon"};
+    static const char *const names[] = {"scalar", "avx2", "avx512", "vnni", "amx", "neon"};
     static const float shares[] = {0, 0.01f, 0.5f, 0.9f, 1};
     static const size_t sizes[] = {1, 2, 63, 1024, 1025, N};
     static float flat[N], wide[N], ties[N], one[N];
