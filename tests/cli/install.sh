@@ -27,7 +27,9 @@ if command -v ${CXX:-c++} >/dev/null; then
     holds 'the header alone is C++17' ${CXX:-c++} -std=c++17 $strict -I"${header%/*}" -c alone.cc -o alone_cc.o
 fi
 
-nm -D --defined-only "$library" | awk '$2 ~ /[TBDR]/ {print $3}' | sort >exported.txt
+nm -D --defined-only --with-symbol-versions "$library" | awk '$2 ~ /[TBDR]/ {print $3}' | sort >versioned.txt
+holds 'each exported name has the version of src/genair.map' test "$(grep -cvE '^genair_[a-z_]+@@GENAIR_0(\.[0-9]+)?$' versioned.txt)" -eq 0
+sed 's/@.*//' versioned.txt >exported.txt
 holds 'the library exports the public names and no others' diff exported.txt "$source/tests/cli/exported.txt"
 grep -o 'genair_[a-z_]*(' "$header" | tr -d '(' | sort -u >declared.txt
 holds 'each exported name is declared' diff declared.txt "$source/tests/cli/exported.txt"
