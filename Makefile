@@ -6,7 +6,7 @@ MESON_FLAGS ?=
 WS ?= ws-demo
 SANITIZE = -Db_lundef=false -Dwerror=true
 
-.PHONY: all build demo model test check-long bench asan tsan fuzz cross-aarch64 install help dependencies
+.PHONY: all build demo model test check-long bench asan tsan fuzz cross-aarch64 deb try-deb reproducible install help dependencies
 all: build
 
 help:
@@ -18,7 +18,10 @@ help:
 	@echo "make bench        speeds beside the machine's own peak"
 	@echo "make asan, tsan   the tests under the address and undefined, or the thread sanitizer"
 	@echo "make fuzz         the readers' fuzz targets, FUZZ_SECONDS=60 each"
-	@echo "make cross-aarch64  build for aarch64 and run the tests under qemu-user (TESTS='kernels/kernels …': these alone)"
+	@echo "make cross-aarch64  a build for aarch64, its tests under qemu-user (TESTS='kernels/kernels …': these alone)"
+	@echo "make deb          Debian packages in $(BUILD)-deb, looked at by lintian"
+	@echo "make try-deb      they are installed, used, upgraded and purged in a fresh Debian (root)"
+	@echo "make reproducible  what is installed and the packages, built twice elsewhere: the same bytes?"
 	@echo "make install      into PREFIX=$(PREFIX) (DESTDIR is respected)"
 
 dependencies:
@@ -71,6 +74,19 @@ cross-aarch64:
 	test -e build-aarch64/build.ninja || meson setup build-aarch64 --cross-file packaging/aarch64.ini -Dwerror=true -Dpostgres=disabled
 	ninja -C build-aarch64
 	@tools/run-tests.sh build-aarch64 --timeout-multiplier 20 $(TESTS)
+
+deb:
+	@tools/install-dependencies.sh build library deb
+	packaging/deb.sh $(BUILD)-deb
+	lintian --fail-on error,warning --info $(BUILD)-deb/*.changes
+
+try-deb: deb
+	@tools/install-dependencies.sh try-deb
+	packaging/try-deb.sh $(BUILD)-deb
+
+reproducible:
+	@tools/install-dependencies.sh build library deb
+	packaging/reproducible.sh . deb
 
 install: build
 	meson install -C $(BUILD)

@@ -56,7 +56,7 @@ def find_library() -> str:
     if named:
         return named
     beside = Path(__file__).parent / "libgenair.so"
-    return str(beside) if beside.exists() else "libgenair.so"
+    return str(beside) if beside.exists() else "libgenair.so.0"
 
 
 class Library:

@@ -28,6 +28,18 @@ while read -r line; do
     holds "serve has $name" bash -c "'$genair' help serve | grep -q -- '--$name '"
 done <options.conf
 
+# ---- one version ----
+version=$("$genair" --version | cut -d ' ' -f 2)
+holds 'it is a semantic one' grep -qxE '(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}(-[0-9A-Za-z.-]+)?' <<<"$version"
+holds 'that of meson.build' grep -qxF "  version: '$version'," "$source/meson.build"
+holds 'the changelog begins with it' test "$(grep -m 1 '^## ' "$source/CHANGELOG.md" | cut -d ' ' -f 2)" = "[$version]"
+holds 'the Debian package loads the library of its major version' \
+    grep -qxF "libgenair.so.${version%%.*} libgenair${version%%.*} #MINVER#" "$packaging/debian/libgenair${version%%.*}.symbols"
+holds 'and so does Python' grep -qF "\"libgenair.so.${version%%.*}\"" "$source/python/genair/_native.py"
+for script in "$packaging"/*.sh "$packaging"/debian/genair.post*; do
+    holds "$script is read" bash -n "$script"
+done
+
 # ---- the container ----
 grep -o 'lib[a-z0-9.-]*\|zlib1g' <(sed -n '/apt-get install/,/rm -rf/p' "$packaging/Containerfile") | sort -u >packages
 if command -v dpkg-query >/dev/null; then
