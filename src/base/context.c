@@ -164,10 +164,18 @@ void context_progress_note(genair_context *ctx, const char *what, double done, d
     log_progress(ctx, what, done, total, elapsed > 0.05 ? (done - ctx->began_done) / elapsed : 0, note);
 }
 
-double context_seconds(void) {
+static double seconds_of(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double context_seconds(void) {
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+double context_processor_seconds(void) {
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 double context_peak_rss_mb(void) {

@@ -20,6 +20,7 @@ void context_progress(genair_context *ctx, const char *what, double done, double
 /* The same with more to tell, at the line's end; NULL for nothing. */
 void context_progress_note(genair_context *ctx, const char *what, double done, double total, const char *note);
 double context_seconds(void);      /* monotonic clock */
+double context_processor_seconds(void); /* of all threads of the process; whatever else the machine does */
 double context_peak_rss_mb(void);  /* of this process, in MiB */
 
 #endif
