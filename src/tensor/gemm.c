@@ -131,7 +131,12 @@ static void run_rows(void *context, size_t i, int worker) {
     gemm_single(&g);
 }
 
+/* Each task packs B anew, so there are no more than keep the threads busy; where rows are cut changes no element. */
+static size_t tasks_for(size_t m, size_t n_threads) {
+    return n_threads == 1 ? 1 : min_size(gemm_tasks(m), 2 * n_threads);
+}
+
 void gemm(struct parallel *p, const struct gemm *g) {
-    struct split s = {g, gemm_tasks(g->m)};
+    struct split s = {g, tasks_for(g->m, (size_t)parallel_threads(p))};
     parallel_run(p, s.n_tasks, run_rows, &s);
 }
