@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONTEXTS_PER_BLOCK = 512, DRAW_USER, DRAW_ITEM, DECK_USERS, DECK_ITEMS };
+enum { SEQUENCES_PER_BLOCK = 512, POSITIONS_PER_BLOCK = 4096, DRAW_USER, DRAW_ITEM, DECK_USERS, DECK_ITEMS };
 
 static const json_t *options_of(const struct model *m) {
     return m->config.inputs->options;
@@ -236,13 +236,19 @@ static void loss(struct model *m, const struct method_step *step, struct step_lo
 
 /* ---- rare items, before an epoch ---- */
 
-/* Contexts on their way to being states, with the items that they are of. */
+static bool is_rare(const struct melt *s, uint32_t item) {
+    return s->seen.count[item] > 0 && s->seen.count[item] <= s->item_threshold;
+}
+
+/* Histories on their way to being states; the one after an item is of a context of it. */
 struct block {
     struct model *m;
+    bool looks_back;     /* a model that does has the states of all forward or all backward contexts of a history at once */
     size_t n;
-    uint64_t *offsets;  /* [CONTEXTS_PER_BLOCK + 1] */
-    uint32_t *items, *owner;
-    float *state, *mean; /* [CONTEXTS_PER_BLOCK, d], [n_items, d] */
+    uint64_t *offsets;   /* [SEQUENCES_PER_BLOCK + 1] */
+    uint32_t *items;     /* [POSITIONS_PER_BLOCK + room] */
+    bool *whole;         /* [SEQUENCES_PER_BLOCK] every place is read, not the last one alone */
+    float *state, *mean; /* [POSITIONS_PER_BLOCK + room, d], [n_items, d] */
 };
 
 /* Adds the block's states to the means of their items, in order. */
@@ -250,32 +256,60 @@ static genair_code flush(struct block *b, genair_status *st) {
     const struct melt *s = b->m->state;
     const size_t d = b->m->config.hidden;
     if (b->n == 0) return GENAIR_OK;
-    const genair_code code =
-        model_states(b->m, &(struct histories){.n = b->n, .offsets = b->offsets, .items = b->items}, b->state, st);
-    for (size_t i = 0; code == GENAIR_OK && i < b->n; i++) {
-        const uint32_t item = b->owner[i];
-        b->m->kernels->axpy(1 / (float)(s->seen.start[item + 1] - s->seen.start[item]), b->state + i * d,
-                            b->mean + (item - 1) * d, d);
-    }
+    const struct histories h = {.n = b->n, .offsets = b->offsets, .items = b->items};
+    const genair_code code = b->looks_back ? model_prefix_states(b->m, &h, b->state, st) : model_states(b->m, &h, b->state, st);
+    for (size_t i = 0; code == GENAIR_OK && i < b->n; i++)
+        for (uint64_t at = b->whole[i] ? b->offsets[i] : b->offsets[i + 1] - 1; at < b->offsets[i + 1]; at++) {
+            const uint32_t item = b->items[at];
+            if (!is_rare(s, item)) continue;
+            b->m->kernels->axpy(1 / (float)(s->seen.start[item + 1] - s->seen.start[item]),
+                                b->state + (b->looks_back ? at : i) * d, b->mean + (item - 1) * d, d);
+        }
     b->n = 0;
     return code;
 }
 
-static genair_code add_contexts(struct block *b, uint32_t item, genair_status *st) {
+static genair_code add_context(struct block *b, const struct context *c, bool whole, genair_status *st) {
+    const uint64_t at = b->n ? b->offsets[b->n] : 0;
+    b->offsets[b->n] = at;
+    b->whole[b->n++] = whole;
+    b->offsets[b->n] = at + melt_context_items(b->m->state, c, room_of(b->m), b->items + at);
+    return b->n == SEQUENCES_PER_BLOCK || b->offsets[b->n] >= POSITIONS_PER_BLOCK ? flush(b, st) : GENAIR_OK;
+}
+
+static genair_code add_item(struct block *b, uint32_t item, genair_status *st) {
     const struct melt *s = b->m->state;
     genair_code code = GENAIR_OK;
-    for (uint64_t c = s->seen.start[item]; code == GENAIR_OK && c < s->seen.start[item + 1]; c++) {
-        const uint64_t at = b->n ? b->offsets[b->n] : 0;
-        b->offsets[b->n] = at;
-        b->owner[b->n++] = item;
-        b->offsets[b->n] = at + melt_context_items(s, &s->seen.context[c], room_of(b->m), b->items + at);
-        if (b->n == CONTEXTS_PER_BLOCK) code = flush(b, st);
-    }
+    for (uint64_t c = s->seen.start[item]; code == GENAIR_OK && c < s->seen.start[item + 1]; c++)
+        code = add_context(b, &s->seen.context[c], false, st);
     return code;
 }
 
-static bool is_rare(const struct melt *s, uint32_t item) {
-    return s->seen.count[item] > 0 && s->seen.count[item] <= s->item_threshold;
+/* All contexts of a user's history in one direction: those that end in the model's length at once, longer ones by themselves. */
+static genair_code add_history(struct block *b, uint32_t user, bool backward, genair_status *st) {
+    const struct melt *s = b->m->state;
+    genair_code code = GENAIR_OK;
+    uint32_t n;
+    (void)dataset_training(s->seen.data, user, &n);
+    const uint32_t room = (uint32_t)min_size(n, room_of(b->m));
+    for (uint32_t length = room; code == GENAIR_OK && length <= n; length++)
+        code = add_context(b, &(struct context){user, backward ? n - length : length - 1, backward}, length == room, st);
+    return code;
+}
+
+static genair_code add_all(struct block *b, genair_status *st) {
+    const struct melt *s = b->m->state;
+    const struct dataset *data = s->seen.data;
+    genair_code code = GENAIR_OK;
+    for (uint32_t i = 1; !b->looks_back && code == GENAIR_OK && i <= data->n_items; i++)
+        if (is_rare(s, i)) code = add_item(b, i, st);
+    for (uint32_t u = 0; b->looks_back && code == GENAIR_OK && u < data->n_users; u++) {
+        uint32_t n;
+        (void)dataset_training(data, u, &n);
+        if (n > 0) code = add_history(b, u, false, st);
+        if (n > 1 && code == GENAIR_OK) code = add_history(b, u, true, st);
+    }
+    return code == GENAIR_OK ? flush(b, st) : code;
 }
 
 /* e = T_I(mean) + gamma e, for rare items alone. */
@@ -294,23 +328,21 @@ static genair_code replace_rare(struct model *m, float *means, genair_status *st
 
 /* All from the table as it was, before any row is replaced. */
 static genair_code begin_epoch(struct model *m, genair_status *st) {
-    struct melt *s = m->state;
-    const size_t d = m->config.hidden;
+    const size_t d = m->config.hidden, most = POSITIONS_PER_BLOCK + room_of(m);
     if (is_no(m, "melt-update")) return GENAIR_OK;
     struct block b = {.m = m,
-                      .offsets = mem_array(CONTEXTS_PER_BLOCK + 1, sizeof *b.offsets),
-                      .items = mem_array(CONTEXTS_PER_BLOCK * room_of(m) + 1, sizeof *b.items),
-                      .owner = mem_array(CONTEXTS_PER_BLOCK, sizeof *b.owner),
-                      .state = mem_array(CONTEXTS_PER_BLOCK * d, sizeof *b.state),
+                      .looks_back = m->config.causal || m->config.backbone == GRU4REC,
+                      .offsets = mem_array(SEQUENCES_PER_BLOCK + 1, sizeof *b.offsets),
+                      .items = mem_array(most, sizeof *b.items),
+                      .whole = mem_array(SEQUENCES_PER_BLOCK, sizeof *b.whole),
+                      .state = mem_array(most * d, sizeof *b.state),
                       .mean = mem_zeros(m->config.n_items * d + 1, sizeof *b.mean)};
-    genair_code code = b.offsets && b.items && b.owner && b.state && b.mean ? model_refresh_items(m, st) : fail_memory(st);
-    for (uint32_t i = 1; code == GENAIR_OK && i <= m->config.n_items; i++)
-        if (is_rare(s, i)) code = add_contexts(&b, i, st);
-    if (code == GENAIR_OK) code = flush(&b, st);
+    genair_code code = b.offsets && b.items && b.whole && b.state && b.mean ? model_refresh_items(m, st) : fail_memory(st);
+    if (code == GENAIR_OK) code = add_all(&b, st);
     if (code == GENAIR_OK) code = replace_rare(m, b.mean, st);
     mem_free(b.offsets);
     mem_free(b.items);
-    mem_free(b.owner);
+    mem_free(b.whole);
     mem_free(b.state);
     mem_free(b.mean);
     return code;

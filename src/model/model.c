@@ -371,17 +371,23 @@ struct tensor *model_last_states(struct model *m, struct tensor *table, const ui
     return some || !states ? states : op_gather(&m->tape, states, NULL, last, n);
 }
 
-genair_code model_states(struct model *m, const struct histories *h, float *out, genair_status *st) {
-    const size_t d = m->config.hidden;
+/* A tape that reads histories packed into offsets and items; NULL when memory is out. */
+static struct tensor *read_packed(struct model *m, const struct histories *h, bool last, uint32_t **offsets) {
     struct tape *t = &m->tape;
     tape_reset(t, false, 0);
     parameters_begin_step(m->parameters);
-    uint32_t *offsets = tape_array(t, h->n + 1, sizeof *offsets);
+    *offsets = tape_array(t, h->n + 1, sizeof **offsets);
     uint32_t *items = tape_array(t, h->offsets[h->n] - h->offsets[0] + h->n + 1, sizeof *items);
-    if (!offsets || !items) return fail_memory(st);
-    pack(m, h, offsets, items);
-    struct tensor *table = tape_view(t, m->config.n_items + 1, d, m->item_vectors, NULL);
-    struct tensor *states = model_last_states(m, table, items, offsets, h->n);
+    if (!*offsets || !items) return NULL;
+    pack(m, h, *offsets, items);
+    struct tensor *table = tape_view(t, m->config.n_items + 1, m->config.hidden, m->item_vectors, NULL);
+    return last ? model_last_states(m, table, items, *offsets, h->n) : model_backbone(m, table, items, *offsets, h->n);
+}
+
+genair_code model_states(struct model *m, const struct histories *h, float *out, genair_status *st) {
+    const size_t d = m->config.hidden;
+    uint32_t *offsets;
+    const struct tensor *states = read_packed(m, h, true, &offsets);
     if (!states) return fail_memory(st);
     size_t at = 0; /* among the histories that are not empty */
     for (size_t b = 0; b < h->n; b++) {
@@ -390,6 +396,14 @@ genair_code model_states(struct model *m, const struct histories *h, float *out,
         else
             memcpy(out + b * d, states->value + at++ * d, d * sizeof *out);
     }
+    return GENAIR_OK;
+}
+
+genair_code model_prefix_states(struct model *m, const struct histories *h, float *out, genair_status *st) {
+    uint32_t *offsets;
+    const struct tensor *states = read_packed(m, h, false, &offsets);
+    if (!states) return fail_memory(st);
+    memcpy(out, states->value, states->rows * states->cols * sizeof *out);
     return GENAIR_OK;
 }
 

@@ -137,6 +137,9 @@ CHECKED genair_code model_refresh_items(struct model *m, genair_status *st);
 CHECKED genair_code model_encode(struct model *m, const struct histories *h, float *out, genair_status *st);
 /* The same before what the method makes of user vectors. */
 CHECKED genair_code model_states(struct model *m, const struct histories *h, float *out, genair_status *st);
+/* The same for every beginning of each history, of a model that looks back only (causal, or gru4rec). No history is longer
+ * than the model's length. out: [items of h, d]. */
+CHECKED genair_code model_prefix_states(struct model *m, const struct histories *h, float *out, genair_status *st);
 /* The model as a scorer, valid until it changes; call after model_refresh_items. */
 struct scorer model_scorer(struct model *m);
 /* Operations (products, times two) to encode a history of n items and score the catalogue: paper Table 5. */

@@ -131,6 +131,42 @@ static void maps_of_zeros(void **state) {
     trained_close(&t);
 }
 
+/* A rare item's new vector is the map of the mean of its contexts' states, each read by itself, also of histories that are
+ * longer than the model's. */
+static void replaces_rare_items(void **state) {
+    (void)state;
+    for (int b = 0; b < N_BACKBONES; b++) {
+        struct trained t = {0};
+        open(&t, (enum backbone)b, "{\"melt-lambda-user\": 0.1, \"melt-lambda-item\": 0.4, " REST "}", 0);
+        const struct melt *s = t.model->state;
+        struct parameter *map = parameters_find(t.model->parameters, "melt.item_map.weight");
+        clear(t.model, "melt.item_map");
+        for (size_t c = 0; c < TRAINED_WIDTH; c++) map->value[c * TRAINED_WIDTH + c] = 1;
+        double expected[TRAINED_ITEMS + 1][TRAINED_WIDTH] = {{0}};
+        assert_int_equal(model_refresh_items(t.model, NULL), GENAIR_OK);
+        const size_t room = 3;
+        t.model->config.n_positions = room + 1 + (b == BERT4REC);
+        bool cut = false;
+        for (uint32_t i = 1; i <= TRAINED_ITEMS; i++)
+            for (uint64_t c = s->seen.start[i]; c < s->seen.start[i + 1]; c++) {
+                uint32_t items[TRAINED_ITEMS * 4], n;
+                float one[TRAINED_WIDTH];
+                (void)dataset_training(s->seen.data, s->seen.context[c].user, &n);
+                cut = cut || melt_context_length(&s->seen.context[c], n) > room;
+                const uint64_t offsets[] = {0, melt_context_items(s, &s->seen.context[c], room, items)};
+                assert_int_equal(model_states(t.model, &(struct histories){1, offsets, items, NULL}, one, NULL), GENAIR_OK);
+                for (size_t k = 0; k < TRAINED_WIDTH; k++)
+                    expected[i][k] += (double)one[k] / (double)(s->seen.start[i + 1] - s->seen.start[i]);
+            }
+        assert_true(cut);
+        assert_int_equal(model_begin_epoch(t.model, NULL), GENAIR_OK);
+        for (uint32_t i = 1; i <= TRAINED_ITEMS; i++)
+            for (size_t k = 0; s->seen.count[i] > 0 && s->seen.count[i] <= s->item_threshold && k < TRAINED_WIDTH; k++)
+                assert_float_equal(t.model->table->value[i * TRAINED_WIDTH + k], expected[i][k], 1e-5);
+        trained_close(&t);
+    }
+}
+
 /* Two passes of a step add up in what they share. */
 static void gradients(void **state) {
     (void)state;
@@ -161,7 +197,7 @@ static void learns(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(without_weights_is_base), cmocka_unit_test(curriculum),
-                                       cmocka_unit_test(contexts), cmocka_unit_test(maps_of_zeros),
+                                       cmocka_unit_test(contexts), cmocka_unit_test(maps_of_zeros), cmocka_unit_test(replaces_rare_items),
                                        cmocka_unit_test(gradients), cmocka_unit_test(learns)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
