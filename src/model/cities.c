@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WARM_UP = 100, LAST_STEP = 1000000, CONTEXTS_PER_BLOCK = 512, DRAW_STEP = 1, DRAW_HELD };
+enum { WARM_UP = 100, LAST_STEP = 1000000, CONTEXTS_PER_BLOCK = 512, DRAWN_PER_BLOCK = 4096, DRAW_STEP = 1, DRAW_HELD };
 
 static const json_t *options_of(const struct model *m) {
     return m->config.inputs->options;
@@ -122,28 +122,35 @@ static genair_code step(struct model *m, struct step_losses *losses, genair_stat
     return GENAIR_OK;
 }
 
+/* The sum over items, each with 1 to the most contexts, of which it reads every one once. */
+static genair_code add_error(struct model *m, const uint32_t *held, size_t n, double *sum, genair_status *st) {
+    const struct cities *s = m->state;
+    const size_t most = s->most_contexts;
+    struct cities_sample sample;
+    tape_reset(&m->tape, false, 0);
+    parameters_begin_step(m->parameters);
+    uint32_t *items = tape_array(&m->tape, n * most, sizeof *items);
+    if (!items || !cities_sample_open(&m->tape, s, n * most, n * most * (most + 1) / 2, &sample)) return fail_memory(st);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 1; k <= most; k++) {
+            struct rng r = stream(m, DRAW_HELD, (uint64_t)k << 32 | held[i]);
+            items[sample.n_items] = held[i];
+            cities_add_drawn(&sample, s, held[i], k, &r);
+        }
+    *sum += error_of(m, cities_infer(m, &sample), items, n * most, 1);
+    return tape_failed(&m->tape) ? fail_memory(st) : GENAIR_OK;
+}
+
 /* Over the items held out, with the same contexts every time. */
 static genair_code held_error(struct model *m, double *out, genair_status *st) {
     const struct cities *s = m->state;
+    const size_t block = max_size(1, DRAWN_PER_BLOCK / (s->most_contexts * (s->most_contexts + 1) / 2));
+    genair_code code = GENAIR_OK;
     double sum = 0;
-    for (size_t k = 1; k <= s->most_contexts; k++) {
-        const size_t block = max_size(1, CONTEXTS_PER_BLOCK / k);
-        for (size_t first = 0; first < s->n_held; first += block) {
-            const size_t n = min_size(block, s->n_held - first);
-            struct cities_sample sample;
-            tape_reset(&m->tape, false, 0);
-            parameters_begin_step(m->parameters);
-            if (!cities_sample_open(&m->tape, s, n, n * k, &sample)) return fail_memory(st);
-            for (size_t i = 0; i < n; i++) {
-                struct rng r = stream(m, DRAW_HELD, (uint64_t)k << 32 | s->held[first + i]);
-                cities_add_drawn(&sample, s, s->held[first + i], k, &r);
-            }
-            sum += error_of(m, cities_infer(m, &sample), s->held + first, n, 1);
-            if (tape_failed(&m->tape)) return fail_memory(st);
-        }
-    }
+    for (size_t first = 0; code == GENAIR_OK && first < s->n_held; first += block)
+        code = add_error(m, s->held + first, min_size(block, s->n_held - first), &sum, st);
     *out = sum / (double)(s->n_held * s->most_contexts);
-    return GENAIR_OK;
+    return code;
 }
 
 /* ---- rare items ---- */

@@ -22,8 +22,12 @@ struct cities {
 /* Items with contexts, as F reads them. A context's tokens are its history's items around the place, the item itself
  * replaced by MASK_ROW. */
 struct cities_sample {
-    size_t n_items, n_contexts, n_tokens;
-    uint32_t *group;   /* [n_items + 1] contexts of each item */
+    size_t n_items, n_drawn, n_contexts, n_tokens;
+    uint32_t *group;   /* [n_items + 1] what was drawn for each item */
+    uint32_t *drawn;   /* [n_drawn] which context; one that an item has several times is read once */
+    uint64_t *place;   /* [n_contexts] in seen.context, of drawn ones */
+    uint32_t item_now; /* of which contexts are drawn, and its first one */
+    size_t first_of_item;
     uint32_t *offsets; /* [n_contexts + 1] tokens of each context */
     uint32_t *item;    /* [n_tokens] */
     uint32_t *slot;    /* [n_tokens] window + how far to the right of the item */
@@ -35,12 +39,13 @@ CHECKED genair_code cities_deal(struct cities *s, const struct dataset *data, co
                                 uint64_t seed, genair_status *st);
 void cities_free(struct cities *s);
 
-/* Room for so many items and contexts, none in it yet; memory of the tape. false when there is none. */
+/* Room for so many items and drawn contexts, none in it yet; memory of the tape. false when there is none. */
 bool cities_sample_open(struct tape *t, const struct cities *s, size_t n_items, size_t n_contexts,
                         struct cities_sample *out);
 void cities_add_context(struct cities_sample *sample, const struct cities *s, const struct context *c);
 void cities_end_item(struct cities_sample *sample);
-/* Adds an item with k of its contexts, drawn with replacement, or with all. */
+/* Adds an item with k of its contexts, drawn with replacement, or with all. An item that is added several times in a row
+ * shares contexts. */
 void cities_add_drawn(struct cities_sample *sample, const struct cities *s, uint32_t item, size_t k, struct rng *r);
 void cities_add_whole(struct cities_sample *sample, const struct cities *s, uint32_t item);
 

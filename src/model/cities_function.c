@@ -99,7 +99,7 @@ struct tensor *cities_infer(struct model *m, const struct cities_sample *sample)
                                                    .index = sample->item, .slot = sample->slot, .n = sample->n_tokens});
     x = op_dropout_scaled(t, x, s->dropout, 1);
     for (size_t i = 0; i < s->n_layers; i++) x = layer(m, "context", i, x, sample->offsets, sample->n_contexts);
-    x = op_group_mean(t, x, sample->offsets, sample->n_contexts, 1);
+    x = op_gather(t, op_group_mean(t, x, sample->offsets, sample->n_contexts, 1), NULL, sample->drawn, sample->n_drawn);
     for (size_t i = 0; i < s->n_layers; i++) x = layer(m, "group", i, x, sample->group, sample->n_items);
     return linear_named(m, op_group_mean(t, x, sample->group, sample->n_items, 1), "cities.out");
 }

@@ -105,10 +105,12 @@ bool cities_sample_open(struct tape *t, const struct cities *s, size_t n_items, 
                         struct cities_sample *out) {
     const size_t n_tokens = n_contexts * (2 * s->window + 1);
     *out = (struct cities_sample){.group = tape_array(t, n_items + 1, sizeof *out->group),
+                                  .drawn = tape_array(t, n_contexts + 1, sizeof *out->drawn),
+                                  .place = tape_array(t, n_contexts + 1, sizeof *out->place),
                                   .offsets = tape_array(t, n_contexts + 1, sizeof *out->offsets),
                                   .item = tape_array(t, n_tokens + 1, sizeof *out->item),
                                   .slot = tape_array(t, n_tokens + 1, sizeof *out->slot)};
-    if (!out->group || !out->offsets || !out->item || !out->slot) return false;
+    if (!out->group || !out->drawn || !out->place || !out->offsets || !out->item || !out->slot) return false;
     out->group[0] = out->offsets[0] = 0;
     return true;
 }
@@ -121,16 +123,30 @@ void cities_add_context(struct cities_sample *sample, const struct cities *s, co
         sample->item[sample->n_tokens] = i == c->place ? MASK_ROW : items[i];
         sample->slot[sample->n_tokens++] = (uint32_t)(s->window + i - c->place);
     }
+    sample->drawn[sample->n_drawn++] = (uint32_t)sample->n_contexts;
     sample->offsets[++sample->n_contexts] = (uint32_t)sample->n_tokens;
 }
 
 void cities_end_item(struct cities_sample *sample) {
-    sample->group[++sample->n_items] = (uint32_t)sample->n_contexts;
+    sample->group[++sample->n_items] = (uint32_t)sample->n_drawn;
+}
+
+/* The context at that place of seen.context: a new one, or one that the item has already. */
+static void add_place(struct cities_sample *sample, const struct cities *s, uint64_t place) {
+    for (size_t c = sample->first_of_item; c < sample->n_contexts; c++) {
+        if (sample->place[c] != place) continue;
+        sample->drawn[sample->n_drawn++] = (uint32_t)c;
+        return;
+    }
+    sample->place[sample->n_contexts] = place;
+    cities_add_context(sample, s, &s->seen.context[place]);
 }
 
 void cities_add_drawn(struct cities_sample *sample, const struct cities *s, uint32_t item, size_t k, struct rng *r) {
     const uint64_t first = s->seen.start[item], n = s->seen.start[item + 1] - first;
-    for (size_t i = 0; i < k; i++) cities_add_context(sample, s, &s->seen.context[first + rng_below(r, n)]);
+    if (item != sample->item_now) sample->first_of_item = sample->n_contexts;
+    sample->item_now = item;
+    for (size_t i = 0; i < k; i++) add_place(sample, s, first + rng_below(r, n));
     cities_end_item(sample);
 }
 

@@ -129,6 +129,7 @@ static void infer_three(struct trained *t, const int order[3], bool mirrored, fl
             sample.item[sample.n_tokens] = items[order[c]][k];
             sample.slot[sample.n_tokens++] = mirrored && order[c] == 0 ? 4 - slot : slot;
         }
+        sample.drawn[sample.n_drawn++] = (uint32_t)sample.n_contexts;
         sample.offsets[++sample.n_contexts] = (uint32_t)sample.n_tokens;
     }
     cities_end_item(&sample);
