@@ -51,6 +51,32 @@ if command -v dpkg-query >/dev/null; then
         esac
     done
 fi
+# ---- the bill of materials ----
+if command -v dpkg-query >/dev/null; then
+    holds 'it is made' bash -c '"$0/sbom.py" "$1" >bill.json' "$packaging" "$genair"
+    holds 'and the same again' bash -c '"$0/sbom.py" "$1" | cmp - bill.json' "$packaging" "$genair"
+    cat >look.py <<'P'
+import json, subprocess, sys
+bill = json.load(open("bill.json"))
+refs = [c["bom-ref"] for c in bill["components"]]
+assert len(refs) == len(set(refs)), "a component is listed twice"
+[itself, *others] = bill["dependencies"]
+assert set(itself["dependsOn"]) == {o["ref"] for o in others} <= set(refs), "a reference to nothing"
+required = {c["name"] for c in bill["components"] if c["scope"] == "required"}
+assert required >= {"libc6", "libopenblas0-pthread", "libsqlite3-0", "zlib1g"}, required
+assert bill["metadata"]["component"]["version"] == sys.argv[1]
+try:
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+except ImportError:
+    print("no cyclonedx-python-lib: not compared with the schema")
+else:
+    wrong = JsonStrictValidator(SchemaVersion.V1_5).validate_str(open("bill.json").read())
+    assert wrong is None, wrong
+P
+    holds 'it lists what the program loads' python3 look.py "$version"
+    holds 'of what is no program there is none' bash -c '! "$0/sbom.py" nowhere 2>err && [ "$(wc -l <err)" -eq 1 ]' "$packaging"
+fi
 if command -v hadolint >/dev/null; then
     holds 'hadolint' hadolint "$packaging/Containerfile"
 else
