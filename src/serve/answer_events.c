@@ -31,8 +31,8 @@ static genair_code read_event(struct batch *b, const json_t *body, struct event 
     if (code == GENAIR_OK) code = body_name(body, "item", &e->item, st);
     if (code == GENAIR_OK && json_object_get(body, "id")) code = body_name(body, "id", &e->key, st);
     if (code != GENAIR_OK) return code;
-    if (time && !json_is_integer(time)) return fail(st, GENAIR_USAGE, "'time' must be an integer, milliseconds since 1970");
-    e->time = time ? json_integer_value(time) : b->now;
+    e->time = b->now;
+    if (time && !json_whole(time, &e->time)) return fail(st, GENAIR_USAGE, "'time' must be an integer, milliseconds since 1970");
     text_excerpt(e->item, shown);
     return catalogue_find(b->catalogue, e->item, &item)
                ? GENAIR_OK

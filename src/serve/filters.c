@@ -117,9 +117,10 @@ static genair_code read_flag(const json_t *body, const char *key, bool *out, gen
 
 static genair_code read_k(const json_t *body, size_t *out, genair_status *st) {
     const json_t *k = json_object_get(body, "k");
-    if (k && (!json_is_integer(k) || json_integer_value(k) < 1 || json_integer_value(k) > MAX_K))
+    int64_t n = DEFAULT_K;
+    if (k && (!json_whole(k, &n) || n < 1 || n > MAX_K))
         return fail(st, GENAIR_USAGE, "'k' must be an integer from 1 to %d", MAX_K);
-    *out = k ? (size_t)json_integer_value(k) : DEFAULT_K;
+    *out = (size_t)n;
     return GENAIR_OK;
 }
 

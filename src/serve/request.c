@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/request.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Whether key is one of "a|b|c". */
@@ -106,6 +107,18 @@ genair_code body_object(struct text body, const char *known, json_t **out, genai
     else
         json_decref(o);
     return code;
+}
+
+bool json_whole(const json_t *value, int64_t *out) {
+    static const double exact = 9007199254740992.0; /* 2^53 */
+    if (json_is_integer(value)) {
+        *out = json_integer_value(value);
+        return true;
+    }
+    const double x = json_is_real(value) ? json_real_value(value) : 0.5;
+    if (!(fabs(x) <= exact) || x != floor(x)) return false;
+    *out = (int64_t)x;
+    return true;
 }
 
 bool body_line(struct text *body, struct text *line) {

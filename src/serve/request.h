@@ -34,6 +34,8 @@ CHECKED genair_code request_flag(const struct request *r, const char *key, bool 
 
 /* An object with no keys but the known ones. Nesting beyond MAX_NESTING is refused before it is parsed. */
 CHECKED genair_code body_object(struct text body, const char *known, json_t **out, genair_status *st);
+/* An integer however it is written: 10 and 10.0 are one number in JSON. */
+bool json_whole(const json_t *value, int64_t *out);
 /* Takes the next line that is not blank off the body; false when there is none. */
 bool body_line(struct text *body, struct text *line);
 /* A name: a string of 1 .. MAX_NAME characters, none of them a control character. */

@@ -79,12 +79,32 @@ static void names_are_bounded(void **state) {
     assert_int_equal(check_name(text_of("\xc3\xa4 <b>"), "user", NULL), GENAIR_OK);
 }
 
+static void whole_numbers_are_whole(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool whole;
+        int64_t value;
+    } cases[] = {{"10", true, 10}, {"10.0", true, 10}, {"1e1", true, 10}, {"-3.0", true, -3}, {"9223372036854775807", true, INT64_MAX},
+                 {"10.5", false, 0}, {"1e300", false, 0}, {"\"10\"", false, 0}, {"null", false, 0}, {"true", false, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t n = 0;
+        json_t *value = json_loads(cases[i].text, JSON_DECODE_ANY, NULL);
+        assert_non_null(value);
+        assert_int_equal(json_whole(value, &n), cases[i].whole);
+        if (cases[i].whole) assert_true(n == cases[i].value);
+        json_decref(value);
+    }
+    assert_false(json_whole(NULL, &(int64_t){0}));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_bounded),
         cmocka_unit_test(parameters_are_known_and_given_once),
         cmocka_unit_test(bodies_are_flat_objects_of_known_keys),
         cmocka_unit_test(names_are_bounded),
+        cmocka_unit_test(whole_numbers_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
