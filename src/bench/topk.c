@@ -104,7 +104,7 @@ static genair_code compare(struct catalogue_bench *b, float *user, float *row, s
         topk_push_row(&lists[0], kernels_select(NULL), row, (size_t)b->scorer.n_items + 1, 0);
         topk_sort(&lists[0]);
         const double middle = context_seconds();
-        if (code == GENAIR_OK) code = screen_best(b->screen, user, NULL, 0, &lists[1], &checked, st);
+        if (code == GENAIR_OK) code = screen_best(b->screen, user, NULL, &lists[1], &checked, st);
         if (code != GENAIR_OK) return code;
         c->float_seconds += (middle - begin) / COMPARED;
         c->screen_seconds += (context_seconds() - middle) / COMPARED;
@@ -155,7 +155,7 @@ static void *serve(void *context) {
         sleep_until(arrival);
         best.n = 0;
         sound = draw_user(b, (uint32_t)i, user, NULL) == GENAIR_OK &&
-                screen_best(b->screen, user, NULL, 0, &best, NULL, NULL) == GENAIR_OK;
+                screen_best(b->screen, user, NULL, &best, NULL, NULL) == GENAIR_OK;
         l->seconds[i] = context_seconds() - arrival;
     }
     if (!sound) atomic_store(&l->failed, true);

@@ -13,7 +13,9 @@ static int ascending(const void *a, const void *b) {
 }
 
 size_t ids_distinct(uint32_t *ids, size_t n) {
-    if (n < 2) return n;
+    size_t sorted = n > 0;
+    while (sorted < n && ids[sorted - 1] < ids[sorted]) sorted++;
+    if (sorted == n) return n; /* as they come from an index */
     qsort(ids, n, sizeof *ids, ascending);
     size_t kept = 1;
     for (size_t i = 1; i < n; i++)

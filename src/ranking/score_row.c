@@ -44,3 +44,25 @@ genair_code score_row(const struct scorer *s, const uint32_t *history, size_t n,
     const genair_code code = s->scores(s->model, &h, row, st);
     return code == GENAIR_OK ? check_row(s, row, st) : code;
 }
+
+genair_code score_cosine(const struct scorer *s, uint32_t a, uint32_t b, float *out, genair_status *st) {
+    const struct kernels *k = kernels_select(NULL);
+    const float *x = s->item_vectors + a * s->width, *y = s->item_vectors + b * s->width;
+    const float both = sqrtf(k->dot(x, x, s->width)) * sqrtf(k->dot(y, y, s->width));
+    *out = both == 0 ? 0 : k->dot(x, y, s->width) / both;
+    if (isfinite(*out)) return GENAIR_OK;
+    return fail(st, GENAIR_FORMAT,
+                "the vector of item number %u or %u holds a value that is not a finite number: train the run again", a, b);
+}
+
+genair_code score_cosines(const struct scorer *s, const uint32_t *items, size_t n, uint32_t b, float *out,
+                          genair_status *st) {
+    float sum = 0, one;
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; i < n && code == GENAIR_OK; i++) {
+        code = score_cosine(s, items[i], b, &one, st);
+        if (code == GENAIR_OK) sum += one;
+    }
+    *out = sum;
+    return code;
+}

@@ -13,4 +13,10 @@ CHECKED genair_code score_row(const struct scorer *s, const uint32_t *history, s
 CHECKED genair_code score_row_of(const struct scorer *s, const float *user, float *row,
                                  genair_status *st);
 
+/* Of two items' vectors; 0 with a vector of zeros, which is like nothing. GENAIR_FORMAT when it is not a finite number. */
+CHECKED genair_code score_cosine(const struct scorer *s, uint32_t a, uint32_t b, float *out, genair_status *st);
+/* The sum over items [n] of their cosines with b, in their order. */
+CHECKED genair_code score_cosines(const struct scorer *s, const uint32_t *items, size_t n, uint32_t b, float *out,
+                                  genair_status *st);
+
 #endif

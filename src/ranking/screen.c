@@ -5,12 +5,15 @@
  *
  * The norms are known, so each item's score lies in a known interval. An item whose upper end is below the k-th largest lower
  * end cannot be among the k best; the others are scored in float. Panels of items stand in blocks that share the largest norms;
- * the interval is widened by what float arithmetic may round in both products. */
+ * the interval is widened by what float arithmetic may round in both products.
+ *
+ * A sum of cosines, u1 v / |u1| |v| + u2 v / |u2| |v| + ..., is the score of the user u1 / |u1| + u2 / |u2| + ... over |v|. */
 #include "ranking/screen.h"
 
 #include "base/alloc.h"
 #include "base/size.h"
 #include "kernels/kernels.h"
+#include "ranking/score_row.h"
 
 #include <float.h>
 #include <math.h>
@@ -22,7 +25,8 @@ enum {
     WORTHWHILE_BYTES = 8 << 20 /* of float vectors: less than that stays in the caches */
 };
 
-static const double longest = 1e15; /* norm of a vector: products stay far from overflow */
+/* Norms of vectors between which products stay far from overflow and underflow. */
+static const double longest = 1e15, shortest = 1e-15;
 
 struct screen {
     struct scorer scorer;
@@ -30,6 +34,8 @@ struct screen {
     int8_t *codes;             /* [n_panels, n_groups * INT8_BLOCK * PANEL], as int8_panel has them */
     float *scales;             /* [n_panels, n_groups * PANEL] */
     float *error, *norm;       /* [blocks] largest |v - w| and |w| of the block's items */
+    float *inverse;            /* [n_panels * PANEL] 1 / |v|, 0 of a vector of zeros */
+    bool has_nearest;
 };
 
 /* One vector in 8 bits, the first of a tile of int8_rows. */
@@ -108,6 +114,8 @@ static bool fill(struct screen *s, struct coded *c) {
     for (size_t item = 0; item < v->n_items; item++) {
         const struct norms n = encode(c, v->item_vectors + (item + 1) * v->width, v->width);
         if (!(n.whole <= longest)) return false;
+        if (n.whole > 0 && n.whole < shortest) s->has_nearest = false;
+        if (n.whole >= shortest) s->inverse[item] = (float)(1 / n.whole);
         const size_t block = item / BLOCK_ITEMS;
         s->error[block] = fmaxf(s->error[block], above(n.error));
         s->norm[block] = fmaxf(s->norm[block], above(n.coded));
@@ -122,8 +130,9 @@ static bool allocate(struct screen *s) {
     s->scales = mem_zeros(panels * s->n_groups, PANEL * sizeof *s->scales);
     s->error = mem_zeros(blocks, sizeof *s->error);
     s->norm = mem_zeros(blocks, sizeof *s->norm);
+    s->inverse = mem_zeros(panels, PANEL * sizeof *s->inverse);
     if (s->codes) memset(s->codes, 0, panels * INT8_BLOCK * per_panel);
-    return s->codes && s->scales && s->error && s->norm;
+    return s->codes && s->scales && s->error && s->norm && s->inverse;
 }
 
 genair_code screen_create(const struct scorer *scorer, struct screen **out, genair_status *st) {
@@ -133,6 +142,7 @@ genair_code screen_create(const struct scorer *scorer, struct screen **out, gena
     struct coded c = {0};
     if (!s) return fail_memory(st);
     s->scorer = *scorer;
+    s->has_nearest = true;
     s->n_panels = ((size_t)scorer->n_items + PANEL - 1) / PANEL;
     s->n_groups = (scorer->width + INT8_BLOCK - 1) / INT8_BLOCK;
     const bool sound = coded_init(&c, s->n_groups) && allocate(s);
@@ -150,7 +160,12 @@ void screen_free(struct screen *s) {
     mem_free(s->scales);
     mem_free(s->error);
     mem_free(s->norm);
+    mem_free(s->inverse);
     mem_free(s);
+}
+
+bool screen_has_nearest(const struct screen *s) {
+    return s->has_nearest;
 }
 
 size_t screen_bytes(const struct screen *s) {
@@ -163,25 +178,14 @@ struct search {
     const struct screen *screen;
     const struct kernels *kernels;
     const float *user;
-    const uint32_t *excluded;
-    size_t n_excluded;
+    const struct choice *choice;
+    const uint32_t *items; /* [n_items] whose cosines are summed; NULL: the score */
+    size_t n_items;
     struct norms norms; /* of the user */
     struct topk lower;  /* lower ends of the intervals */
     struct scored *candidates; /* with upper ends */
     size_t n, capacity;
 };
-
-static bool is_excluded(const struct search *q, uint32_t id) {
-    size_t from = 0, to = q->n_excluded;
-    while (from < to) {
-        const size_t middle = from + (to - from) / 2;
-        if (q->excluded[middle] < id)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from < q->n_excluded && q->excluded[from] == id;
-}
 
 /* Half the interval of the block's scores. */
 static float margin(const struct search *q, size_t block) {
@@ -191,17 +195,42 @@ static float margin(const struct search *q, size_t block) {
     return above(q->norms.whole * error + q->norms.error * norm + rounding + 1e-30);
 }
 
-static bool look_at(struct search *q, uint32_t id, float about, float half) {
-    if (is_excluded(q, id)) return true;
+static bool look_at(struct search *q, uint32_t id, float lower, float upper) {
+    if (!choice_admits(q->choice, id)) return true;
     if (!mem_grow(&q->candidates, &q->capacity, q->n + 1, sizeof *q->candidates)) return false;
-    q->candidates[q->n++] = (struct scored){nextafterf(about + half, INFINITY), id};
-    topk_push(&q->lower, nextafterf(about - half, -INFINITY), id);
+    q->candidates[q->n++] = (struct scored){upper, id};
+    topk_push(&q->lower, lower, id);
     return true;
 }
 
 /* What an upper end must reach. */
 static float least(const struct search *q) {
     return q->lower.n < q->lower.k ? -INFINITY : q->lower.entries[0].score;
+}
+
+/* about: [n] of items from first on; all have the same margin. */
+static bool look_at_scores(struct search *q, uint32_t first, const float *about, size_t n, float half) {
+    for (size_t i = 0; i < n; i++) {
+        i += q->kernels->first_above(about + i, n - i, nextafterf(least(q) - half, -INFINITY));
+        if (i < n && !look_at(q, first + (uint32_t)i, nextafterf(about[i] - half, -INFINITY), nextafterf(about[i] + half, INFINITY)))
+            return false;
+    }
+    return true;
+}
+
+/* The same divided by each item's norm. What float arithmetic rounds: in each of the n cosines (products and norms of the
+ * width, as in margin), in their sum, at most n, n times, and here, a few times relative to the numbers themselves. about
+ * becomes the upper ends. */
+static bool look_at_cosines(struct search *q, uint32_t first, float *about, size_t n, float half) {
+    const float *inverse = q->screen->inverse + first - 1;
+    const float count = (float)q->n_items, wider = half * 1.0001f;
+    const float rounding = (4 * ((float)q->screen->scorer.width + 64) + count) * count * FLT_EPSILON;
+    for (size_t i = 0; i < n; i++) about[i] = (about[i] + wider) * inverse[i] + rounding;
+    for (size_t i = 0; i < n; i++) {
+        i += q->kernels->first_above(about + i, n - i, nextafterf(least(q), -INFINITY));
+        if (i < n && !look_at(q, first + (uint32_t)i, about[i] - 2.0002f * wider * inverse[i] - 2 * rounding, about[i])) return false;
+    }
+    return true;
 }
 
 static bool search_block(struct search *q, size_t block, const struct coded *user) {
@@ -217,27 +246,31 @@ static bool search_block(struct search *q, size_t block, const struct coded *use
         q->kernels->int8_product(&user->rows, 1, &panel, about + p * PANEL, PANEL, false);
     }
     q->kernels->int8_end();
-    const float half = margin(q, block);
-    for (size_t i = 0; i < n; i++) {
-        i += q->kernels->first_above(about + i, n - i, nextafterf(least(q) - half, -INFINITY));
-        if (i < n && !look_at(q, (uint32_t)(first * PANEL + i) + 1, about[i], half)) return false;
-    }
-    return true;
+    const uint32_t id = (uint32_t)(first * PANEL) + 1;
+    return q->items ? look_at_cosines(q, id, about, n, margin(q, block)) : look_at_scores(q, id, about, n, margin(q, block));
 }
 
 /* Float scores of those that are still possible. */
-static void score_candidates(const struct search *q, struct topk *best, size_t *checked) {
+static genair_code score_candidates(const struct search *q, struct topk *best, size_t *checked, genair_status *st) {
     const struct scorer *v = &q->screen->scorer;
     const float end = least(q);
     size_t n = 0;
     for (size_t i = 0; i < q->n; i++) {
         const struct scored c = q->candidates[i];
+        float score;
         if (c.score < end) continue;
-        topk_push(best, q->kernels->dot(q->user, v->item_vectors + c.id * v->width, v->width), c.id);
+        if (!q->items) {
+            score = q->kernels->dot(q->user, v->item_vectors + c.id * v->width, v->width);
+        } else {
+            const genair_code code = score_cosines(v, q->items, q->n_items, c.id, &score, st);
+            if (code != GENAIR_OK) return code;
+        }
+        topk_push(best, score, c.id);
         n++;
     }
     topk_sort(best);
     if (checked) *checked = n;
+    return GENAIR_OK;
 }
 
 static genair_code search(struct search *q, struct coded *user, struct topk *best, size_t *checked, genair_status *st) {
@@ -247,19 +280,40 @@ static genair_code search(struct search *q, struct coded *user, struct topk *bes
         return fail(st, GENAIR_FORMAT, "the user's vector is not finite, or as good as: train the run again");
     for (size_t block = 0; block * BLOCK_PANELS < s->n_panels; block++)
         if (!search_block(q, block, user)) return fail_memory(st);
-    score_candidates(q, best, checked);
-    return GENAIR_OK;
+    return score_candidates(q, best, checked, st);
 }
 
-genair_code screen_best(const struct screen *s, const float *user, const uint32_t *excluded, size_t n_excluded,
-                        struct topk *best, size_t *checked, genair_status *st) {
+static genair_code run_search(struct search *q, struct topk *best, size_t *checked, genair_status *st) {
+    static const struct choice every = {0};
     struct coded c = {0};
-    struct search q = {s, kernels_select(NULL), user, excluded, n_excluded, .lower = {.k = best->k}};
-    q.lower.entries = mem_array(best->k, sizeof *q.lower.entries);
-    const bool sound = coded_init(&c, s->n_groups) && q.lower.entries;
-    const genair_code code = sound ? search(&q, &c, best, checked, st) : fail_memory(st);
+    if (!q->choice) q->choice = &every;
+    q->lower = (struct topk){.k = best->k, .entries = mem_array(best->k, sizeof *q->lower.entries)};
+    const bool sound = coded_init(&c, q->screen->n_groups) && q->lower.entries;
+    const genair_code code = sound ? search(q, &c, best, checked, st) : fail_memory(st);
     coded_deinit(&c);
-    mem_free(q.lower.entries);
-    mem_free(q.candidates);
+    mem_free(q->lower.entries);
+    mem_free(q->candidates);
+    return code;
+}
+
+genair_code screen_best(const struct screen *s, const float *user, const struct choice *c, struct topk *best, size_t *checked,
+                        genair_status *st) {
+    return run_search(&(struct search){.screen = s, .kernels = kernels_select(NULL), .user = user, .choice = c}, best, checked, st);
+}
+
+genair_code screen_nearest(const struct screen *s, const uint32_t *items, size_t n, const struct choice *c, struct topk *best,
+                           size_t *checked, genair_status *st) {
+    const struct scorer *v = &s->scorer;
+    float *sum = mem_array(v->width, sizeof *sum);
+    if (!sum) return fail_memory(st);
+    for (size_t k = 0; k < v->width; k++) {
+        double exact = 0;
+        for (size_t i = 0; i < n; i++)
+            exact += (double)v->item_vectors[items[i] * v->width + k] * (double)s->inverse[items[i] - 1];
+        sum[k] = (float)exact;
+    }
+    struct search q = {.screen = s, .kernels = kernels_select(NULL), .user = sum, .choice = c, .items = items, .n_items = n};
+    const genair_code code = run_search(&q, best, checked, st);
+    mem_free(sum);
     return code;
 }

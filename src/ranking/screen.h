@@ -4,6 +4,7 @@
 #ifndef GENAIR_RANKING_SCREEN_H
 #define GENAIR_RANKING_SCREEN_H
 
+#include "ranking/choice.h"
 #include "ranking/scorer.h"
 #include "ranking/topk.h"
 
@@ -18,10 +19,15 @@ CHECKED genair_code screen_create(const struct scorer *s, struct screen **out, g
 void screen_free(struct screen *s); /* NULL is fine */
 size_t screen_bytes(const struct screen *s); /* read for each user */
 
-/* Puts the best->k best items into best, sorted: by score (kernel dot, as score_row_of has it), equal ones by smaller id.
- * user: [width]. excluded: ids in ascending order, never listed. *checked: how many float vectors were read; may be NULL.
+/* Puts the best->k best items of a choice into best, sorted: by score (kernel dot, as score_row_of has it), equal ones by
+ * smaller id. user: [width]. *checked: how many float vectors were read; may be NULL.
  * Any thread. GENAIR_FORMAT when user is not finite, or longer than 1e15. */
-CHECKED genair_code screen_best(const struct screen *s, const float *user, const uint32_t *excluded, size_t n_excluded,
-                                struct topk *best, size_t *checked, genair_status *st);
+CHECKED genair_code screen_best(const struct screen *s, const float *user, const struct choice *c, struct topk *best,
+                                size_t *checked, genair_status *st);
+/* The same by the sum of cosines with some items, [n], n >= 1, as score_cosines has it. */
+CHECKED genair_code screen_nearest(const struct screen *s, const uint32_t *items, size_t n, const struct choice *c,
+                                   struct topk *best, size_t *checked, genair_status *st);
+/* false: vectors that are all but zero are among the items, and screen_nearest must not be asked. */
+bool screen_has_nearest(const struct screen *s);
 
 #endif

@@ -6,12 +6,11 @@
 #include "base/alloc.h"
 #include "base/size.h"
 #include "ranking/rank.h"
-#include "ranking/score_row.h"
 #include "ranking/screen.h"
 #include "recommend/likeness.h"
+#include "recommend/pick.h"
 #include "workspace/archetypes.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +88,6 @@ const struct run *recommender_run(const struct recommender *r) {
 
 struct work {
     struct recommender *r;
-    float *row;        /* [n_items + 1]; NULL until items are scored */
     uint32_t *listed;  /* [k] the recommended ids */
     float *likeness;   /* [k] */
     uint32_t *because; /* [k] history item nearest to each recommendation, 0 for none */
@@ -120,19 +118,11 @@ static genair_code create(struct work *w, const struct wish *wish, genair_status
 
 static void destroy(struct work *w) {
     mem_free(w->best.entries);
-    mem_free(w->row);
     mem_free(w->likeness);
     mem_free(w->listed);
     mem_free(w->because);
     mem_free(w->nearness);
     mem_free(w->basis);
-}
-
-/* Without a history there is nothing to be personal about. */
-static void score_by_popularity(const struct catalogue *c, float *row) {
-    for (uint32_t i = 1; i <= catalogue_items(c); i++)
-        row[i] = (float)catalogue_popularity(c, i);
-    row[0] = -INFINITY;
 }
 
 genair_code recommender_encode(struct recommender *r, const struct wish *wish, float *out, genair_status *st) {
@@ -145,50 +135,6 @@ genair_code recommender_encode(struct recommender *r, const struct wish *wish, f
     return code;
 }
 
-static genair_code score(struct recommender *r, const struct wish *wish, float *row, genair_status *st) {
-    const struct scorer *s = &r->run->scorer;
-    if (!s->encode) return score_row(s, wish->history, wish->n_history, row, st);
-    float *user = mem_array(s->width, sizeof *user);
-    if (!user) return fail_memory(st);
-    genair_code code = recommender_encode(r, wish, user, st);
-    if (code == GENAIR_OK) code = score_row_of(s, user, row, st);
-    mem_free(user);
-    return code;
-}
-
-/* The sum of the likenesses to what was viewed. */
-static genair_code score_by_likeness(struct work *w, genair_status *st) {
-    const struct run *run = w->r->run;
-    const size_t columns = (size_t)run->scorer.n_items + 1;
-    float *one = mem_array(columns, sizeof *one);
-    genair_code code = one ? GENAIR_OK : fail_memory(st);
-    for (size_t i = 0; code == GENAIR_OK && i < columns; i++) w->row[i] = i ? 0 : -INFINITY;
-    for (size_t h = 0; code == GENAIR_OK && h < w->n_basis; h++) {
-        code = likeness_row(run, w->basis[h], one, st);
-        for (size_t i = 1; code == GENAIR_OK && i < columns; i++) w->row[i] += one[i];
-    }
-    mem_free(one);
-    return code;
-}
-
-/* Leaves out what was not asked for. */
-static genair_code filter(struct work *w, const struct wish *wish, genair_status *st) {
-    for (size_t i = 0; !wish->repeat && i < w->n_basis; i++)
-        w->row[w->basis[i]] = -INFINITY;
-    for (size_t i = 0; i < wish->n_deny; i++)
-        w->row[wish->deny[i]] = -INFINITY;
-    if (!wish->only_allowed) return GENAIR_OK;
-    const size_t columns = (size_t)w->r->run->scorer.n_items + 1;
-    float *all = w->row;
-    w->row = mem_array(columns, sizeof *w->row);
-    for (size_t i = 0; w->row && i < columns; i++)
-        w->row[i] = -INFINITY;
-    for (size_t i = 0; w->row && i < wish->n_allow; i++)
-        w->row[wish->allow[i]] = all[wish->allow[i]];
-    mem_free(all);
-    return w->row ? GENAIR_OK : fail_memory(st);
-}
-
 /* For each recommendation the item of the history that the run holds most alike; the smaller id among
  * equals. */
 static genair_code explain(struct work *w, genair_status *st) {
@@ -196,17 +142,18 @@ static genair_code explain(struct work *w, genair_status *st) {
     for (size_t i = 0; i < w->best.n; i++)
         w->listed[i] = w->best.entries[i].id;
     if (!likeness_measure(run)) return GENAIR_OK;
-    for (size_t h = 0; h < w->n_basis; h++) {
-        const genair_code code =
-            likeness_of(run, w->basis[h], w->listed, w->best.n, w->row, w->likeness, st);
-        if (code != GENAIR_OK) return code;
-        for (size_t i = 0; i < w->best.n; i++) {
+    float *row = mem_array((size_t)run->scorer.n_items + 1, sizeof *row);
+    genair_code code = row ? GENAIR_OK : fail_memory(st);
+    for (size_t h = 0; code == GENAIR_OK && h < w->n_basis; h++) {
+        code = likeness_of(run, w->basis[h], w->listed, w->best.n, row, w->likeness, st);
+        for (size_t i = 0; code == GENAIR_OK && i < w->best.n; i++) {
             if (w->because[i] && !(w->likeness[i] > w->nearness[i])) continue;
             w->because[i] = w->basis[h];
             w->nearness[i] = w->likeness[i];
         }
     }
-    return GENAIR_OK;
+    mem_free(row);
+    return code;
 }
 
 static genair_code add_archetype(const struct recommender *r, uint32_t item, json_t *out,
@@ -261,60 +208,28 @@ static json_t *list_json(const struct work *w) {
     return items;
 }
 
-static genair_code row_create(struct work *w, genair_status *st) {
-    w->row = mem_array((size_t)w->r->run->scorer.n_items + 1, sizeof *w->row);
-    return w->row ? GENAIR_OK : fail_memory(st);
-}
-
-static void pick(struct work *w) {
-    topk_push_row(&w->best, kernels_select(NULL), w->row, (size_t)w->r->run->scorer.n_items + 1, 0);
-    topk_sort(&w->best);
-}
-
-static bool goes_by_viewed(const struct work *w, const struct wish *wish) {
-    return wish->n_history == 0 && wish->n_viewed > 0 && likeness_measure(w->r->run);
-}
-
-static genair_code best_of_all(struct work *w, const struct wish *wish, genair_status *st) {
-    genair_code code = row_create(w, st);
-    if (code != GENAIR_OK) return code;
-    if (wish->n_history > 0)
-        code = score(w->r, wish, w->row, st);
-    else if (goes_by_viewed(w, wish))
-        code = score_by_likeness(w, st);
-    else
-        score_by_popularity(&w->r->catalogue, w->row);
-    if (code == GENAIR_OK) code = filter(w, wish, st);
-    if (code == GENAIR_OK) pick(w);
-    return code;
-}
-
-static genair_code best_by_screen(struct work *w, const struct wish *wish, genair_status *st) {
-    const size_t n_known = wish->repeat ? 0 : w->n_basis, n = n_known + wish->n_deny;
-    uint32_t *excluded = mem_array(n, sizeof *excluded);
-    float *user = mem_array(w->r->run->scorer.width, sizeof *user);
-    genair_code code = excluded && user ? GENAIR_OK : fail_memory(st);
-    if (code == GENAIR_OK) {
-        if (n_known) memcpy(excluded, w->basis, n_known * sizeof *excluded);
-        if (wish->n_deny) memcpy(excluded + n_known, wish->deny, wish->n_deny * sizeof *excluded);
-        code = recommender_encode(w->r, wish, user, st);
-    }
-    if (code == GENAIR_OK)
-        code = screen_best(w->r->screen, user, excluded, ids_distinct(excluded, n), &w->best, NULL, st);
-    mem_free(user);
-    mem_free(excluded);
-    return code;
+static struct pick pick_of(const struct work *w, const struct wish *wish) {
+    const struct recommender *r = w->r;
+    return (struct pick){.run = r->run, .catalogue = &r->catalogue, .screen = r->screen, .wish = wish, .basis = w->basis,
+                         .n_basis = w->n_basis};
 }
 
 static genair_code answer(struct work *w, const struct wish *wish, json_t *out, genair_status *st) {
+    const struct scorer *s = &w->r->run->scorer;
     genair_code code = create(w, wish, st);
     if (code != GENAIR_OK) return code;
-    code = w->r->screen && wish->n_history > 0 && !wish->only_allowed ? best_by_screen(w, wish, st)
-                                                                      : best_of_all(w, wish, st);
+    struct pick p = pick_of(w, wish);
+    float *user = NULL;
+    if (s->encode && wish->n_history > 0) {
+        p.user = user = mem_array(s->width, sizeof *user);
+        code = user ? recommender_encode(w->r, wish, user, st) : fail_memory(st);
+    }
+    if (code == GENAIR_OK) code = pick_best(&p, &w->best, st);
+    mem_free(user);
     if (code == GENAIR_OK && wish->explain) code = explain(w, st);
     if (code != GENAIR_OK) return code;
     if (wish->n_history == 0 &&
-        json_object_set_new(out, "fallback", json_string(goes_by_viewed(w, wish) ? "items like those viewed: no history"
+        json_object_set_new(out, "fallback", json_string(pick_goes_by_viewed(&p) ? "items like those viewed: no history"
                                                                                  : "popular items: no history")) != 0)
         return fail_memory(st);
     json_t *items = list_json(w);
@@ -339,19 +254,17 @@ genair_code recommender_similar(struct recommender *r, uint32_t item, size_t k, 
             "run '%s' is of method pop, to which no two items are alike; use a run of another "
             "method",
             r->run->name);
+    const struct wish wish = {.k = k, .viewed = &item, .n_viewed = 1};
     struct work w = {.r = r};
-    genair_code code = create(&w, &(struct wish){.k = k}, st);
-    if (code == GENAIR_OK) code = row_create(&w, st);
-    if (code == GENAIR_OK) code = likeness_row(r->run, item, w.row, st);
-    if (code == GENAIR_OK) {
-        w.row[item] = -INFINITY;
-        pick(&w);
-        if (json_object_set_new(out, "run", json_string(r->run->name)) != 0 ||
-            json_object_set_new(out, "measure", json_string(measure)) != 0 ||
-            !catalogue_describe(&r->catalogue, item, "of", "of_name", out) ||
-            json_object_set_new(out, "items", list_json(&w)) != 0)
-            code = fail_memory(st);
-    }
+    genair_code code = create(&w, &wish, st);
+    const struct pick p = pick_of(&w, &wish);
+    if (code == GENAIR_OK) code = pick_best(&p, &w.best, st);
+    if (code == GENAIR_OK &&
+        (json_object_set_new(out, "run", json_string(r->run->name)) != 0 ||
+         json_object_set_new(out, "measure", json_string(measure)) != 0 ||
+         !catalogue_describe(&r->catalogue, item, "of", "of_name", out) ||
+         json_object_set_new(out, "items", list_json(&w)) != 0))
+        code = fail_memory(st);
     destroy(&w);
     return code;
 }

@@ -37,7 +37,7 @@ struct wish {
 };
 
 /* Sets "items" in out, best first, and "fallback" when there is no history to go by. Any thread.
- * O(n_items * width). */
+ * O(n_items * width), or of what is allowed where that is little. */
 CHECKED genair_code recommender_answer(struct recommender *r, const struct wish *w, json_t *out,
                                        genair_status *st);
 /* The vector of the wish's history, which is not empty, of a run whose scorer has vectors; out: [width]. Any thread. */

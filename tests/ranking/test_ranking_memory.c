@@ -46,7 +46,7 @@ static genair_code list(const struct scorer *s, const float *user, struct topk *
     struct screen *screen = NULL;
     genair_code code = screen_create(s, &screen, st);
     assert_true(code == GENAIR_OK || !screen);
-    if (code == GENAIR_OK) code = screen_best(screen, user, NULL, 0, best, NULL, st);
+    if (code == GENAIR_OK) code = screen_best(screen, user, NULL, best, NULL, st);
     screen_free(screen);
     return code;
 }

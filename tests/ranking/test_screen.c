@@ -15,31 +15,54 @@
 
 #include <cmocka.h>
 
-static void by_all(const struct scorer *s, const float *user, const uint32_t *excluded, size_t n_excluded,
-                   struct topk *best) {
+static void by_all(const struct scorer *s, const float *user, const struct choice *c, struct topk *best) {
     float *row = malloc(((size_t)s->n_items + 1) * sizeof *row);
     assert_int_equal(score_row_of(s, user, row, NULL), GENAIR_OK);
-    for (size_t i = 0; i < n_excluded; i++)
-        row[excluded[i]] = -INFINITY;
+    choice_apply(c, row, s->n_items);
     topk_push_row(best, kernels_select(NULL), row, (size_t)s->n_items + 1, 0);
     topk_sort(best);
     free(row);
 }
 
-static void expect_same(const struct scorer *s, const struct screen *screen, const float *user, size_t k,
-                        const uint32_t *excluded, size_t n_excluded, size_t most_checked) {
-    struct topk a = {.k = k, .entries = calloc(k, sizeof *a.entries)}, b = {.k = k, .entries = calloc(k, sizeof *b.entries)};
-    size_t checked = 0;
-    by_all(s, user, excluded, n_excluded, &a);
-    assert_int_equal(screen_best(screen, user, excluded, n_excluded, &b, &checked, NULL), GENAIR_OK);
+static void expect_equal(struct topk a, struct topk b) {
     assert_int_equal(a.n, b.n);
     for (size_t i = 0; i < a.n; i++) {
         assert_int_equal(a.entries[i].id, b.entries[i].id);
         assert_memory_equal(&a.entries[i].score, &b.entries[i].score, sizeof(float));
     }
-    assert_true(checked <= most_checked);
     free(a.entries);
     free(b.entries);
+}
+
+static struct topk list_of(size_t k) {
+    return (struct topk){.k = k, .entries = calloc(k, sizeof(struct scored))};
+}
+
+static void expect_same(const struct scorer *s, const struct screen *screen, const float *user, size_t k,
+                        const uint32_t *excluded, size_t n_excluded, size_t most_checked) {
+    struct topk a = list_of(k), b = list_of(k);
+    const struct choice c = {.excluded = excluded, .n_excluded = n_excluded};
+    size_t checked = 0;
+    by_all(s, user, &c, &a);
+    assert_int_equal(screen_best(screen, user, &c, &b, &checked, NULL), GENAIR_OK);
+    assert_true(checked <= most_checked);
+    expect_equal(a, b);
+}
+
+static size_t expect_same_nearest(const struct scorer *s, const struct screen *screen, const uint32_t *items, size_t n, size_t k,
+                                  const struct choice *c) {
+    struct topk a = list_of(k), b = list_of(k);
+    float *row = malloc(((size_t)s->n_items + 1) * sizeof *row);
+    size_t checked = 0;
+    row[0] = -INFINITY;
+    for (uint32_t i = 1; i <= s->n_items; i++) assert_int_equal(score_cosines(s, items, n, i, &row[i], NULL), GENAIR_OK);
+    choice_apply(c, row, s->n_items);
+    topk_push_row(&a, kernels_select(NULL), row, (size_t)s->n_items + 1, 0);
+    topk_sort(&a);
+    free(row);
+    assert_int_equal(screen_nearest(screen, items, n, c, &b, &checked, NULL), GENAIR_OK);
+    expect_equal(a, b);
+    return checked;
 }
 
 static void draw_user(float *user, size_t width, uint64_t number, bool exact) {
@@ -89,7 +112,7 @@ static void exclusions_and_large_k(void **state) {
     draw_user(user, WIDTH, 1, false);
     assert_int_equal(screen_create(&m->scorer, &screen, NULL), GENAIR_OK);
     struct topk one = {.k = 1, .entries = &first};
-    assert_int_equal(screen_best(screen, user, NULL, 0, &one, NULL, NULL), GENAIR_OK);
+    assert_int_equal(screen_best(screen, user, NULL, &one, NULL, NULL), GENAIR_OK);
     const uint32_t excluded = first.id;
     expect_same(&m->scorer, screen, user, 3, &excluded, 1, ITEMS / 20);
     expect_same(&m->scorer, screen, user, ITEMS + 5, &excluded, 1, ITEMS);
@@ -118,6 +141,42 @@ static void uneven_vectors(void **state) {
     fake_model_free(m);
 }
 
+/* Nearest items of one and of several, by vectors of uneven length, zeros among them, and with filters. */
+static void nearest_items_are_the_same(void **state) {
+    (void)state;
+    enum { ITEMS = 70000, WIDTH = 32 };
+    static uint32_t even[ITEMS / 2];
+    struct fake_model *m = fake_model(ITEMS, WIDTH, 0, 21);
+    struct screen *screen = NULL;
+    for (size_t i = 1; i <= ITEMS; i++)
+        for (size_t k = 0; k < WIDTH; k++) m->vectors[i * WIDTH + k] *= i % 1000 == 0 ? 3.0f : i % 3 ? 1.0f : 0.7f;
+    memset(m->vectors + 50 * WIDTH, 0, WIDTH * sizeof *m->vectors);
+    memcpy(m->vectors + 51 * WIDTH, m->vectors + 7 * WIDTH, WIDTH * sizeof *m->vectors);
+    for (uint32_t i = 0; i < ITEMS / 2; i++) even[i] = 2 * (i + 1);
+    assert_int_equal(screen_create(&m->scorer, &screen, NULL), GENAIR_OK);
+    assert_true(screen_has_nearest(screen));
+    const uint32_t items[] = {7, 50, 1000, 40001, 69999};
+    const struct choice all = {0}, some = {.excluded = items, .n_excluded = 5, .allowed = even, .n_allowed = ITEMS / 2, .only_allowed = true},
+                        none = {.only_allowed = true};
+    for (size_t i = 0; i < 5; i++) {
+        const size_t checked = expect_same_nearest(&m->scorer, screen, &items[i], 1, 10, &all);
+        if (i != 1) assert_true(checked < ITEMS / 10); /* to a vector of zeros nothing is near */
+        expect_same_nearest(&m->scorer, screen, &items[i], 1, 100, &some);
+    }
+    assert_true(expect_same_nearest(&m->scorer, screen, items, 5, 10, &all) < ITEMS / 10);
+    expect_same_nearest(&m->scorer, screen, items, 5, 10, &some);
+    expect_same_nearest(&m->scorer, screen, items, 5, ITEMS + 5, &some);
+    expect_same_nearest(&m->scorer, screen, even, 300, 10, &some);
+    expect_same_nearest(&m->scorer, screen, items, 5, 10, &none);
+    screen_free(screen);
+    screen = NULL;
+    for (size_t k = 0; k < WIDTH; k++) m->vectors[9 * WIDTH + k] = 1e-20f;
+    assert_int_equal(screen_create(&m->scorer, &screen, NULL), GENAIR_OK);
+    assert_false(screen_has_nearest(screen));
+    screen_free(screen);
+    fake_model_free(m);
+}
+
 static void what_cannot_be_screened(void **state) {
     (void)state;
     enum { ITEMS = 70000, WIDTH = 32 };
@@ -133,7 +192,7 @@ static void what_cannot_be_screened(void **state) {
     float user[WIDTH] = {NAN};
     struct scored entry;
     struct topk one = {.k = 1, .entries = &entry};
-    assert_int_equal(screen_best(screen, user, NULL, 0, &one, NULL, NULL), GENAIR_FORMAT);
+    assert_int_equal(screen_best(screen, user, NULL, &one, NULL, NULL), GENAIR_FORMAT);
     screen_free(screen);
     screen = NULL;
     m->vectors[ITEMS * WIDTH + 3] = NAN;
@@ -147,6 +206,7 @@ int main(void) {
         cmocka_unit_test(lists_are_the_same),
         cmocka_unit_test(exclusions_and_large_k),
         cmocka_unit_test(uneven_vectors),
+        cmocka_unit_test(nearest_items_are_the_same),
         cmocka_unit_test(what_cannot_be_screened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
