@@ -32,6 +32,7 @@ static const struct route routes[] = {
     {"GET", "/page.css", .open = true, .page = true, .parameters = "", .handle = answer_page},
     {"GET", "/page.js", .open = true, .page = true, .parameters = "", .handle = answer_page},
     {"GET", "/dom.js", .open = true, .page = true, .parameters = "", .handle = answer_page},
+    {"GET", "/filters.js", .open = true, .page = true, .parameters = "", .handle = answer_page},
     {"GET", "/item.js", .open = true, .page = true, .parameters = "", .handle = answer_page},
     {"GET", "/map.js", .open = true, .page = true, .parameters = "", .handle = answer_page},
     {"GET", "/run.js", .open = true, .page = true, .parameters = "", .handle = answer_page},

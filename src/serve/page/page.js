@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The views of items, users and histories, and which of the views is seen.
 import { $, ask, fill, h, itemLink, latest, link, place, reasoned, row, say, setTrial, title, trialItems, useToken } from './dom.js';
+import { filterForm, filterPairs } from './filters.js';
 import { chosen, describeItem } from './item.js';
 import { showMap } from './map.js';
 import { showRun, showRunName } from './run.js';
@@ -36,10 +37,12 @@ const names = latest(async (current, q) => {
   if (current()) $('user-names').replaceChildren(...answer.users.map((u) => h('option', { value: u.user })));
 });
 
-const showUser = latest(async (current, user) => {
+const userFilters = filterForm($('users-filters'), 'users', () => [['user', $('user').value]]);
+
+const showUser = latest(async (current, user, filters) => {
   $('user').value = user;
   const [known, wanted] = await Promise.all([
-    ask('/v1/user', { user }), ask('/v1/recommend', { user, k: K, explain: 1 })]);
+    ask('/v1/user', { user }), ask('/v1/recommend', {}, { user, k: K, explain: true, ...filters })]);
   if (!current()) return;
   $('history-title').textContent = `History of ${user}: ${known.history_length}` +
     (known.events ? `, ${known.events} of them events` : '') + ', latest first';
@@ -50,8 +53,8 @@ const showUser = latest(async (current, user) => {
 
 function showUsers(parameters) {
   names($('user').value);
-  const user = parameters.get('user');
-  if (user) showUser(user);
+  const user = parameters.get('user'), filters = userFilters(parameters);
+  if (user) showUser(user, filters);
 }
 
 async function somebody() {
@@ -60,15 +63,17 @@ async function somebody() {
 }
 
 // ---- a history by clicking ----
+const tryFilters = filterForm($('try-filters'), 'try', () => []);
+
 const next = latest(async (current) => {
-  const history = trialItems();
+  const history = trialItems(), filters = tryFilters(place().parameters);
   fill($('trial'), history.map((i, at) => h('li', { class: 'item' }, h('div', {}, itemLink(i)),
     h('button', { type: 'button', 'aria-label': `Take ${title(i)} out`, onclick: () => {
       setTrial(history.filter((_, other) => other !== at));
       next();
     } }, '×'))), 'Still empty.');
   $('forget').hidden = history.length === 0;
-  const answer = await ask('/v1/recommend', {}, { history: history.map((i) => i.item), k: K, explain: true });
+  const answer = await ask('/v1/recommend', {}, { history: history.map((i) => i.item), k: K, explain: true, ...filters });
   if (!current()) return;
   $('next-title').textContent = answer.fallback ? `What comes next (${answer.fallback})` : 'What comes next';
   fill($('next'), answer.items.map(reasoned), 'Nothing is left to recommend.');
@@ -109,7 +114,7 @@ $('user').addEventListener('input', () => names($('user').value));
 $('choose-user').addEventListener('submit', (event) => {
   event.preventDefault();
   const user = $('user').value;
-  if (user) location.hash = link('users', { user });
+  if (user) location.hash = link('users', [['user', user], ...filterPairs(place().parameters)]);
 });
 $('some-user').addEventListener('click', () => somebody().catch((error) => say(error.message)));
 $('forget').addEventListener('click', () => { setTrial([]); next(); });
