@@ -84,7 +84,8 @@ act "document.querySelector('#trial button').click()"
 page_holds 'one less' "document.querySelectorAll('#trial li.item').length === 2"
 
 # ---- which items ----
-brand=$(jq -r --arg i "$tent" 'select(.item_id == $i) | .brand' ws/items.jsonl)
+brand=$(jq -r .brand ws/items.jsonl | sort | uniq -c | sort -rn | sed -n '1s/^ *[0-9]* //p')
+denied=$(jq -r --arg b "$brand" 'select(.brand == $b) | .item_id' ws/items.jsonl | head -n 1)
 act "document.querySelector('nav a[href=\"#try\"]').click()"
 act "document.querySelector('#try-filters').open = true"
 page_holds 'attributes are offered' "[...document.querySelectorAll('#try-attributes option')].some((o) => o.value === 'brand')"
@@ -93,9 +94,9 @@ type_text brand
 act "document.querySelector('#try-value-0').focus()"
 type_text "$brand"
 act "document.querySelector('#try-deny').focus()"
-type_text "$tent"
+type_text "$denied"
 act "document.querySelector('#try-filters form').requestSubmit()"
-of_brand=$(jq -c --arg b "$brand" --arg i "$tent" 'select(.brand == $b and .item_id != $i) | .item_id' ws/items.jsonl | jq -cs .)
+of_brand=$(jq -c --arg b "$brand" --arg i "$denied" 'select(.brand == $b and .item_id != $i) | .item_id' ws/items.jsonl | jq -cs .)
 listed="[...document.querySelectorAll('#next li.item div > a')].map((a) => new URLSearchParams(a.hash.split('?')[1]).get('item'))"
 page_holds 'only items of the brand, not the denied one' "(() => { const l = $listed, of = $of_brand; return l.length > 0 && l.every((i) => of.includes(i)); })() &&
     document.querySelector('#try-filters summary').textContent === 'Which items (2 set)'"
