@@ -23,7 +23,12 @@ void answer_ready(struct service *s, const struct request *r, struct response *o
 void answer_reload(struct service *s, const struct request *r, struct response *out) {
     (void)r;
     genair_status st = {0};
-    if (service_reload(s, &st) != GENAIR_OK) {
+    const genair_code code = service_reload(s, &st);
+    if (code == GENAIR_MEMORY) {
+        response_failure(out, &st);
+        return;
+    }
+    if (code != GENAIR_OK) {
         char text[1600];
         genair_status_text(&st, text, sizeof text);
         response_error(out, 409, text);
