@@ -90,6 +90,7 @@ try-deb: deb
 
 reproducible:
 	@tools/install-dependencies.sh build library deb
+	packaging/reproducible.sh .
 	packaging/reproducible.sh . deb
 
 sbom: build

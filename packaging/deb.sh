@@ -35,5 +35,8 @@ rm "$out/depends" "$source/debian/control.in"
     printf '\n -- %s  %s\n' "$(sed -n 's/^Maintainer: //p' "$source/debian/control")" "$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")"
 } >"$source/debian/changelog"
 
+# older times of files would go into the packages as they are
+find "$source" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+
 cd "$source"
 dpkg-buildpackage -us -uc

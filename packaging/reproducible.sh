@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Builds what is installed twice, each time in another directory, with other times of the files, umask, language and time zone,
-# and compares the bytes; "deb": the Debian packages too. usage: reproducible.sh SOURCE-DIRECTORY [deb]
+# and compares the bytes; "deb": the Debian packages in its place. usage: reproducible.sh SOURCE-DIRECTORY [deb]
 set -eu
 root=$(cd "$1" && pwd)
 what=${2-}
@@ -33,14 +33,15 @@ same() { # same DIRECTORY DIRECTORY
 
 copy "$scratch/one" 2001-02-03
 copy "$scratch/another place/deeper/two" 2020-10-11
-(umask 022 && TZ=UTC LC_ALL=C build "$scratch/one" build "$scratch/out1")
-(umask 002 && TZ=Asia/Tokyo LC_ALL=C.UTF-8 build "$scratch/another place/deeper/two" build "$scratch/out2")
-same "$scratch/out1" "$scratch/out2"
-[ "$what" = deb ] || exit 0
+if [ "$what" != deb ]; then
+    (umask 022 && TZ=UTC LC_ALL=C build "$scratch/one" build "$scratch/out1")
+    (umask 002 && TZ=Asia/Tokyo LC_ALL=C.UTF-8 build "$scratch/another place/deeper/two" build "$scratch/out2")
+    same "$scratch/out1" "$scratch/out2"
+    exit
+fi
 for copy in one 'another place/deeper/two'; do
-    rm -rf "$scratch/$copy/build"
-    "$scratch/$copy/packaging/deb.sh" "$scratch/$copy/debs" >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; exit 1; }
+    "$scratch/$copy/packaging/deb.sh" "$scratch/$copy/build-deb" >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; exit 1; }
     mkdir -p "$scratch/debs of $(basename "$copy")"
-    mv "$scratch/$copy/debs"/*.deb "$scratch/$copy/debs"/*.dsc "$scratch/$copy/debs"/*.tar.xz "$scratch/debs of $(basename "$copy")"
+    mv "$scratch/$copy/build-deb"/*.deb "$scratch/$copy/build-deb"/*.dsc "$scratch/$copy/build-deb"/*.tar.xz "$scratch/debs of $(basename "$copy")"
 done
 same "$scratch/debs of one" "$scratch/debs of two"
