@@ -104,8 +104,7 @@ static genair_code read_parameters(struct model *m, const char *path, size_t n_m
 
 static genair_code create(genair_context *ctx, const struct model_config *c, const float *fused, const char *path,
                           size_t n_more, struct model **out, genair_status *st) {
-    genair_code code = model_create(c, fused, context_parallel(ctx), kernels_select(NULL), &(struct adam_options){0}, 0,
-                                    out, st);
+    genair_code code = model_create(c, fused, context_parallel(ctx), kernels_select(NULL), NULL, 0, out, st);
     return code == GENAIR_OK ? read_parameters(*out, path, n_more, st) : code;
 }
 
@@ -144,6 +143,7 @@ genair_code learned_open(genair_context *ctx, const char *directory, const json_
     if (code == GENAIR_OK) m->config.inputs = NULL;
     if (code == GENAIR_OK && n_more)
         code = project(ctx, &c, more, path, m->table->value + (data->n_items + 1) * c.hidden, st);
+    if (code == GENAIR_OK) model_share_table(m);
     if (code == GENAIR_OK) code = model_refresh_items(m, st);
     if (code == GENAIR_OK)
         *out = model_scorer(m);

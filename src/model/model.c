@@ -118,8 +118,15 @@ void model_free(struct model *m) {
     mem_free(m->local);
     mem_free(m->identity);
     mem_free(m->catalogue);
-    mem_free(m->item_vectors);
+    if (!m->shares_table) mem_free(m->item_vectors);
     mem_free(m);
+}
+
+void model_share_table(struct model *m) {
+    if (m->method->items || !m->table || m->table->cols != m->config.hidden) return;
+    mem_free(m->item_vectors);
+    m->item_vectors = m->table->value;
+    m->shares_table = true;
 }
 
 struct tensor *model_backbone(struct model *m, struct tensor *table, const uint32_t *index,
@@ -329,6 +336,7 @@ genair_code model_begin_epoch(struct model *m, genair_status *st) {
 
 genair_code model_refresh_items(struct model *m, genair_status *st) {
     const size_t d = m->config.hidden;
+    if (m->shares_table) return GENAIR_OK;
     if (m->table) parameters_catch_up(m->parameters, m->table, NULL, 0);
     for (size_t first = 0; first < m->config.n_items; first += ITEMS_PER_BLOCK) {
         const size_t n = min_size(ITEMS_PER_BLOCK, m->config.n_items - first);

@@ -47,17 +47,20 @@ struct model {
     uint32_t *catalogue;       /* [n_catalogue] the items that training knows, ascending */
     size_t n_catalogue;
     float *item_vectors;       /* [n_items + 1, d] as of model_refresh_items, row 0 zero */
+    bool shares_table;         /* item_vectors are the table's values */
     uint64_t seed;
     const uint32_t *read;      /* [n_read] while encoding: the only positions whose outputs are wanted; or NULL */
     size_t n_read;
 };
 
 /* fused: [n_items, D], borrowed while the model lives; NULL when fused_width is 0. Parameters are drawn
- * from the seed. Errors: memory, or sizes that cannot be (heads that do not divide hidden). */
+ * from the seed. adam NULL: the model only is read. Errors: memory, or sizes that cannot be (heads that do not divide hidden). */
 CHECKED genair_code model_create(const struct model_config *config, const float *fused, struct parallel *parallel,
                                  const struct kernels *kernels, const struct adam_options *adam,
                                  uint64_t seed, struct model **out, genair_status *st);
 void model_free(struct model *m);
+/* For models that only are read, whose item vectors are rows of the table: they are kept once. */
+void model_share_table(struct model *m);
 
 /* The rank of an item among the distinct items of the step, while it runs. */
 uint32_t model_row(const struct model *m, uint32_t item);

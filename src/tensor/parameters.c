@@ -20,6 +20,7 @@ struct parameters {
     size_t steps_capacity;
     uint64_t step;
     float *zeros;            /* as long as the longest row */
+    bool only_read;
     size_t longest;
 };
 
@@ -27,7 +28,8 @@ genair_code parameters_create(const struct adam_options *options, struct paralle
                               const struct kernels *kernels, struct parameters **out, genair_status *st) {
     struct parameters *p = mem_zeros(1, sizeof *p);
     if (!p) return fail_memory(st);
-    p->adam = *options;
+    p->only_read = !options;
+    if (options) p->adam = *options;
     p->parallel = parallel;
     p->kernels = kernels;
     *out = p;
@@ -68,6 +70,16 @@ static bool grow_zeros(struct parameters *p, size_t cols) {
     return true;
 }
 
+static bool add_training(struct parameter *x, size_t n, bool table) {
+    x->m = zeros(n);
+    x->v = zeros(n);
+    if (table)
+        x->done = mem_zeros(x->rows, sizeof *x->done);
+    else
+        x->gradient = zeros(n);
+    return x->m && x->v && (x->done || x->gradient);
+}
+
 genair_code parameters_add(struct parameters *p, const char *name, size_t rows, size_t cols, bool table,
                            struct parameter **out, genair_status *st) {
     size_t n;
@@ -79,13 +91,7 @@ genair_code parameters_add(struct parameters *p, const char *name, size_t rows, 
     x->rows = rows;
     x->cols = cols;
     x->value = zeros(n);
-    x->m = zeros(n);
-    x->v = zeros(n);
-    if (table)
-        x->done = mem_zeros(rows, sizeof *x->done);
-    else
-        x->gradient = zeros(n);
-    if (!x->value || !x->m || !x->v || !(x->done || x->gradient) || !grow_zeros(p, cols)) {
+    if (!x->value || (!p->only_read && !add_training(x, n, table)) || !grow_zeros(p, cols)) {
         free_parameter(x);
         return fail_memory(st);
     }
@@ -236,6 +242,7 @@ static void catch_up_task(void *context, size_t task, int worker) {
 }
 
 void parameters_catch_up(struct parameters *p, struct parameter *table, const uint32_t *rows, size_t n) {
+    if (p->only_read) return;
     run_rows(&(struct rows_task){.p = p, .x = table, .rows = rows, .n = rows ? n : table->rows}, catch_up_task);
 }
 

@@ -36,6 +36,7 @@ struct adam_options {
 
 struct parameters;
 
+/* options NULL: parameters that only are read, without gradients and what Adam remembers. */
 CHECKED genair_code parameters_create(const struct adam_options *options, struct parallel *parallel,
                                       const struct kernels *kernels, struct parameters **out,
                                       genair_status *st);

@@ -140,6 +140,7 @@ async def idle():
         await asyncio.gather(*(is_cut_off(reader, "an idle connection") for reader, _ in opened))
         for _, writer in opened:
             await close(writer)
+        await asyncio.sleep(min(30, SECONDS / 20))
 
 
 async def half_open():
