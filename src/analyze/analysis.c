@@ -28,19 +28,31 @@ static bool name_files(const struct analysis *a, json_t *result) {
     return done;
 }
 
+/* What the record says: of pictures that could not be drawn, that there was nothing to draw with, so that they are tried again. */
+static genair_code publish(struct analysis *a, const char *stage, const json_t *inputs, const char *const *outputs,
+                           const json_t *result, genair_status *st) {
+    json_t *recorded = json_deep_copy(inputs);
+    genair_code code = recorded ? GENAIR_OK : fail_memory(st);
+    if (code == GENAIR_OK && a->undrawn && json_object_set_new(recorded, "pictures", json_false()) != 0) code = fail_memory(st);
+    if (code == GENAIR_OK)
+        code = workspace_publish(a->workspace, stage, recorded, a->staging, outputs, a->n_outputs, result, st);
+    json_decref(recorded);
+    return code;
+}
+
 /* Written apart and moved into place together with the record: a failure leaves the earlier files. */
 static genair_code make_and_record(struct analysis *a, const char *stage, const json_t *inputs, analysis_make *make,
                                    void *user, json_t **result, genair_status *st) {
     const char *outputs[ANALYSIS_MAX_OUTPUTS];
     a->n_outputs = 0;
+    a->undrawn = false;
     genair_code code = make_directory(a->staging, st);
     if (code == GENAIR_OK) code = make_directory(workspace_path(a->workspace), st);
     if (code == GENAIR_OK) code = make(a, user, result, st);
     for (size_t i = 0; i < a->n_outputs; i++)
         outputs[i] = a->outputs[i];
     if (code == GENAIR_OK && !name_files(a, *result)) code = fail_memory(st);
-    if (code == GENAIR_OK)
-        code = workspace_publish(a->workspace, stage, inputs, a->staging, outputs, a->n_outputs, *result, st);
+    if (code == GENAIR_OK) code = publish(a, stage, inputs, outputs, *result, st);
     const genair_code removed = directory_remove(a->staging, code == GENAIR_OK ? st : NULL);
     return code == GENAIR_OK ? removed : code;
 }
@@ -92,6 +104,7 @@ genair_code analysis_put_picture(struct analysis *a, const char *name, int width
         return code;
     }
     code = picture_draw(a->ctx, &p, width, height, &drawn, st);
+    if (!drawn) a->undrawn = true;
     if (!drawn) return code;
     add_output(a, name, "png");
     add_output(a, name, "svg");

@@ -20,6 +20,7 @@ struct analysis {
     struct workspace *workspace;
     const struct dataset *data;
     bool pictures;   /* gnuplot is there */
+    bool undrawn;    /* it failed */
     char *staging;   /* directory for this analysis's files, moved into WORKSPACE/analysis at its end */
     char outputs[ANALYSIS_MAX_OUTPUTS][ANALYSIS_NAME]; /* relative to the workspace */
     size_t n_outputs;
@@ -27,7 +28,8 @@ struct analysis {
 
 /* One analysis: fills *result (what is recorded and printed, with "files" added) and writes its files through the functions below. */
 typedef genair_code analysis_make(struct analysis *a, void *user, json_t **result, genair_status *st);
-/* Takes the recorded result when inputs are those of the record, else makes it. Borrows inputs; *result is the
+/* Takes the recorded result when inputs are those of the record, else makes it. Borrows inputs, whose "pictures" say whether
+ * some can be drawn; *result is the
  * caller's. what: for the message that there is nothing to do. */
 CHECKED genair_code analysis_bring_up_to_date(struct analysis *a, const char *stage, const json_t *inputs,
                                               const char *what, analysis_make *make, void *user, json_t **result,

@@ -27,10 +27,10 @@ static const char preamble[] = "set border 3 lc rgb '#555555'\n"
                                "set style line 4 lc rgb '#3f8f5b' lw 2.5 pt 7 ps 0.35\n";
 
 static const struct {
-    const char *suffix, *terminal;
+    const char *suffix, *terminal, *end; /* end: of a file that is whole */
 } forms[] = {
-    {"png", "pngcairo"},
-    {"svg", "svg dynamic"},
+    {"png", "pngcairo", "IEND\xAE\x42\x60\x82"},
+    {"svg", "svg dynamic", "</svg>"},
 };
 
 /* Standard input is empty, output and errors go to files; NULL: nowhere. The exit status, -1 when it did not run. */
@@ -97,6 +97,18 @@ static void tell_failure(const genair_context *ctx, const char *name, const char
     mem_free(text);
 }
 
+/* gnuplot does not say when the disk is full. */
+static bool ends_with(const char *path, const char *end) {
+    enum { LAST = 16 };
+    char last[LAST];
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    const off_t size = lseek(file, 0, SEEK_END);
+    const ssize_t n = size < LAST ? -1 : pread(file, last, LAST, size - LAST);
+    close(file);
+    return n == LAST && memmem(last, LAST, end, strlen(end));
+}
+
 static genair_code draw_form(const genair_context *ctx, const struct picture *p, size_t form, int width, int height,
                              bool *drawn, genair_status *st) {
     char program[] = "gnuplot", execute[] = "-e", terminal[160];
@@ -105,7 +117,8 @@ static genair_code draw_form(const genair_context *ctx, const struct picture *p,
     char *output = path_of(p, forms[form].suffix), *log = path_of(p, "log");
     const genair_code code = output && log ? GENAIR_OK : fail_memory(st);
     if (code == GENAIR_OK) {
-        *drawn = run_program((char *[]){program, execute, terminal, p->script_path, NULL}, output, log) == 0;
+        *drawn = run_program((char *[]){program, execute, terminal, p->script_path, NULL}, output, log) == 0 &&
+                 ends_with(output, forms[form].end);
         if (!*drawn) tell_failure(ctx, p->name, log);
         unlink(log);
     }

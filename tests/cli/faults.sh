@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# System calls that fail, and a kill at any one of them, in every stage: a message and an exit status, never a signal, and the
+# next run ends with the bytes of an undisturbed one. strace puts the faults below every file layer, SQLite's too.
+# usage: faults.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM [ROUNDS, default 1] [SEED, default 1]
+. "$2/tests/cli/check.sh"
+rounds=${4:-1}
+RANDOM=${5:-1}
+if [ -n "${GENAIR_EMULATOR:-}" ] || ! strace -o trace -e inject=getppid:error=EIO true 2>/dev/null; then
+    echo 'SKIP: this test needs strace, and leave to trace'
+    exit 77
+fi
+"$third" shop 400 7
+model=$source/data/model/archetype-tiny.gguf
+stages='prepare archetype fuse train evaluate analyze export report'
+
+# words_of STAGE WORKSPACE: its command, in the array `words`. One thread: strace counts calls for each
+words_of() {
+    case $1 in
+    prepare) words=(prepare --interactions shop/interactions.tsv --items shop/items.jsonl --item-core 10) ;;
+    archetype) words=(archetype --model "$model" --max-new-tokens 2 --greedy) ;;
+    fuse) words=(fuse --components 8) ;;
+    train) words=(train --run r --hidden 16 --max-len 20 --epochs 2 --batch 64) ;;
+    evaluate) words=(evaluate --run r) ;;
+    analyze) words=(analyze --run r --points 50) ;;
+    export) words=(export --run r --what ranks --out "$2/ranks.tsv") ;;
+    report) words=(report) ;;
+    esac
+    words=("$genair" "${words[@]}" -q -w "$2" --threads 1)
+}
+# all but times, and the databases, whose pages may lie otherwise: their content is in the files made from them
+files_of() { (cd "$1" && find . -type f ! -name .lock ! -name '*.tmp*' ! -name timing.json ! -name '*.sqlite*' | sort | xargs md5sum); }
+
+files=openat,read,pread64,write,pwrite64,fsync,fdatasync,rename,renameat2,ftruncate,mkdir,unlink,lseek,getdents64,newfstatat,fallocate,close,fcntl
+memory=mmap,brk,munmap
+# kinds: what is done, to which calls
+kinds=("signal=KILL $files,$memory" "error=ENOSPC write,pwrite64,fsync,fdatasync,rename,renameat2,ftruncate,mkdir,fallocate,openat"
+    "error=EIO $files" "error=ENOMEM $memory" "error=EINTR read,pread64,write,pwrite64")
+
+# calls SET COMMAND...: how many. gnuplot's are not among them: what it makes of an error is its own
+calls() {
+    strace -o trace -e "trace=$1" -e signal=none "${@:2}" >/dev/null 2>&1
+    grep -vc '+++' trace
+}
+
+before=
+for stage in $stages; do
+    rm -rf ws
+    [ -z "$before" ] || cp -r "ws_$before" ws
+    words_of "$stage" ws
+    holds "$stage" "${words[@]}"
+    cp -r ws "ws_$stage"
+    files_of ws >expected.files
+    for kind in "${kinds[@]}"; do
+        read -r fault set <<<"$kind"
+        fresh() { rm -rf ws && mkdir ws && { [ -z "$before" ] || cp -r "ws_$before/." ws; }; }
+        fresh
+        skip=$(calls "$set" "$genair" --version) # the loader's own
+        total=$(calls "$set" "${words[@]}")
+        [ "$total" -gt "$skip" ] || continue
+        for _ in $(seq "$rounds"); do
+            fresh
+            at=$((skip + 1 + (RANDOM * 32768 + RANDOM) % (total - skip)))
+            strace -o trace -e "inject=$set:$fault:when=$at" -e signal=none -e "trace=$set" "${words[@]}" >out 2>err
+            status=$?
+            what="$stage, $fault at call $at of $set"
+            case $fault in
+            signal=KILL) holds "$what: killed" test $status -ge 128 -o $status -eq 0 ;;
+            *)
+                holds "$what: status $status, $(head -c 300 err)" test $status -le 2
+                [ $status -eq 0 ] || holds "$what: says why" test -s err
+                ;;
+            esac
+            [ "$stage" != train ] || words+=(--resume)
+            "${words[@]}" >log 2>&1
+            holds "$what: and again: $(head -c 300 log)" test $? -eq 0
+            words_of "$stage" ws
+            files_of ws >found.files
+            holds "$what: the bytes of an undisturbed run" diff expected.files found.files
+        done
+    done
+    before=$stage
+done
+finish
