@@ -6,7 +6,7 @@ MESON_FLAGS ?=
 WS ?= ws-demo
 SANITIZE = -Db_lundef=false -Dwerror=true
 
-.PHONY: all build demo model test check-long bench asan tsan fuzz cross-aarch64 deb try-deb reproducible sbom install help dependencies
+.PHONY: all build demo model test check-long bench asan tsan fuzz lint cross-aarch64 deb try-deb reproducible sbom install help dependencies
 all: build
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make bench        speeds beside the machine's own peak"
 	@echo "make asan, tsan   the tests under the address and undefined, or the thread sanitizer"
 	@echo "make fuzz         the readers' fuzz targets, FUZZ_SECONDS=60 each"
+	@echo "make lint         static analysis of the sources"
 	@echo "make cross-aarch64  a build for aarch64, its tests under qemu-user"
 	@echo "make deb          Debian packages in $(BUILD)-deb, looked at by lintian"
 	@echo "make try-deb      they are installed, used, upgraded and purged in a fresh Debian (root)"
@@ -95,6 +96,10 @@ reproducible:
 
 sbom: build
 	packaging/sbom.py $(BUILD)/genair >$(BUILD)/genair.cdx.json
+
+lint:
+	@tools/install-dependencies.sh lint
+	@tools/lint.sh
 
 install: build
 	meson install -C $(BUILD)

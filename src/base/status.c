@@ -51,8 +51,8 @@ genair_code fail_errno(genair_status *st, const char *file, const char *verb) {
     return fail_line(st, GENAIR_IO, file, 0, "cannot %s: %s", verb, reason);
 }
 
-genair_code fail_memory(genair_status *st) {
-    return fail(st, GENAIR_MEMORY, "out of memory");
+void status_out_of_memory(genair_status *st) {
+    fail(st, GENAIR_MEMORY, "out of memory");
 }
 
 void genair_status_text(const genair_status *st, char *out, size_t size) {

@@ -16,6 +16,12 @@ genair_code fail_offset(genair_status *st, genair_code code, const char *file, i
                         const char *format, ...) PRINTF(5, 6);
 /* GENAIR_IO with the text of errno: "cannot VERB: No space left on device". */
 genair_code fail_errno(genair_status *st, const char *file, const char *verb);
-genair_code fail_memory(genair_status *st);
+
+void status_out_of_memory(genair_status *st);
+/* In sight of compilers and analysers, who see that it is a failure. */
+static inline genair_code fail_memory(genair_status *st) {
+    status_out_of_memory(st);
+    return GENAIR_MEMORY;
+}
 
 #endif
