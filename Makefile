@@ -6,7 +6,7 @@ MESON_FLAGS ?=
 WS ?= ws-demo
 SANITIZE = -Db_lundef=false -Dwerror=true
 
-.PHONY: all build demo model test check-long bench asan tsan fuzz lint cross-aarch64 deb try-deb reproducible sbom install help dependencies
+.PHONY: all build demo model test check-long bench asan tsan fuzz fuzz-long lint cross-aarch64 deb try-deb reproducible sbom install help dependencies
 all: build
 
 help:
@@ -17,7 +17,7 @@ help:
 	@echo "make check-long   the long checks as well"
 	@echo "make bench        speeds beside the machine's own peak"
 	@echo "make asan, tsan   the tests under the address and undefined, or the thread sanitizer"
-	@echo "make fuzz         the readers' fuzz targets, FUZZ_SECONDS=60 each"
+	@echo "make fuzz         the readers' fuzz targets, FUZZ_SECONDS=60 each; fuzz-long: an hour each"
 	@echo "make lint         static analysis of the sources"
 	@echo "make cross-aarch64  a build for aarch64, its tests under qemu-user"
 	@echo "make deb          Debian packages in $(BUILD)-deb, looked at by lintian"
@@ -69,6 +69,9 @@ asan tsan: dependencies
 fuzz: dependencies
 	@tools/install-dependencies.sh clang
 	@fuzz/run.sh build-fuzz $(or $(FUZZ_SECONDS),60)
+
+fuzz-long:
+	@$(MAKE) fuzz FUZZ_SECONDS=3600
 
 # No PostgreSQL: libpq-dev can be installed for one architecture alone. CROSS_SKIP=names of tests that would take hours under qemu;
 # CROSS_SKIP=none runs all, the scripts too.

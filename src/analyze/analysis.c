@@ -2,6 +2,7 @@
 #include "analyze/analysis.h"
 
 #include "base/alloc.h"
+#include "base/json_text.h"
 #include "base/size.h"
 
 #include <stdlib.h>
@@ -75,7 +76,7 @@ genair_code analysis_bring_up_to_date(struct analysis *a, const char *stage, con
 
 genair_code analysis_put_json(struct analysis *a, const char *name, const json_t *value, genair_status *st) {
     add_output(a, name, "json");
-    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+    char *text = json_text(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
     char *path = path_join(a->staging, a->outputs[a->n_outputs - 1]);
     struct writer *w = NULL;
     genair_code code = text && path ? writer_open(path, &w, st) : fail_memory(st);

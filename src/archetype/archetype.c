@@ -9,6 +9,7 @@
 #include "archetype/show.h"
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/options.h"
 #include "base/ranks.h"
 #include "base/size.h"
@@ -382,7 +383,7 @@ static genair_code finish_share(struct stage *s, json_t **result, genair_status 
 
 /* Of this rank, or, alone, of all that ranks left. */
 static genair_code join_ranks(struct stage *s, const json_t *inputs, genair_status *st) {
-    char *text = json_dumps(inputs, JSON_COMPACT | JSON_SORT_KEYS), digits[33];
+    char *text = json_text(inputs, JSON_COMPACT | JSON_SORT_KEYS), digits[33];
     if (!text) return fail_memory(st);
     hash_bytes(text, strlen(text), digits);
     free(text);

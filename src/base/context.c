@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/blas.h"
+#include "base/json_text.h"
 
 #include <math.h>
 #include <sched.h>
@@ -46,6 +47,7 @@ genair_code genair_context_create(int threads, genair_log log, void *user, genai
     ctx->log = log;
     ctx->user = user;
     blas_use_one_thread();
+    json_watch();
     const genair_code code = parallel_create(threads, &ctx->parallel, st);
     if (code != GENAIR_OK) {
         mem_free(ctx);

@@ -3,6 +3,7 @@
 #include "base/options.h"
 
 #include "base/alloc.h"
+#include "base/json_text.h"
 #include "base/size.h"
 
 #include <jansson.h>
@@ -66,7 +67,7 @@ GENAIR_API genair_code genair_options_describe(const char *command, char **json,
     if (code != GENAIR_OK) return code;
     genair_options_free(o);
     json_t *list = describe_all(command);
-    char *dumped = list ? json_dumps(list, JSON_COMPACT) : NULL, *text = dumped ? mem_text(dumped, strlen(dumped)) : NULL;
+    char *dumped = list ? json_text(list, JSON_COMPACT) : NULL, *text = dumped ? mem_text(dumped, strlen(dumped)) : NULL;
     free(dumped);
     json_decref(list);
     if (!text) return fail_memory(st);

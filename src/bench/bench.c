@@ -2,6 +2,7 @@
 /* genair_bench: one benchmark beside the machine's own peak. */
 #include "bench/bench.h"
 
+#include "base/json_text.h"
 #include "base/size.h"
 #include "bench/peak.h"
 
@@ -22,7 +23,7 @@ static const struct {
 
 static genair_code result_json(const char *name, json_t *result, char **json, genair_status *st) {
     json_t *all = json_pack("{s:O}", name, result);
-    char *text = all ? json_dumps(all, 0) : NULL;
+    char *text = all ? json_text(all, 0) : NULL;
     json_decref(all);
     if (!text) return fail_memory(st);
     if (json)

@@ -93,11 +93,20 @@ static void release_signals(void) {
 
 /* ---- commands ---- */
 
+/* What is printed is made of JSON in small pieces: without memory for one of them there is nothing to print. */
+static void *allocate_or_end(size_t size) {
+    void *p = malloc(size);
+    if (p) return p;
+    fputs("genair: out of memory while printing the result\n", stderr);
+    exit(EXIT_FAILED);
+}
+
 static int print_result(const char *text, const genair_options *o) {
     if (option_flag(o, "json")) {
         puts(text);
         return EXIT_DONE;
     }
+    json_set_alloc_funcs(allocate_or_end, free);
     json_t *result = json_loads(text, 0, NULL);
     if (!result) {
         fprintf(stderr, "genair: the result is not JSON: %s\n", text);

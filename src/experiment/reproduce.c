@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/size.h"
 #include "workspace/manifest.h"
 #include "workspace/stage_result.h"
@@ -100,7 +101,7 @@ static genair_code store(const struct reproduce *r, const char *target, const js
     char name[64];
     snprintf(name, sizeof name, "%s.json", target);
     char *directory = path_join(r->workspace, "reproduce"), *path = directory ? path_join(directory, name) : NULL;
-    char *text = json_dumps(result, JSON_INDENT(1));
+    char *text = json_text(result, JSON_INDENT(1));
     genair_code code = path && text ? directory_make(directory, st) : fail_memory(st);
     if (code == GENAIR_OK) code = file_replace(path, text, strlen(text), st);
     free(text);

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/size.h"
 #include "train/session.h"
 #include "train/train.h"
@@ -99,7 +100,7 @@ static json_t *content(const struct sweep *s) {
 
 static genair_code write_file(struct sweep *s, genair_status *st) {
     json_t *all = content(s);
-    char *text = all ? json_dumps(all, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
+    char *text = all ? json_text(all, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
     const genair_code code = text ? file_replace(s->path, text, strlen(text), st) : fail_memory(st);
     free(text);
     json_decref(all);
@@ -239,7 +240,7 @@ static genair_code done(void *user, size_t i, const json_t *result, const genair
     json_t *o = point_json(s, point, result, outcome);
     if (!o || json_array_set_new(s->points, point, o) != 0) return fail_memory(st);
     s->has_run[point] = true;
-    char *settings = json_dumps(json_object_get(o, "settings"), JSON_COMPACT);
+    char *settings = json_text(json_object_get(o, "settings"), JSON_COMPACT);
     if (result)
         context_info(s->ctx, "point %zu %s: valid %s NDCG@10 %.4f", point + 1, settings ? settings : "", s->protocol,
                      value_at(s, point, s->rung));

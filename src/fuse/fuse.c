@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/context.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/options.h"
 #include "base/size.h"
 #include "workspace/dataset.h"
@@ -203,7 +204,7 @@ static genair_code put_json(const struct fuse *f, const json_t *result, struct w
         json_object_set_new(json_object_get(parts, part_names[i]), "explained_variance_shares",
                             shares);
     }
-    char *text = json_dumps(all, JSON_INDENT(1) | JSON_SORT_KEYS);
+    char *text = json_text(all, JSON_INDENT(1) | JSON_SORT_KEYS);
     json_decref(all);
     if (!text) return fail_memory(st);
     genair_code code = writer_put(w, text, strlen(text), st);

@@ -4,6 +4,7 @@
 #include "archetype/author.h"
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/json_text.h"
 #include "base/map.h"
 #include "model/new_items.h"
 #include "workspace/added_items.h"
@@ -86,7 +87,7 @@ genair_code intake_add(struct intake *in, json_t *record, genair_status *st) {
     const struct text name = {json_string_value(id), json_string_length(id)};
     genair_code code = check_id(in, name, st);
     if (code != GENAIR_OK) return code;
-    char *line = json_dumps(record, JSON_COMPACT);
+    char *line = json_text(record, JSON_COMPACT);
     struct added_item item = {0};
     if (!line || !keep_text(in, name, &item.item) || !keep_text(in, text_of(line), &item.record) ||
         !mem_grow(&in->items, &in->capacity, in->n + 1, sizeof *in->items) ||

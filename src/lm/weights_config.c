@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ struct config {
 static genair_code wrong(const struct config *j, const char *key, const char *expected,
                          genair_status *st) {
     const json_t *v = json_object_get(j->json, key);
-    char *text = v ? json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT) : NULL, found[TEXT_EXCERPT];
+    char *text = v ? json_text(v, JSON_ENCODE_ANY | JSON_COMPACT) : NULL, found[TEXT_EXCERPT];
     text_excerpt(text_of(text ? text : ""), found);
     free(text); /* jansson's */
     if (!v) return fail_line(st, GENAIR_FORMAT, j->path, 0, "it has no \"%s\"", key);

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/spill.h"
 #include "workspace/metadata_rows.h"
 
@@ -72,7 +73,7 @@ genair_code item_records_add(struct item_records *r, const json_t *record, genai
         r->counts.n_repeated++;
         return GENAIR_OK;
     }
-    char *text = json_dumps(record, JSON_COMPACT);
+    char *text = json_text(record, JSON_COMPACT);
     if (!text) return fail_memory(st);
     const size_t n = strlen(text);
     genair_code code = GENAIR_OK;
@@ -93,7 +94,7 @@ static genair_code put_bare(const struct item_records *r, uint32_t item, struct 
                             genair_status *st) {
     const struct text name = map_name(r->names, r->numbering->item_name[item]);
     json_t *record = json_pack("{s:s%}", "item_id", name.p, name.n);
-    char *text = record ? json_dumps(record, JSON_COMPACT) : NULL;
+    char *text = record ? json_text(record, JSON_COMPACT) : NULL;
     json_decref(record);
     const genair_code code = text ? writer_put(w, text, strlen(text), st) : fail_memory(st);
     free(text);

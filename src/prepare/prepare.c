@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/context.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/options.h"
 #include "prepare/item_records.h"
 #include "prepare/pipeline.h"
@@ -76,7 +77,7 @@ static genair_code describe_inputs(const genair_options *o, json_t **out, genair
 }
 
 static genair_code hash_inputs(const json_t *inputs, char out[33], genair_status *st) {
-    char *text = json_dumps(inputs, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = json_text(inputs, JSON_COMPACT | JSON_SORT_KEYS);
     struct hasher *h = text ? hasher_create() : NULL;
     if (h) {
         hasher_add(h, GENAIR_VERSION, strlen(GENAIR_VERSION));

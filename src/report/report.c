@@ -4,6 +4,7 @@
 
 #include "analyze/picture.h"
 #include "base/alloc.h"
+#include "base/json_text.h"
 #include "report/page.h"
 #include "workspace/stage_result.h"
 
@@ -72,6 +73,7 @@ static genair_code write_page(struct page *p, const char *path, genair_status *s
     genair_code code = writer_open(path, &p->html.writer, st);
     if (code != GENAIR_OK) return code;
     code = put_page(p, st);
+    if (code == GENAIR_OK && json_lost()) code = fail_memory(st);
     if (code == GENAIR_OK) return writer_commit(p->html.writer, st);
     writer_abandon(p->html.writer);
     return code;

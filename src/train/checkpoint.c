@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/size.h"
 #include "workspace/safetensors.h"
 
@@ -60,7 +61,7 @@ genair_code checkpoint_save(const struct session *s, const struct loop_state *st
                             genair_status *st) {
     const size_t n = parameters_count(s->model->parameters) * N_PARTS;
     if (s->model->table) parameters_catch_up(s->model->parameters, s->model->table, NULL, 0);
-    char *path = path_join(directory, FILE_NAME), *lines = json_dumps(state->lines, JSON_COMPACT);
+    char *path = path_join(directory, FILE_NAME), *lines = json_text(state->lines, JSON_COMPACT);
     struct safetensor *tensors = mem_array(n, sizeof *tensors);
     char (*names)[NAME_BYTES] = mem_array(n, sizeof *names);
     const genair_code code = path && lines && tensors && names

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "train/checkpoint.h"
 
 #include <math.h>
@@ -110,7 +111,7 @@ static genair_code write_lines(const struct loop_state *state, const char *direc
     size_t i;
     json_t *line;
     json_array_foreach(state->lines, i, line) {
-        char *text = code == GENAIR_OK ? json_dumps(line, JSON_PRESERVE_ORDER) : NULL;
+        char *text = code == GENAIR_OK ? json_text(line, JSON_PRESERVE_ORDER) : NULL;
         if (code == GENAIR_OK) code = text ? writer_printf(w, st, "%s\n", text) : fail_memory(st);
         free(text);
     }

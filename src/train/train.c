@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "model/closed_form.h"
 #include "model/learned.h"
 #include "train/semantic.h"
@@ -174,7 +175,7 @@ static genair_code publish(const struct train *t, genair_status *st) {
 }
 
 static genair_code write_json(const char *directory, const char *name, const json_t *value, genair_status *st) {
-    char *path = path_join(directory, name), *text = json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS);
+    char *path = path_join(directory, name), *text = json_text(value, JSON_INDENT(2) | JSON_SORT_KEYS);
     const genair_code code = path && text ? file_replace(path, text, strlen(text), st) : fail_memory(st);
     free(text);
     mem_free(path);
@@ -408,7 +409,7 @@ static genair_code train(struct train *t, char **json, genair_status *st) {
     if (code != GENAIR_OK || !json) return code;
     json_t *all = json_copy(t->result);
     if (all && t->figures && json_object_update(all, t->figures) != 0) code = fail_memory(st);
-    *json = all && code == GENAIR_OK ? json_dumps(all, 0) : NULL;
+    *json = all && code == GENAIR_OK ? json_text(all, 0) : NULL;
     json_decref(all);
     return *json ? GENAIR_OK : fail_memory(st);
 }

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "tune/adapter_file.h"
 
 #include <inttypes.h>
@@ -88,7 +89,7 @@ static genair_code describe_inputs(struct scft *s, genair_status *st) {
 
 /* Throws away what grows there unless it was begun with the same inputs. */
 static genair_code begin(const struct scft *s, genair_status *st) {
-    char *path = path_join(s->growing, "inputs.json"), *text = json_dumps(s->inputs, JSON_INDENT(2) | JSON_SORT_KEYS);
+    char *path = path_join(s->growing, "inputs.json"), *text = json_text(s->inputs, JSON_INDENT(2) | JSON_SORT_KEYS);
     json_t *begun = path ? json_load_file(path, 0, NULL) : NULL;
     genair_code code = path && text ? GENAIR_OK : fail_memory(st);
     if (code == GENAIR_OK && (!begun || !json_equal(begun, s->inputs))) {

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "workspace/lock.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ static genair_code damaged(const struct workspace *w, genair_status *st, const c
 }
 
 static bool hash_json(const json_t *j, char out[33]) {
-    char *text = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = json_text(j, JSON_COMPACT | JSON_SORT_KEYS);
     if (!text) return false;
     hash_bytes(text, strlen(text), out);
     free(text);
@@ -59,7 +60,7 @@ static char *manifest_text(json_t *stages) {
     if (!hash_json(stages, digits)) return NULL;
     json_t *root =
         json_pack("{s:s, s:i, s:O}", "checksum", digits, "format", FORMAT, "stages", stages);
-    char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
+    char *text = root ? json_text(root, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
     json_decref(root);
     return text;
 }

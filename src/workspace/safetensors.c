@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/random_file.h"
 #include "base/size.h"
 
@@ -333,7 +334,7 @@ genair_code safetensors_write(const char *path, size_t n, const struct safetenso
     json_t *header = json_object();
     genair_code code =
         header ? build_header(n, tensors, n_metadata, keys, values, header, st) : fail_memory(st);
-    if (code == GENAIR_OK && !(text = json_dumps(header, JSON_COMPACT))) code = fail_memory(st);
+    if (code == GENAIR_OK && !(text = json_text(header, JSON_COMPACT))) code = fail_memory(st);
     if (code == GENAIR_OK) code = writer_open(path, &w, st);
     if (code == GENAIR_OK) code = put_header(w, text, st);
     for (size_t i = 0; i < n && code == GENAIR_OK; i++) {

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/context.h"
+#include "base/json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ genair_code stage_result(const json_t *result, double seconds, char **json, gena
     char *text = NULL, *copy = NULL;
     if (json_object_set_new(all, "seconds", json_real(seconds)) == 0 &&
         json_object_set_new(all, "peak_rss_mb", json_real(context_peak_rss_mb())) == 0)
-        text = json_dumps(all, JSON_COMPACT);
+        text = json_text(all, JSON_COMPACT);
     if (text) copy = mem_text(text, strlen(text));
     free(text); /* jansson's */
     json_decref(all);

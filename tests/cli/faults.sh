@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# System calls that fail, and a kill at any one of them, in every stage: a message and an exit status, never a signal, and the
-# next run ends with the bytes of an undisturbed one. strace puts the faults below every file layer, SQLite's too.
-# usage: faults.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM [ROUNDS, default 1] [SEED, default 1]
+# System calls and allocations that fail, and a kill at any call, in every stage: a message and an exit status, never a signal,
+# and the next run ends with the bytes of an undisturbed one. strace puts the faults below every file layer, SQLite's too; a
+# preloaded allocator those of memory below every library.
+# usage: faults.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM FAILING-ALLOCATOR [ROUNDS, default 1] [SEED, default 1]
+allocator=$(realpath "$4")
 . "$2/tests/cli/check.sh"
-rounds=${4:-1}
-RANDOM=${5:-1}
+rounds=${5:-1}
+RANDOM=${6:-1}
 if [ -n "${GENAIR_EMULATOR:-}" ] || ! strace -o trace -e inject=getppid:error=EIO true 2>/dev/null; then
     echo 'SKIP: this test needs strace, and leave to trace'
     exit 77
@@ -35,12 +37,27 @@ files=openat,read,pread64,write,pwrite64,fsync,fdatasync,rename,renameat2,ftrunc
 memory=mmap,brk,munmap
 # kinds: what is done, to which calls
 kinds=("signal=KILL $files,$memory" "error=ENOSPC write,pwrite64,fsync,fdatasync,rename,renameat2,ftruncate,mkdir,fallocate,openat"
-    "error=EIO $files" "error=ENOMEM $memory" "error=EINTR read,pread64,write,pwrite64")
+    "error=EIO $files" "error=ENOMEM $memory" "error=EINTR read,pread64,write,pwrite64" "malloc allocations")
 
-# calls SET COMMAND...: how many. gnuplot's are not among them: what it makes of an error is its own
+# calls FAULT SET COMMAND...: how many there are to fail. gnuplot's are not among them: what it makes of an error is its own
 calls() {
-    strace -o trace -e "trace=$1" -e signal=none "${@:2}" >/dev/null 2>&1
-    grep -vc '+++' trace
+    rm -f trace
+    if [ "$1" = malloc ]; then
+        COUNT_TO=$PWD/trace LD_PRELOAD=$allocator "${@:3}" >/dev/null 2>&1
+        cat trace 2>/dev/null || echo 0 # a sanitizer's allocator goes first
+    else
+        strace -o trace -e "trace=$2" -e signal=none "${@:3}" >/dev/null 2>&1
+        grep -vc '+++' trace
+    fi
+}
+
+# disturbed FAULT SET N COMMAND...: the n-th fails
+disturbed() {
+    if [ "$1" = malloc ]; then
+        FAIL_AT=$3 LD_PRELOAD=$allocator "${@:4}"
+    else
+        strace -o trace -e "inject=$2:$1:when=$3" -e signal=none -e "trace=$2" "${@:4}"
+    fi
 }
 
 before=
@@ -55,13 +72,13 @@ for stage in $stages; do
         read -r fault set <<<"$kind"
         fresh() { rm -rf ws && mkdir ws && { [ -z "$before" ] || cp -r "ws_$before/." ws; }; }
         fresh
-        skip=$(calls "$set" "$genair" --version) # the loader's own
-        total=$(calls "$set" "${words[@]}")
+        skip=$(calls "$fault" "$set" "$genair" --version) # the loader's own
+        total=$(calls "$fault" "$set" "${words[@]}")
         [ "$total" -gt "$skip" ] || continue
         for _ in $(seq "$rounds"); do
             fresh
             at=$((skip + 1 + (RANDOM * 32768 + RANDOM) % (total - skip)))
-            strace -o trace -e "inject=$set:$fault:when=$at" -e signal=none -e "trace=$set" "${words[@]}" >out 2>err
+            disturbed "$fault" "$set" $at "${words[@]}" >out 2>err
             status=$?
             what="$stage, $fault at call $at of $set"
             case $fault in
