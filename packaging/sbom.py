@@ -49,7 +49,9 @@ def owner(library):
 def loaded_packages(program):
     """Of the libraries that the program itself names; what those load in turn is their packages' matter."""
     named = [line.split("[")[1].split("]")[0] for line in output("readelf", "-dW", program).splitlines() if "(NEEDED)" in line]
-    places = {line.split()[0]: line.split()[2] for line in output("ldd", program).splitlines() if "=> /" in line}
+    lines = output("ldd", program).splitlines()
+    places = {line.split()[0]: line.split()[2] for line in lines if "=> /" in line}
+    places |= {os.path.basename(line.split()[0]): line.split()[0] for line in lines if line.strip().startswith("/")} # the loader itself
     missing = [name for name in named if name not in places]
     if missing:
         sys.exit(f"sbom.py: the loader does not find {', '.join(missing)}; install the packages that {program} needs")
