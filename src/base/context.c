@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/blas.h"
+#include "base/group.h"
 #include "base/json_text.h"
 
 #include <math.h>
@@ -17,6 +18,7 @@
 
 struct genair_context {
     struct parallel *parallel;
+    struct group *group;
     genair_log log;
     void *user;
     atomic_bool stopped, reload;
@@ -75,6 +77,14 @@ bool context_take_reload(genair_context *ctx) {
     return atomic_exchange(&ctx->reload, false);
 }
 
+void context_set_group(genair_context *ctx, struct group *group) {
+    ctx->group = group;
+}
+
+struct group *context_group(const genair_context *ctx) {
+    return ctx->group;
+}
+
 struct parallel *context_parallel(const genair_context *ctx) {
     return ctx->parallel;
 }
@@ -89,7 +99,7 @@ genair_code context_interrupted(genair_status *st) {
 
 PRINTF(3, 0)
 static void log_line(const genair_context *ctx, genair_log_level level, const char *format, va_list args) {
-    if (!ctx->log) return;
+    if (!ctx->log || (level != GENAIR_LOG_WARNING && group_rank(ctx->group))) return;
     char line[2048];
     vsnprintf(line, sizeof line, format, args);
     ctx->log(ctx->user, level, line);
@@ -152,7 +162,7 @@ void context_progress(genair_context *ctx, const char *what, double done, double
 }
 
 void context_progress_note(genair_context *ctx, const char *what, double done, double total, const char *note) {
-    if (!ctx->log) return;
+    if (!ctx->log || group_rank(ctx->group)) return;
     const double now = context_seconds();
     if (what != ctx->what || done < ctx->last_done) {
         ctx->what = what;

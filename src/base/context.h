@@ -7,6 +7,12 @@
 
 #include <stdbool.h>
 
+struct group;
+
+/* The processes that do this work together (base/group.h), borrowed; NULL: this one alone. Of several only the first tells
+ * how it goes on. */
+void context_set_group(genair_context *ctx, struct group *group);
+struct group *context_group(const genair_context *ctx);
 struct parallel *context_parallel(const genair_context *ctx);
 bool context_stopped(const genair_context *ctx); /* looked at between units of work */
 /* Whether genair_context_reload was called since this was asked last. */

@@ -186,6 +186,8 @@ static const struct option_spec table[] = {
      .help = "Longest history looked at; the latest items are kept."},
     {"batch", 0, OPTION_INT, "128", 1, 1e6, .argument = "USERS", .commands = ENGINE,
      .help = "Users in one step."},
+    {"parts", 0, OPTION_INT, "1", 1, 64, .argument = "N", .commands = ENGINE, .methods = " genair base llminit ",
+     .help = "Make each step in N parts, a power of two, which processes under mpirun share out; results depend on N alone."},
     {"loss", 0, OPTION_CHOICE, "bce", .choices = "bce|bpr|ce|sampled-softmax|gbce", .commands = ENGINE,
      .help = "Ranking loss; ce is the full softmax over the catalogue."},
     {"negatives", 0, OPTION_INT, "1", 1, 1e6, .argument = "N", .commands = ENGINE,

@@ -46,7 +46,7 @@ genair_code genair_bench(genair_context *ctx, const genair_options *options, cha
         if (peak_status.code != GENAIR_OK) return fail(st, peak_status.code, "%s", peak_status.message);
         json_t *result = NULL;
         code = benchmarks[i].run(ctx, options, peak, &result, st);
-        if (code == GENAIR_OK) code = result_json(what, result, json, st);
+        if (code == GENAIR_OK && result) code = result_json(what, result, json, st);
         json_decref(result);
         return code;
     }

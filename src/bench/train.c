@@ -4,6 +4,8 @@
  * attention) at the machine's SGEMM peak; the rest is memory traffic and random numbers. */
 #include "bench/bench.h"
 
+#include "base/group.h"
+#include "base/size.h"
 #include "train/session.h"
 
 #include <stdlib.h>
@@ -27,8 +29,9 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-genair_code bench_train(genair_context *ctx, const genair_options *options, double peak, json_t **result,
-                        genair_status *st) {
+/* Of all processes; the first one tells. */
+static genair_code measure(genair_context *ctx, const genair_options *options, double peak, json_t **result,
+                           genair_status *st) {
     const char *const method = option_text(options, "method");
     genair_code code = options_check_methods(options, 1, &method, st);
     if (code != GENAIR_OK) return code;
@@ -46,7 +49,11 @@ genair_code bench_train(genair_context *ctx, const genair_options *options, doub
         processor[i] = context_processor_seconds() - used;
         flops = s.model->tape.flops - counted;
     }
-    if (code == GENAIR_OK) {
+    double sums[] = {flops, peak};
+    if (code == GENAIR_OK) code = group_sum(context_group(ctx), sums, COUNT(sums), st);
+    flops = sums[0];
+    peak = sums[1];
+    if (code == GENAIR_OK && group_rank(context_group(ctx)) == 0) {
         qsort(seconds, EPOCHS, sizeof *seconds, ascending);
         qsort(processor, EPOCHS, sizeof *processor, ascending);
         const double achieved = flops / seconds[EPOCHS / 2] * 1e-9;
@@ -59,5 +66,17 @@ genair_code bench_train(genair_context *ctx, const genair_options *options, doub
     }
     session_close(&s);
     json_decref(config);
+    return code;
+}
+
+genair_code bench_train(genair_context *ctx, const genair_options *options, double peak, json_t **result,
+                        genair_status *st) {
+    struct group *group;
+    genair_code code = group_open(&group, st);
+    if (code != GENAIR_OK) return code;
+    context_set_group(ctx, group);
+    code = measure(ctx, options, peak, result, st);
+    context_set_group(ctx, NULL);
+    group_close(group, code == GENAIR_OK);
     return code;
 }

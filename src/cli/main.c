@@ -102,6 +102,7 @@ static void *allocate_or_end(size_t size) {
 }
 
 static int print_result(const char *text, const genair_options *o) {
+    if (!text) return EXIT_DONE; /* of several processes another one tells */
     if (option_flag(o, "json")) {
         puts(text);
         return EXIT_DONE;

@@ -31,6 +31,7 @@ struct work {
     float *slopes;     /* [threads, ROWS_PER_TASK, m] */
     float *gradient;   /* [m, d] of the unit vectors */
     double *value;     /* [tasks] */
+    size_t first_task; /* of those that are ours */
 };
 
 static void normalise_task(void *context, size_t task, int worker) {
@@ -96,9 +97,9 @@ static double value_at_self(const struct calibration *c) {
     return c->form == CALIBRATION_KERNEL ? 1 : c->form == CALIBRATION_DOT ? exp(2 * c->t) : 0;
 }
 
-static void pairs_task(void *context, size_t task, int worker) {
+static void pairs_task(void *context, size_t nth, int worker) {
     const struct work *w = context;
-    const size_t m = w->m, d = w->d, first = task * ROWS_PER_TASK;
+    const size_t task = w->first_task + nth, m = w->m, d = w->d, first = task * ROWS_PER_TASK;
     const size_t n = min_size(m, first + ROWS_PER_TASK) - first;
     float *block = w->slopes + (size_t)worker * ROWS_PER_TASK * m;
     gemm_single(&(struct gemm){.kernels = w->tape->kernels, .m = n, .n = m, .k = d, .a = w->unit + first * d,
@@ -119,11 +120,11 @@ static void pairs_task(void *context, size_t task, int worker) {
 }
 
 /* dx = (de - e (e . de)) / |x|, into the table's rows. */
-static void table_task(void *context, size_t task, int worker) {
+static void table_task(void *context, size_t nth, int worker) {
     (void)worker;
     const struct work *w = context;
     const struct kernels *k = w->tape->kernels;
-    const size_t end = min_size(w->m, (task + 1) * ROWS_PER_TASK);
+    const size_t task = w->first_task + nth, end = min_size(w->m, (task + 1) * ROWS_PER_TASK);
     for (size_t a = task * ROWS_PER_TASK; a < end; a++) {
         const float *e = w->unit + a * w->d;
         float *de = w->gradient + a * w->d;
@@ -160,15 +161,18 @@ double calibration_loss(struct tape *t, struct tensor *table, const struct calib
     struct work w = {.tape = t, .table = table, .c = c, .m = c->n_distinct, .d = table->cols,
                      .pairs = places * (places - 1)};
     if (!prepare(&w)) return 0;
-    const size_t n_tasks = (w.m + ROWS_PER_TASK - 1) / ROWS_PER_TASK;
+    const size_t n_tasks = (w.m + ROWS_PER_TASK - 1) / ROWS_PER_TASK, n_parts = max_size(1, c->n_parts);
+    const size_t end = n_tasks * (c->part + 1) / n_parts;
+    w.first_task = n_tasks * c->part / n_parts;
     parallel_run(t->parallel, n_tasks, normalise_task, &w);
-    parallel_run(t->parallel, n_tasks, pairs_task, &w);
+    parallel_run(t->parallel, end - w.first_task, pairs_task, &w);
     if (table->gradient) {
         tensor_open_gradient(table);
-        parallel_run(t->parallel, n_tasks, table_task, &w);
+        parallel_run(t->parallel, end - w.first_task, table_task, &w);
     }
-    t->flops += 4.0 * (double)w.m * (double)w.m * (double)w.d;
+    const size_t n_rows = min_size(w.m, end * ROWS_PER_TASK) - min_size(w.m, w.first_task * ROWS_PER_TASK);
+    t->flops += 4.0 * (double)n_rows * (double)w.m * (double)w.d;
     double sum = 0;
-    for (size_t i = 0; i < n_tasks; i++) sum += w.value[i];
+    for (size_t i = w.first_task; i < end; i++) sum += w.value[i];
     return sum;
 }

@@ -25,6 +25,7 @@ struct pair_loss {
     const uint32_t *negatives; /* [R, K] */
     double beta;               /* of PAIR_GBCE: see gbce_beta */
     float *scores;             /* [R, 1 + K] receives the scores, or NULL */
+    size_t n_all;              /* targets that the mean is over, where these are a part of them; 0: R */
 };
 double pair_loss(struct tape *t, struct tensor *u, struct tensor *table, const struct pair_loss *loss);
 
@@ -58,6 +59,7 @@ struct calibration {
     const uint32_t *item;         /* [m] their catalogue ids, for S */
     const uint32_t *multiplicity; /* [m] places that hold each */
     const struct cooccurrence *cooccurrence;
+    size_t part, n_parts;         /* the pairs of that part of the items i alone; n_parts 0: all */
 };
 double calibration_loss(struct tape *t, struct tensor *table, const struct calibration *c);
 

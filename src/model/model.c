@@ -5,6 +5,8 @@
 #include "base/size.h"
 #include "model/backbones.h"
 #include "model/method.h"
+#include "model/parts.h"
+#include "model/step.h"
 #include "tensor/ops.h"
 
 #include <assert.h>
@@ -113,6 +115,7 @@ genair_code model_create(const struct model_config *config, const float *fused, 
 void model_free(struct model *m) {
     if (!m) return;
     if (m->method->release) m->method->release(m);
+    parts_free(m->parts);
     tape_deinit(&m->tape);
     parameters_free(m->parameters);
     mem_free(m->local);
@@ -137,11 +140,6 @@ struct tensor *model_backbone(struct model *m, struct tensor *table, const uint3
 
 /* ---- the distinct items of a step ---- */
 
-struct distinct {
-    size_t n;
-    uint32_t *ids; /* [n] by first appearance */
-};
-
 static void collect(struct model *m, struct distinct *d, const uint32_t *items, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const uint32_t item = items[i];
@@ -152,8 +150,8 @@ static void collect(struct model *m, struct distinct *d, const uint32_t *items, 
 }
 
 /* extra: items that the method's own sequences hold. */
-static bool distinct_items(struct model *m, const struct batch *b, bool whole_catalogue, const struct item_list *extra,
-                           struct distinct *d) {
+bool step_items(struct model *m, const struct batch *b, bool whole_catalogue, const struct item_list *extra,
+                struct distinct *d) {
     const size_t n_tokens = b->offsets[b->n_sequences], n_negatives = b->n_targets * b->n_negatives;
     const size_t n_ranked = whole_catalogue ? m->n_catalogue : n_tokens + b->n_targets + n_negatives;
     const size_t most = min_size(m->config.n_items, n_ranked + extra->n);
@@ -170,7 +168,7 @@ static bool distinct_items(struct model *m, const struct batch *b, bool whole_ca
     return true;
 }
 
-static void forget(struct model *m, const struct distinct *d) {
+void step_forget(struct model *m, const struct distinct *d) {
     for (size_t i = 0; i < d->n; i++) m->local[d->ids[i]] = 0;
 }
 
@@ -212,13 +210,13 @@ struct tensor *model_constants(struct model *m, const float *matrix, size_t widt
     return x;
 }
 
-/* Rows of the table or the frozen matrix. */
-static struct tensor *source_rows(struct model *m, const uint32_t *ids, size_t n) {
+/* Rows of the table or the frozen matrix. missed: steps that rows of the table missed are made good. */
+static struct tensor *source_rows(struct model *m, const uint32_t *ids, size_t n, bool missed) {
     const size_t width = m->table ? m->table->cols : m->config.fused_width;
     /* Where these are the item vectors themselves, losses leave a gradient, wanted or not. */
     struct tensor *x = tape_tensor(&m->tape, n, width, m->table || !m->method->items);
     if (!x) return NULL;
-    if (m->table) parameters_catch_up(m->parameters, m->table, ids, n);
+    if (m->table && missed) parameters_catch_up(m->parameters, m->table, ids, n);
     copy_rows(m, m->table ? m->table->value : m->fused, m->table ? 0 : 1, ids, x);
     return x;
 }
@@ -229,9 +227,20 @@ static struct tensor *item_vectors_of(struct model *m, struct tensor *source, co
 
 /* ---- one step ---- */
 
-static double rank_loss(struct model *m, const struct batch *b, const struct objective *o, struct tensor *u,
-                        struct tensor *table) {
+/* Mean over n_all targets of the whole softmax of some. */
+static double part_of_softmax(struct model *m, size_t n_targets, size_t n_all, struct tensor *u, struct tensor *table,
+                              const uint32_t *positive) {
+    float *weight = tape_array(&m->tape, n_targets, sizeof *weight);
+    if (!weight) return 0;
+    for (size_t r = 0; r < n_targets; r++) weight[r] = 1 / (float)n_all;
+    return weighted_softmax_loss(&m->tape, u, table, positive, weight, 0);
+}
+
+double step_rank_loss(struct model *m, const struct batch *b, size_t n_all, const struct objective *o, struct tensor *u,
+                      struct tensor *table) {
     const uint32_t *positive = model_rows(m, b->positive, b->n_targets);
+    if (o->loss == LOSS_CE && n_all && positive)
+        return part_of_softmax(m, b->n_targets, n_all, u, table, positive);
     if (o->loss == LOSS_CE) return positive ? softmax_loss(&m->tape, u, table, positive) : 0;
     static const enum pair_form forms[] = {[LOSS_BCE] = PAIR_BCE, [LOSS_BPR] = PAIR_BPR,
                                            [LOSS_SAMPLED_SOFTMAX] = PAIR_SAMPLED_SOFTMAX,
@@ -242,6 +251,7 @@ static double rank_loss(struct model *m, const struct batch *b, const struct obj
         .positive = positive,
         .negatives = model_rows(m, b->negatives, b->n_targets * b->n_negatives),
         .beta = gbce_beta(b->n_negatives, m->config.n_items, o->gbce_t),
+        .n_all = n_all,
     };
     return tape_failed(&m->tape) ? 0 : pair_loss(&m->tape, u, table, &loss);
 }
@@ -278,7 +288,8 @@ bool model_positives(struct model *m, const struct batch *b, const struct tensor
     return model_places(m, b->positive, b->n_targets, table, once, out);
 }
 
-static double calibrate(struct model *m, const struct batch *b, const struct objective *o, struct tensor *table) {
+double step_calibration(struct model *m, const struct batch *b, const struct objective *o, struct tensor *table, size_t part,
+                        size_t n_parts) {
     struct positives p;
     if (o->calibration == CALIBRATION_NONE || o->alpha == 0 || !model_positives(m, b, table, o->unique_items, &p))
         return 0;
@@ -286,9 +297,11 @@ static double calibrate(struct model *m, const struct batch *b, const struct obj
                                                                    .gamma = o->gamma, .t = o->t, .n_distinct = p.n,
                                                                    .row = p.row, .item = p.item,
                                                                    .multiplicity = p.multiplicity,
-                                                                   .cooccurrence = o->cooccurrence});
+                                                                   .cooccurrence = o->cooccurrence,
+                                                                   .part = part, .n_parts = n_parts});
 }
 
+/* Whether the targets' states are all states. */
 static bool reads_every_position(const struct batch *b) {
     if (b->n_targets != b->offsets[b->n_sequences]) return false;
     for (size_t r = 0; r < b->n_targets; r++)
@@ -296,36 +309,52 @@ static bool reads_every_position(const struct batch *b) {
     return true;
 }
 
+struct tensor *step_states(struct model *m, const struct batch *b, struct tensor *table, struct tensor **targets) {
+    const uint32_t *index = model_rows(m, b->items, b->offsets[b->n_sequences]);
+    struct tensor *h = index ? model_backbone(m, table, index, b->offsets, b->n_sequences) : NULL;
+    *targets = reads_every_position(b) || !h ? h : op_gather(&m->tape, h, NULL, b->position, b->n_targets);
+    return h;
+}
+
+genair_code step_check(const struct model *m, const struct step_losses *losses, genair_status *st) {
+    if (isfinite(losses->total)) return GENAIR_OK;
+    return fail(st, GENAIR_INTERNAL, "step %llu: the loss is not finite (ranking %g, %s %g); use a smaller --lr%s",
+                (unsigned long long)m->tape.step, losses->rank, m->method->term, losses->calibration,
+                m->method->weight_options);
+}
+
 genair_code model_step(struct model *m, const struct batch *b, const struct objective *o,
                        struct step_losses *losses, genair_status *st) {
+    if (m->parts) return parts_step(m, b, o, losses, st);
     struct tape *t = &m->tape;
     tape_reset(t, true, parameters_step(m->parameters) + 1);
     parameters_begin_step(m->parameters);
     struct distinct items = {0};
     struct item_list extra = {0};
     if (m->method->begin_step) extra = m->method->begin_step(m, b);
-    if (tape_failed(t) || !distinct_items(m, b, o->loss == LOSS_CE, &extra, &items)) return fail_memory(st);
-    struct tensor *source = source_rows(m, items.ids, items.n);
+    if (tape_failed(t) || !step_items(m, b, o->loss == LOSS_CE, &extra, &items)) return fail_memory(st);
+    struct tensor *source = source_rows(m, items.ids, items.n, true);
     struct tensor *table = item_vectors_of(m, source, items.ids);
-    const uint32_t *index = model_rows(m, b->items, b->offsets[b->n_sequences]);
-    struct tensor *h = index ? model_backbone(m, table, index, b->offsets, b->n_sequences) : NULL;
-    struct tensor *u = reads_every_position(b) || !h ? h : op_gather(t, h, NULL, b->position, b->n_targets);
+    struct tensor *u, *h = step_states(m, b, table, &u);
     const bool own = m->method->ranks && m->method->ranks(m);
-    *losses = (struct step_losses){.rank = own ? 0 : rank_loss(m, b, o, u, table), .calibration = calibrate(m, b, o, table)};
+    *losses = (struct step_losses){.rank = own ? 0 : step_rank_loss(m, b, 0, o, u, table),
+                                    .calibration = step_calibration(m, b, o, table, 0, 0)};
     losses->total = losses->rank + o->alpha * losses->calibration;
     if (m->method->loss && u) m->method->loss(m, &(struct method_step){b, table, h, u, extra}, losses);
-    forget(m, &items);
+    step_forget(m, &items);
     tape_backward(t);
     if (tape_failed(t)) return fail_memory(st);
-    if (!isfinite(losses->total))
-        return fail(st, GENAIR_INTERNAL, "step %llu: the loss is not finite (ranking %g, %s %g); use a smaller --lr%s",
-                    (unsigned long long)t->step, losses->rank, m->method->term, losses->calibration,
-                    m->method->weight_options);
+    const genair_code code = step_check(m, losses, st);
+    if (code != GENAIR_OK) return code;
     if (m->table) {
         tensor_open_gradient(source);
         parameters_touch(m->table, items.ids, items.n, source->gradient);
     }
     return GENAIR_OK;
+}
+
+genair_code model_update(struct model *m, genair_status *st) {
+    return m->parts ? parts_update(m, st) : parameters_adam(m->parameters, st);
 }
 
 genair_code model_begin_epoch(struct model *m, genair_status *st) {
@@ -334,15 +363,22 @@ genair_code model_begin_epoch(struct model *m, genair_status *st) {
 
 /* ---- inference ---- */
 
+genair_code model_catch_up(struct model *m, genair_status *st) {
+    if (m->parts) return parts_catch_up(m, st);
+    if (m->table) parameters_catch_up(m->parameters, m->table, NULL, 0);
+    return GENAIR_OK;
+}
+
 genair_code model_refresh_items(struct model *m, genair_status *st) {
     const size_t d = m->config.hidden;
     if (m->shares_table) return GENAIR_OK;
-    if (m->table) parameters_catch_up(m->parameters, m->table, NULL, 0);
+    const genair_code code = model_catch_up(m, st);
+    if (code != GENAIR_OK) return code;
     for (size_t first = 0; first < m->config.n_items; first += ITEMS_PER_BLOCK) {
         const size_t n = min_size(ITEMS_PER_BLOCK, m->config.n_items - first);
         tape_reset(&m->tape, false, 0);
         parameters_begin_step(m->parameters);
-        struct tensor *e = item_vectors_of(m, source_rows(m, m->identity + first, n), m->identity + first);
+        struct tensor *e = item_vectors_of(m, source_rows(m, m->identity + first, n, false), m->identity + first);
         if (!e) return fail_memory(st);
         memcpy(m->item_vectors + (first + 1) * d, e->value, n * d * sizeof *e->value);
     }

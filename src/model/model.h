@@ -9,8 +9,10 @@
 #include "ranking/scorer.h"
 #include "tensor/parameters.h"
 
+struct group;
 struct method;
 struct method_inputs;
+struct parts;
 
 enum backbone { SASREC, BERT4REC, GRU4REC, N_BACKBONES };
 extern const char *const backbone_names[N_BACKBONES];
@@ -49,6 +51,7 @@ struct model {
     float *item_vectors;       /* [n_items + 1, d] as of model_refresh_items, row 0 zero */
     bool shares_table;         /* item_vectors are the table's values */
     uint64_t seed;
+    struct parts *parts;       /* a step is made in parts, by one process or several (model/parts.h); or NULL */
     const uint32_t *read;      /* [n_read] while encoding: the only positions whose outputs are wanted; or NULL */
     size_t n_read;
 };
@@ -99,10 +102,13 @@ struct step_losses {
     double total, rank, calibration; /* calibration: or what else the method adds, before its weight */
 };
 
-/* Losses and gradients of one batch, left in the parameters for parameters_adam. A loss that is not finite
+/* Losses and gradients of one batch, left in the parameters for model_update. A loss that is not finite
  * fails with GENAIR_INTERNAL, naming it. */
 CHECKED genair_code model_step(struct model *m, const struct batch *batch, const struct objective *objective,
                                struct step_losses *losses, genair_status *st);
+
+/* Adam's step with those gradients. */
+CHECKED genair_code model_update(struct model *m, genair_status *st);
 
 /* The distinct positives of a batch, each once or with the places that hold it. */
 struct positives {
@@ -133,6 +139,8 @@ struct tensor *model_project(struct model *m, struct tensor *x);
 /* Before the first step of an epoch. */
 CHECKED genair_code model_begin_epoch(struct model *m, genair_status *st);
 
+/* Brings the whole table up to date. */
+CHECKED genair_code model_catch_up(struct model *m, genair_status *st);
 /* Recomputes item_vectors from the current parameters. */
 CHECKED genair_code model_refresh_items(struct model *m, genair_status *st);
 /* User vectors from the refreshed item vectors; histories are cut to the model's length. An empty history

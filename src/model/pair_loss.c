@@ -89,7 +89,7 @@ static void forward_task(void *context, size_t task, int worker) {
     struct work *w = context;
     const struct kernels *k = w->tape->kernels;
     const size_t d = w->u->cols, end = min_size(w->u->rows, (task + 1) * TARGETS_PER_TASK);
-    const float scale = w->loss->form == PAIR_BPR_SUM ? 1 : 1 / (float)w->u->rows;
+    const float scale = w->loss->form == PAIR_BPR_SUM ? 1 : 1 / (float)(w->loss->n_all ? w->loss->n_all : w->u->rows);
     double value = 0;
     for (size_t r = task * TARGETS_PER_TASK; r < end; r++) {
         const float *u = w->u->value + r * d;

@@ -175,6 +175,7 @@ void parameter_fill(struct parameter *p, float value) {
 
 struct tensor *parameter_tensor(struct tape *t, struct parameter *p) {
     if (!p->tensor) p->tensor = tape_view(t, p->rows, p->cols, p->value, t->training ? p->gradient : NULL);
+    if (p->tensor && p->summed) p->tensor->written = true;
     return p->tensor;
 }
 
@@ -266,36 +267,124 @@ static void touched_task(void *context, size_t task, int worker) {
     }
 }
 
-static void dense_task(void *context, size_t task, int worker) {
+struct values_task {
+    struct parameters *p;
+    struct parameter *x;
+    const float *gradient;
+    size_t first, end; /* values of x */
+};
+
+static void values_task(void *context, size_t task, int worker) {
     (void)worker;
-    const struct rows_task *r = context;
-    struct parameter *x = r->x;
-    const size_t first = task * VALUES_PER_TASK;
-    const size_t n = min_size(VALUES_PER_TASK, x->rows * x->cols - first);
-    r->p->kernels->adam(&r->p->steps[r->p->step], x->gradient + first, x->value + first, x->m + first,
-                        x->v + first, n);
+    const struct values_task *v = context;
+    struct parameter *x = v->x;
+    const size_t first = v->first + task * VALUES_PER_TASK, n = min_size(VALUES_PER_TASK, v->end - first);
+    v->p->kernels->adam(&v->p->steps[v->p->step], v->gradient + first, x->value + first, x->m + first, x->v + first, n);
+}
+
+static void adam_values(struct parameters *p, struct parameter *x, const float *gradient, size_t first, size_t end) {
+    parallel_run(p->parallel, (end - first + VALUES_PER_TASK - 1) / VALUES_PER_TASK, values_task,
+                 &(struct values_task){p, x, gradient, first, end});
 }
 
 static void dense_step(struct parameters *p, struct parameter *x) {
     const size_t n = x->rows * x->cols;
     if (!x->tensor || !x->tensor->written) memset(x->gradient, 0, n * sizeof *x->gradient);
-    parallel_run(p->parallel, (n + VALUES_PER_TASK - 1) / VALUES_PER_TASK, dense_task,
-                 &(struct rows_task){.p = p, .x = x});
+    adam_values(p, x, x->gradient, 0, n);
+}
+
+static void touched_step(struct parameters *p, struct parameter *x) {
+    struct rows_task r = {.p = p, .x = x, .rows = x->touched, .n = x->n_touched};
+    run_rows(&r, touched_task);
+}
+
+static genair_code begin_adam(struct parameters *p, genair_status *st) {
+    if (p->step == UINT32_MAX) return fail(st, GENAIR_USAGE, "more than %u steps", UINT32_MAX);
+    const genair_code code = add_step_constants(p, p->step + 1, st);
+    if (code == GENAIR_OK) p->step++;
+    return code;
 }
 
 genair_code parameters_adam(struct parameters *p, genair_status *st) {
-    if (p->step == UINT32_MAX) return fail(st, GENAIR_USAGE, "more than %u steps", UINT32_MAX);
-    const genair_code code = add_step_constants(p, p->step + 1, st);
-    if (code != GENAIR_OK) return code;
-    p->step++;
+    const genair_code code = begin_adam(p, st);
+    for (size_t i = 0; code == GENAIR_OK && i < p->n; i++) {
+        if (p->list[i]->done)
+            touched_step(p, p->list[i]);
+        else
+            dense_step(p, p->list[i]);
+    }
+    return code;
+}
+
+/* ---- in parts ---- */
+
+void parameters_sum_parts(struct parameters *p) {
+    for (size_t i = 0; i < p->n; i++) p->list[i]->summed = !p->list[i]->done;
+}
+
+static size_t values_of(const struct parameter *x) {
+    return x->rows * x->cols;
+}
+
+size_t parameters_dense(const struct parameters *p) {
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        if (!p->list[i]->done) n += values_of(p->list[i]);
+    return n;
+}
+
+void parameters_divide(const struct parameters *p, size_t n, size_t *start) {
+    const size_t all = parameters_dense(p);
+    size_t at = 0, owner = 0;
+    start[0] = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const size_t size = p->list[i]->done ? 0 : values_of(p->list[i]);
+        for (size_t first = 0; first < size; first += VALUES_PER_TASK)
+            while (owner + 1 < n && at + first >= (owner + 1) * (all / n + 1)) start[++owner] = at + first;
+        at += size;
+    }
+    while (owner < n) start[++owner] = all;
+}
+
+void parameters_take(struct parameters *p, float *out, bool add) {
     for (size_t i = 0; i < p->n; i++) {
         struct parameter *x = p->list[i];
-        if (x->done) {
-            struct rows_task r = {.p = p, .x = x, .rows = x->touched, .n = x->n_touched};
-            run_rows(&r, touched_task);
-        } else {
-            dense_step(p, x);
-        }
+        if (x->done) continue;
+        const size_t n = values_of(x);
+        if (add)
+            p->kernels->add(out, x->gradient, out, n);
+        else
+            memcpy(out, x->gradient, n * sizeof *out);
+        memset(x->gradient, 0, n * sizeof *out);
+        out += n;
     }
-    return GENAIR_OK;
+}
+
+void parameters_copy(struct parameters *p, enum parameter_array which, float *all, size_t first, size_t end, bool to_all) {
+    size_t at = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct parameter *x = p->list[i];
+        if (x->done) continue;
+        const size_t n = values_of(x), from = max_size(first, at), to = min_size(end, at + n);
+        float *const arrays[] = {x->value, x->m, x->v};
+        if (from < to && to_all) memcpy(all + from, arrays[which] + (from - at), (to - from) * sizeof *all);
+        if (from < to && !to_all) memcpy(arrays[which] + (from - at), all + from, (to - from) * sizeof *all);
+        at += n;
+    }
+}
+
+genair_code parameters_adam_share(struct parameters *p, float *gradient, size_t first, size_t end, genair_status *st) {
+    const genair_code code = begin_adam(p, st);
+    size_t at = 0;
+    for (size_t i = 0; code == GENAIR_OK && i < p->n; i++) {
+        struct parameter *x = p->list[i];
+        if (x->done) {
+            touched_step(p, x);
+            continue;
+        }
+        const size_t n = values_of(x), from = max_size(first, at), to = min_size(end, at + n);
+        if (from < to) adam_values(p, x, gradient + at, from - at, to - at);
+        at += n;
+    }
+    return code;
 }

@@ -20,6 +20,7 @@ struct parameter {
     char name[64];
     size_t rows, cols;
     float *value, *gradient, *m, *v; /* [rows, cols]; gradient NULL for a table */
+    bool summed;                     /* the gradient is a sum from the beginning, see parameters_sum_parts */
     uint32_t *done;                  /* [rows] of a table: steps applied to the row; 0: never had a gradient */
     struct tensor *tensor;           /* dense: this step's view, NULL outside a step */
     struct tensor *part[2];          /* likewise of its parts, where it is a joint one */
@@ -75,5 +76,21 @@ void parameters_catch_up(struct parameters *p, struct parameter *table, const ui
 void parameters_touch(struct parameter *table, const uint32_t *rows, size_t n, const float *gradient);
 /* One Adam step over all parameters (dense ones without a gradient count as gradient 0). */
 CHECKED genair_code parameters_adam(struct parameters *p, genair_status *st);
+
+/* ---- a step whose gradients are made in parts (model/parts.h) ----
+ * The dense parameters count as one array, in their order. */
+enum parameter_array { PARAMETER_VALUE, PARAMETER_M, PARAMETER_V };
+/* From now on gradients of dense parameters are added up until parameters_take. */
+void parameters_sum_parts(struct parameters *p);
+size_t parameters_dense(const struct parameters *p); /* values in that array */
+/* Where each of n owners' share begins, [n + 1]: about equal ones, of whole tasks of Adam. */
+void parameters_divide(const struct parameters *p, size_t n, size_t *start);
+/* The gradients go to out, or are added to it, and are zero again. */
+void parameters_take(struct parameters *p, float *out, bool add);
+/* Of places first to end: between the parameters and an array of all places. */
+void parameters_copy(struct parameters *p, enum parameter_array which, float *all, size_t first, size_t end, bool to_all);
+/* As parameters_adam, for places first to end, with the gradient of all places, and the rows that were touched. */
+CHECKED genair_code parameters_adam_share(struct parameters *p, float *gradient, size_t first, size_t end,
+                                          genair_status *st);
 
 #endif

@@ -63,9 +63,19 @@ void tape_push(struct tape *t, backward_function *backward, void *node) {
     t->last = entry;
 }
 
-void tape_backward(struct tape *t) {
+struct tape_node *tape_take(struct tape *t) {
+    struct tape_node *last = t->last;
+    t->last = NULL;
+    return last;
+}
+
+void tape_backward_of(struct tape *t, struct tape_node *last) {
     if (tape_failed(t)) return;
-    for (struct tape_node *entry = t->last; entry; entry = entry->previous) entry->backward(entry->node);
+    for (struct tape_node *entry = last; entry; entry = entry->previous) entry->backward(entry->node);
+}
+
+void tape_backward(struct tape *t) {
+    tape_backward_of(t, t->last);
 }
 
 bool tensor_accumulates(struct tensor *x) {

@@ -57,6 +57,9 @@ struct tensor *tape_view(struct tape *t, size_t rows, size_t cols, float *value,
 void tape_push(struct tape *t, backward_function *backward, void *node);
 /* Runs the backwards, last first. The caller has written the gradients of what it differentiates. */
 void tape_backward(struct tape *t);
+/* Takes out what is recorded so far, for tape_backward_of; the tape goes on as if nothing were. */
+struct tape_node *tape_take(struct tape *t);
+void tape_backward_of(struct tape *t, struct tape_node *last);
 void *tape_array(struct tape *t, size_t n, size_t size);
 
 /* True when the gradient holds a contribution already; it counts as written from now on. */

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/json_text.h"
 #include "base/size.h"
+#include "model/parts.h"
 #include "workspace/safetensors.h"
 
 #include <errno.h>
@@ -60,13 +61,13 @@ static genair_code write_file(const struct session *s, const struct loop_state *
 genair_code checkpoint_save(const struct session *s, const struct loop_state *state, const char *directory,
                             genair_status *st) {
     const size_t n = parameters_count(s->model->parameters) * N_PARTS;
-    if (s->model->table) parameters_catch_up(s->model->parameters, s->model->table, NULL, 0);
+    genair_code code = model_catch_up(s->model, st);
+    if (code == GENAIR_OK && s->model->parts) code = parts_collect(s->model, st);
+    if (code != GENAIR_OK || !directory) return code;
     char *path = path_join(directory, FILE_NAME), *lines = json_text(state->lines, JSON_COMPACT);
     struct safetensor *tensors = mem_array(n, sizeof *tensors);
     char (*names)[NAME_BYTES] = mem_array(n, sizeof *names);
-    const genair_code code = path && lines && tensors && names
-                                 ? write_file(s, state, path, tensors, names, lines, st)
-                                 : fail_memory(st);
+    code = path && lines && tensors && names ? write_file(s, state, path, tensors, names, lines, st) : fail_memory(st);
     mem_free(names);
     mem_free(tensors);
     free(lines);

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/files.h"
 #include "base/json_text.h"
+#include "model/parts.h"
 #include "train/checkpoint.h"
 
 #include <math.h>
@@ -50,6 +51,11 @@ static void copy_parameters(const struct session *s, const struct loop_state *st
     }
 }
 
+/* Of several processes all stop after the same step. */
+static bool is_stopped(const genair_context *ctx, const struct session *s) {
+    return s->model->parts ? parts_stopped(s->model->parts) : context_stopped(ctx);
+}
+
 /* The steps of one epoch that are still to do. */
 static genair_code train_epoch(genair_context *ctx, struct session *s, struct loop_state *state, genair_status *st) {
     const size_t n = session_steps(s);
@@ -59,6 +65,7 @@ static genair_code train_epoch(genair_context *ctx, struct session *s, struct lo
     if (code != GENAIR_OK) return code;
     while (state->next_batch < n) {
         struct step_losses losses;
+        if (s->model->parts) parts_wish_to_stop(s->model->parts, context_stopped(ctx));
         code = session_step(s, state->next_batch, &losses, st);
         if (code != GENAIR_OK) return code;
         state->loss += losses.total;
@@ -66,7 +73,7 @@ static genair_code train_epoch(genair_context *ctx, struct session *s, struct lo
         state->calibration += losses.calibration;
         state->next_batch++;
         context_progress(ctx, what, (double)state->next_batch, (double)n);
-        if (context_stopped(ctx)) return context_interrupted(st);
+        if (is_stopped(ctx, s)) return context_interrupted(st);
     }
     return GENAIR_OK;
 }
@@ -105,6 +112,7 @@ static genair_code validate(genair_context *ctx, struct session *s, const struct
 
 /* metrics.jsonl: one object a line, replaced whole, so that it never ends in half a line. */
 static genair_code write_lines(const struct loop_state *state, const char *directory, genair_status *st) {
+    if (!directory) return GENAIR_OK;
     char *path = path_join(directory, "metrics.jsonl");
     struct writer *w = NULL;
     genair_code code = path ? writer_open(path, &w, st) : fail_memory(st);

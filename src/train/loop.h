@@ -10,7 +10,7 @@ struct loop_options {
     uint64_t epochs, patience; /* patience 0: never stops early */
     enum protocol protocol;    /* of the validation that picks the best epoch */
     uint64_t checkpoint_every; /* epochs */
-    const char *directory;     /* existing; receives checkpoint.safetensors and metrics.jsonl */
+    const char *directory;     /* existing; receives checkpoint.safetensors and metrics.jsonl; NULL: another process writes */
 };
 
 /* What a checkpoint holds beside the parameters: enough to go on bit for bit, also within an epoch. */

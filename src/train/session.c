@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/size.h"
 #include "model/learned.h"
+#include "model/parts.h"
 #include "train/base_run.h"
 #include "train/semantic.h"
 #include "train/similar_users.h"
@@ -79,6 +80,8 @@ json_t *session_options_of(const genair_options *o, const char *method) {
         json_decref(config);
         return NULL;
     }
+    /* one part is what a run without the option is */
+    if (json_integer_value(json_object_get(config, "parts")) == 1) json_object_del(config, "parts");
     return config;
 }
 
@@ -177,6 +180,9 @@ static genair_code open_parts(genair_context *ctx, const char *workspace, const 
                         seed, &s->model, st);
     if (code != GENAIR_OK) return code;
     if (method->continues) base_run_copy(s->base, s->model);
+    const size_t n_parts = max_size(1, method_count(config, "parts"));
+    if (n_parts > 1 || context_group(ctx)) code = parts_begin(s->model, n_parts, context_group(ctx), st);
+    if (code != GENAIR_OK) return code;
     const struct batches_options options = {
         .backbone = s->config.backbone,
         .seq2seq = json_is_true(json_object_get(config, "seq2seq")),
@@ -231,5 +237,5 @@ genair_code session_step(struct session *s, size_t i, struct step_losses *losses
     else
         code = batches_get(s->batches, i, &batch, st);
     if (code == GENAIR_OK && !s->prelude) code = model_step(s->model, &batch, &s->objective, losses, st);
-    return code == GENAIR_OK ? parameters_adam(s->model->parameters, st) : code;
+    return code == GENAIR_OK ? model_update(s->model, st) : code;
 }

@@ -8,9 +8,11 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/group.h"
 #include "base/json_text.h"
 #include "model/closed_form.h"
 #include "model/learned.h"
+#include "model/parts.h"
 #include "train/semantic.h"
 #include "train/similar_users.h"
 #include "train/user_vectors.h"
@@ -41,6 +43,8 @@ struct train {
     struct run_paths paths;
     json_t *config;  /* as in config.json */
     json_t *inputs;  /* config and the hashes of what is read */
+    bool writes;     /* the only process, or the first of several */
+    bool resumes;    /* from the checkpoint in growing */
     json_t *result;  /* what the run is: the same for the same inputs */
     json_t *figures; /* what it cost: different every time */
 };
@@ -261,7 +265,7 @@ static genair_code learn(struct train *t, struct session *s, struct loop_state *
         .epochs = (uint64_t)method_count(t->config, "epochs"),
         .protocol = strcmp(option_text(t->options, "valid-protocol"), "full") == 0 ? PROTOCOL_FULL : PROTOCOL_SAMPLED,
         .checkpoint_every = (uint64_t)option_int(t->options, "checkpoint-every"),
-        .directory = t->paths.growing};
+        .directory = t->writes ? t->paths.growing : NULL};
     genair_code code = GENAIR_OK;
     uint64_t best_of_prelude = 0;
     if (s->prelude) {
@@ -295,17 +299,18 @@ static genair_code train_learned(struct train *t, genair_status *st) {
     if (code == GENAIR_OK)
         code = model_path ? session_open(t->ctx, t->workspace, t->config, 1, &s, st) : fail_memory(st);
     if (code == GENAIR_OK) code = loop_init(&s, &state, st);
-    if (code == GENAIR_OK && option_flag(t->options, "resume") && may_resume(t)) {
+    if (code == GENAIR_OK && t->resumes) {
         code = checkpoint_load(&s, &state, t->paths.growing, st);
         if (code == GENAIR_OK)
             context_info(t->ctx, "going on with epoch %llu, batch %llu", (unsigned long long)state.epoch,
                          (unsigned long long)state.next_batch + 1);
     }
-    if (code == GENAIR_OK) code = write_json(t->paths.growing, "inputs.json", t->inputs, st);
+    if (code == GENAIR_OK && t->writes) code = write_json(t->paths.growing, "inputs.json", t->inputs, st);
     if (code == GENAIR_OK) code = learn(t, &s, &state, &times, st);
     const double eval_start = context_seconds();
-    if (code == GENAIR_OK) code = learned_save(s.model, model_path, st);
-    if (code == GENAIR_OK) {
+    if (code == GENAIR_OK)
+        code = t->writes ? learned_save(s.model, model_path, st) : model_refresh_items(s.model, st); /* of all, together */
+    if (code == GENAIR_OK && t->writes) {
         const struct scorer scorer = model_scorer(s.model);
         code = evaluate_into(t->ctx, &scorer, s.data, t->result, st);
     }
@@ -360,10 +365,20 @@ static genair_code record(struct train *t, genair_status *st) {
     return code;
 }
 
+/* The directory, by who writes; all resume or none. */
+static genair_code begin(struct train *t, genair_status *st) {
+    genair_code code = GENAIR_OK;
+    if (t->writes) {
+        t->resumes = option_flag(t->options, "resume") && may_resume(t);
+        if (!t->resumes) remove_run(t->paths.growing);
+        code = directory_make(t->paths.growing, st);
+        if (code == GENAIR_OK) code = write_json(t->paths.growing, "config.json", t->config, st);
+    }
+    return code == GENAIR_OK ? group_share(context_group(t->ctx), &t->resumes, sizeof t->resumes, st) : code;
+}
+
 static genair_code run_it(struct train *t, genair_status *st) {
-    if (!option_flag(t->options, "resume") || !may_resume(t)) remove_run(t->paths.growing);
-    genair_code code = directory_make(t->paths.growing, st);
-    if (code == GENAIR_OK) code = write_json(t->paths.growing, "config.json", t->config, st);
+    genair_code code = begin(t, st);
     t->result = json_pack("{s:s, s:s}", "run", t->name, "method", t->method);
     t->figures = json_object();
     if (code == GENAIR_OK && !(t->result && t->figures)) code = fail_memory(st);
@@ -375,6 +390,7 @@ static genair_code run_it(struct train *t, genair_status *st) {
              json_boolean(strcmp(method_text(t->config, "semantic"), "scft") == 0 && scft_tuned(t->lock))))
         code = fail_memory(st);
     if (code == GENAIR_OK) code = closed_form_knows(t->method) ? train_closed_form(t, st) : train_learned(t, st);
+    if (code == GENAIR_OK && !t->writes) return GENAIR_OK;
     if (code == GENAIR_OK) code = write_json(t->paths.growing, "result.json", t->result, st);
     if (code == GENAIR_OK) code = write_json(t->paths.growing, "timing.json", t->figures, st);
     if (code != GENAIR_OK) return code;
@@ -399,14 +415,16 @@ static genair_code look_up(struct train *t, json_t **known, genair_status *st) {
 static genair_code train(struct train *t, char **json, genair_status *st) {
     genair_code code = name_paths(t, st);
     if (code == GENAIR_OK) code = look_up(t, &t->result, st);
-    if (code != GENAIR_OK) return code;
-    if (t->result) {
+    bool known = t->result != NULL;
+    if (code == GENAIR_OK) code = group_share(context_group(t->ctx), &known, sizeof known, st);
+    if (code != GENAIR_OK || (known && !t->writes)) return code;
+    if (known) {
         context_info(t->ctx, "run %s is up to date", t->name);
         t->figures = read_json(t->paths.directory, "timing.json");
     } else {
         code = run_it(t, st);
     }
-    if (code != GENAIR_OK || !json) return code;
+    if (code != GENAIR_OK || !json || !t->writes) return code;
     json_t *all = json_copy(t->result);
     if (all && t->figures && json_object_update(all, t->figures) != 0) code = fail_memory(st);
     *json = all && code == GENAIR_OK ? json_text(all, 0) : NULL;
@@ -422,7 +440,8 @@ genair_code train_within(genair_context *ctx, const genair_options *options, str
     if (code != GENAIR_OK) return code;
     struct train t = {.ctx = ctx, .options = options, .workspace = workspace_path(workspace),
                       .name = option_text(options, "run"), .method = method,
-                      .lock = workspace, .guard = guard};
+                      .lock = workspace, .guard = guard,
+                      .writes = group_rank(context_group(ctx)) == 0};
     code = train(&t, json, st);
     json_decref(t.config);
     json_decref(t.inputs);
@@ -446,14 +465,36 @@ genair_code train_remove(struct workspace *workspace, pthread_mutex_t *guard, co
     return code;
 }
 
-genair_code genair_train(genair_context *ctx, const genair_options *options, char **json, genair_status *st) {
-    genair_code code = option_require(options, "workspace", st);
-    if (code == GENAIR_OK) code = option_require(options, "run", st);
+/* Written by the first process; the others, which read, come when it has it. */
+static genair_code open_workspace(const char *path, struct group *group, struct workspace **out, genair_status *st) {
+    bool is_open = false;
+    genair_code code = group_rank(group) ? GENAIR_OK : workspace_open(path, "train", false, out, st);
+    if (code == GENAIR_OK) code = group_share(group, &is_open, sizeof is_open, st);
+    return code == GENAIR_OK && group_rank(group) ? workspace_open_read(path, out, st) : code;
+}
+
+static genair_code train_together(genair_context *ctx, const genair_options *o, struct group *group, char **json,
+                                  genair_status *st) {
+    const struct method *method = method_named(option_text(o, "method"));
+    if (group && !(method && parts_suit(method)))
+        return fail(st, GENAIR_USAGE, "method '%s' trains in one process: start one", option_text(o, "method"));
     struct workspace *workspace = NULL;
-    if (code == GENAIR_OK) code = workspace_open(option_text(options, "workspace"), "train", false, &workspace, st);
+    genair_code code = open_workspace(option_text(o, "workspace"), group, &workspace, st);
     if (code != GENAIR_OK) return code;
     pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
-    code = train_within(ctx, options, workspace, &guard, json, st);
+    context_set_group(ctx, group);
+    code = train_within(ctx, o, workspace, &guard, json, st);
+    context_set_group(ctx, NULL);
     workspace_close(workspace);
+    return code;
+}
+
+genair_code genair_train(genair_context *ctx, const genair_options *options, char **json, genair_status *st) {
+    struct group *group = NULL;
+    genair_code code = option_require(options, "workspace", st);
+    if (code == GENAIR_OK) code = option_require(options, "run", st);
+    if (code == GENAIR_OK) code = group_open(&group, st);
+    if (code == GENAIR_OK) code = train_together(ctx, options, group, json, st);
+    group_close(group, code == GENAIR_OK || code == GENAIR_INTERRUPTED);
     return code;
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module makes a training step in parts, which the processes of a group share out.
+ *
+ * A batch is cut into n parts, a power of two: its sequences, the rows of its distinct items that a projector makes, the
+ * rows of pairs of the calibration. Each part has gradients of its own, which are added as a balanced binary tree over the
+ * parts; a process has a whole subtree of it. So the numbers are a function of n, not of the number of processes, which has
+ * to divide n.
+ *
+ * Every process has all values; Adam's memory and work are shared out: dense parameters in runs of places, a table in
+ * blocks of rows. A row of the table is up to date at its owner alone, until parts_catch_up. */
+#ifndef GENAIR_MODEL_PARTS_H
+#define GENAIR_MODEL_PARTS_H
+
+#include "base/group.h"
+#include "model/model.h"
+
+/* From now on the model's steps are made so. group: borrowed while the model lives, or NULL. GENAIR_USAGE for a method whose
+ * losses need the whole batch, and for a number of processes that does not divide n. */
+CHECKED genair_code parts_begin(struct model *m, size_t n, struct group *group, genair_status *st);
+void parts_free(struct parts *p); /* NULL is fine */
+/* Whether runs of the method may be trained so: none of its losses needs the whole batch. */
+bool parts_suit(const struct method *method);
+/* What this process wishes before a step; whether any did, the same for all after it. */
+void parts_wish_to_stop(struct parts *p, bool wish);
+bool parts_stopped(const struct parts *p);
+
+CHECKED genair_code parts_step(struct model *m, const struct batch *b, const struct objective *o, struct step_losses *losses,
+                               genair_status *st);
+CHECKED genair_code parts_update(struct model *m, genair_status *st);
+/* Every process has all rows of the table as they are now. */
+CHECKED genair_code parts_catch_up(struct model *m, genair_status *st);
+/* Every process has all of Adam's memory, for a checkpoint. */
+CHECKED genair_code parts_collect(struct model *m, genair_status *st);
+
+#endif
