@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This module shares out the rows of a table among the processes of a group: blocks of OWNED_BLOCK rows in turn, so that
- * popular ones spread, and memory that only an owner writes lies in whole pages. Memory comes from the tape. */
+ * popular ones spread. Memory comes from the tape. */
 #ifndef GENAIR_MODEL_OWNED_ROWS_H
 #define GENAIR_MODEL_OWNED_ROWS_H
 

@@ -211,7 +211,7 @@ static bool cut(struct run *r, size_t part, struct batch *out) {
     out->position = position;
     out->positive = b->positive + target;
     out->negatives = b->negatives ? b->negatives + target * b->n_negatives : NULL;
-    out->user = b->user + q;
+    out->user = b->user ? b->user + q : NULL;
     out->last_hidden = b->last_hidden ? b->last_hidden + q : NULL;
     return true;
 }

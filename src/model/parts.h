@@ -6,8 +6,9 @@
  * parts; a process has a whole subtree of it. So the numbers are a function of n, not of the number of processes, which has
  * to divide n.
  *
- * Every process has all values; Adam's memory and work are shared out: dense parameters in runs of places, a table in
- * blocks of rows. A row of the table is up to date at its owner alone, until parts_catch_up. */
+ * Adam's work is shared out: dense parameters in runs of places, a table in blocks of rows. Every process has all values,
+ * but a row of the table is up to date at its owner alone, until parts_catch_up, and so are Adam's moments, until
+ * parts_collect. */
 #ifndef GENAIR_MODEL_PARTS_H
 #define GENAIR_MODEL_PARTS_H
 

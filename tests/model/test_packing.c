@@ -2,6 +2,7 @@
 /* Properties of whole training steps: sequences do not see each other, their order and the number of threads do
  * not matter, a table's lazy Adam gives the bytes of a dense one. */
 #include "model/model.h"
+#include "model/parts.h"
 #include "tensor/ops.h"
 
 #include "base/alloc.h"
@@ -174,7 +175,7 @@ static struct step_losses step(struct fixture *f, const struct batch *b, const s
 }
 
 static void update(struct fixture *f) {
-    assert_int_equal(parameters_adam(f->model->parameters, NULL), GENAIR_OK);
+    assert_int_equal(model_update(f->model, NULL), GENAIR_OK);
 }
 
 /* All gradients of the step, one after another; tables dense. */
@@ -307,8 +308,9 @@ static void test_encoding(void **state) {
 enum { N_STEPS = 3, MANY_SEQUENCES = 150 };
 
 /* The values of all parameters after some steps with everything on. */
-static float *train(enum backbone backbone, bool genair, enum rank_loss loss, int n_threads, size_t *n) {
+static float *train(enum backbone backbone, bool genair, enum rank_loss loss, size_t n_parts, int n_threads, size_t *n) {
     struct fixture f = create(backbone, genair, 0.5, n_threads, &adam);
+    if (n_parts > 1) assert_int_equal(parts_begin(f.model, n_parts, NULL, NULL), GENAIR_OK);
     for (uint64_t s = 0; s < N_STEPS; s++) {
         struct data x = make_batch(backbone, MANY_SEQUENCES, s);
         const enum calibration_form forms[] = {CALIBRATION_KERNEL, CALIBRATION_DOT, CALIBRATION_LINEAR};
@@ -323,7 +325,7 @@ static float *train(enum backbone backbone, bool genair, enum rank_loss loss, in
     size_t at = 0;
     for (size_t i = 0; i < parameters_count(f.model->parameters); i++) {
         struct parameter *p = parameters_at(f.model->parameters, i);
-        if (p->done) parameters_catch_up(f.model->parameters, p, NULL, 0);
+        if (p->done) assert_int_equal(model_catch_up(f.model, NULL), GENAIR_OK);
         memcpy(values + at, p->value, p->rows * p->cols * sizeof *values);
         at += p->rows * p->cols;
     }
@@ -331,13 +333,13 @@ static float *train(enum backbone backbone, bool genair, enum rank_loss loss, in
     return values;
 }
 
-static void check_threads(enum backbone backbone, bool genair, enum rank_loss loss) {
+static void check_threads(enum backbone backbone, bool genair, enum rank_loss loss, size_t n_parts) {
     static const int threads[] = {2, 3, 5};
     size_t n, n_again;
-    float *alone = train(backbone, genair, loss, 1, &n);
+    float *alone = train(backbone, genair, loss, n_parts, 1, &n);
     for (size_t i = 0; i < n; i++) assert_true(isfinite(alone[i]));
     for (size_t i = 0; i < COUNT(threads); i++) {
-        float *values = train(backbone, genair, loss, threads[i], &n_again);
+        float *values = train(backbone, genair, loss, n_parts, threads[i], &n_again);
         assert_int_equal(n, n_again);
         if (memcmp(alone, values, n * sizeof *alone) != 0)
             fail_msg("%s, %s, %s: other bytes with %d threads", backbone_names[backbone], loss_names[loss],
@@ -352,7 +354,67 @@ static void test_threads(void **state) {
     for (int backbone = 0; backbone < N_BACKBONES; backbone++)
         for (int loss = 0; loss < N_LOSSES; loss++)
             for (int genair = 0; genair < 2; genair++)
-                check_threads((enum backbone)backbone, genair, (enum rank_loss)loss);
+                check_threads((enum backbone)backbone, genair, (enum rank_loss)loss, 1);
+    for (int backbone = 0; backbone < N_BACKBONES; backbone++)
+        for (int genair = 0; genair < 2; genair++) check_threads((enum backbone)backbone, genair, LOSS_BCE, 4);
+}
+
+/* ---- a step in parts ---- */
+
+/* Adam's first moments after a step: a tenth of the gradient, tables dense. */
+static double *moments_after(enum backbone backbone, bool genair, const struct objective *o, size_t n_parts, double *total) {
+    struct fixture f = create(backbone, genair, 0, 2, &adam);
+    struct data x = make_batch(backbone, N_SEQUENCES, 1);
+    struct objective with = *o;
+    with.cooccurrence = &f.cooccurrence;
+    if (n_parts > 1) assert_int_equal(parts_begin(f.model, n_parts, NULL, NULL), GENAIR_OK);
+    *total = step(&f, &x.batch, &with).total;
+    assert_int_equal(model_update(f.model, NULL), GENAIR_OK);
+    double *moments = array((size_t)parameters_values(f.model->parameters), sizeof *moments);
+    size_t at = 0;
+    for (size_t i = 0; i < parameters_count(f.model->parameters); i++) {
+        const struct parameter *p = parameters_at(f.model->parameters, i);
+        for (size_t k = 0; k < p->rows * p->cols; k++) moments[at++] = 10 * (double)p->m[k];
+    }
+    free_data(&x);
+    release(&f);
+    return moments;
+}
+
+/* The parts of a batch add up to it, within rounding; more of them than sequences will do. */
+static void check_parts(enum backbone backbone, bool genair, const struct objective *o) {
+    static const size_t parts[] = {2, 4, 32};
+    double want, got;
+    struct fixture f = create(backbone, genair, 0, 1, &adam);
+    const size_t n = (size_t)parameters_values(f.model->parameters);
+    release(&f);
+    double *whole = moments_after(backbone, genair, o, 1, &want);
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        double *made = moments_after(backbone, genair, o, parts[i], &got);
+        expect_close("loss in parts", backbone, &want, &got, 1, 1e-5);
+        expect_close("gradient in parts", backbone, whole, made, n, 1e-5);
+        mem_free(made);
+    }
+    mem_free(whole);
+}
+
+static void test_parts(void **state) {
+    (void)state;
+    static const enum calibration_form forms[] = {CALIBRATION_KERNEL, CALIBRATION_DOT, CALIBRATION_LINEAR, CALIBRATION_NONE};
+    for (int backbone = 0; backbone < N_BACKBONES; backbone++)
+        for (int loss = 0; loss < N_LOSSES; loss++)
+            for (int genair = 0; genair < 2; genair++)
+                check_parts((enum backbone)backbone, genair,
+                            &(struct objective){.loss = (enum rank_loss)loss, .gbce_t = 0.75, .calibration = forms[loss % 4],
+                                                .alpha = 0.1, .gamma = 2, .t = 2});
+}
+
+static void test_parts_that_cannot_be(void **state) {
+    (void)state;
+    struct fixture f = create(SASREC, false, 0, 1, &adam);
+    assert_int_equal(parts_begin(f.model, 3, NULL, NULL), GENAIR_USAGE);
+    assert_int_equal(parts_begin(f.model, 128, NULL, NULL), GENAIR_USAGE);
+    release(&f);
 }
 
 /* ---- Adam ---- */
@@ -454,7 +516,7 @@ static void test_no_targets(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batch_is_its_sequences), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_encoding),               cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_encoding),               cmocka_unit_test(test_parts), cmocka_unit_test(test_parts_that_cannot_be), cmocka_unit_test(test_threads),
         cmocka_unit_test(test_lazy_table),             cmocka_unit_test(test_no_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
