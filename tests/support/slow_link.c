@@ -95,7 +95,9 @@ int main(int argc, char **argv) {
         return 2;
     }
     const int64_t delay = atoll(argv[1]) * 1000;
+    const int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     const int fd[2] = {open_device(argv[2]), open_device(argv[3])};
+    if (home < 0 || setns(home, CLONE_NEWNET) != 0) return fail_with("/proc/self/ns/net") < 0; /* a host's end is not the link's */
     struct way way[2];
     for (int i = 0; i < 2; i++) {
         way[i] = (struct way){.packets = malloc(MOST_PACKETS * sizeof *way[i].packets)};

@@ -56,7 +56,13 @@ for more in "${what[@]}"; do
 done
 
 # ---- killed, interrupted; others go on ----
-size='--hidden 16 --epochs 6 --batch 8 --threads 1 --run r --method base --parts 4'
+size='--hidden 16 --epochs 12 --batch 4 --threads 1 --run r --method base --parts 4'
+# training that is over before the signal comes shows nothing, which is said
+in_the_middle() {
+    [ ! -e many/runs/r ] && return
+    echo "not checked here: $1, training was over too soon"
+    return 1
+}
 rm -rf one && cp -r ws one && run 0 train -q -w one $size
 for signal in KILL INT; do
     rm -rf many && cp -r ws many
@@ -69,8 +75,9 @@ for signal in KILL INT; do
         kill -INT $job
     fi
     wait $job 2>/dev/null
-    holds "$signal ends the job" test $? -ne 0
-    holds "$signal: in the middle" test ! -e many/runs/r
+    status=$?
+    in_the_middle $signal || continue
+    holds "$signal ends the job" test $status -ne 0
     parallel 4 train -q -w many $size --resume
     holds "$signal: four go on where two were" test $? -eq 0
     same_run "$signal, resumed by four" many
