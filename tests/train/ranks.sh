@@ -64,7 +64,7 @@ in_the_middle() {
     return 1
 }
 rm -rf one && cp -r ws one && run 0 train -q -w one $size
-for signal in KILL INT; do
+for signal in KILL TERM; do
     rm -rf many && cp -r ws many
     mpirun --oversubscribe --bind-to none -n 2 "$genair" train -q -w many $size >out 2>err &
     job=$!
@@ -72,7 +72,7 @@ for signal in KILL INT; do
     if [ $signal = KILL ]; then # one of them: mpirun ends the other
         kill -KILL "$(pgrep -P $job -x genair | tail -n 1)"
     else
-        kill -INT $job
+        kill -TERM $job
     fi
     wait $job 2>/dev/null
     status=$?
