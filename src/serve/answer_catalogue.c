@@ -68,7 +68,9 @@ static genair_code describe_whole(struct served *v, uint32_t item, json_t *out, 
     if (code != GENAIR_OK) return code;
     if (record) json_object_del(record, "item_id");
     if (record) json_object_del(record, "name");
-    if (!describe_item(c, item, out) || !set(out, "added", json_boolean(item > c->data->n_items)) || !set(out, "attributes", record ? record : json_object())) return fail_memory(st);
+    const bool kept = set(out, "attributes", record ? record : json_object()); /* takes it, also when it fails */
+    if (!kept || !describe_item(c, item, out) || !set(out, "added", json_boolean(item > c->data->n_items)))
+        return fail_memory(st);
     return recommender_archetype(served_recommender(v), item, out, st);
 }
 
