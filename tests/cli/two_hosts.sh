@@ -55,7 +55,7 @@ holds 'the delay is there' test $((($(date +%s%N) - start) / 1000)) -ge 2000
 
 model=$source/data/model/archetype-tiny.gguf
 "$third" shop 400 7
-"$genair" prepare -q -w empty --interactions shop/interactions.tsv --items shop/items.jsonl --item-core 5 >/dev/null
+"$genair" prepare -q -w empty --interactions shop/interactions.tsv --items shop/items.jsonl --item-core 2 >/dev/null
 n=$(wc -l <empty/items.jsonl)
 options=(--model "$model" --max-new-tokens 64 --threads 1)
 cp -r empty one
@@ -79,9 +79,9 @@ merged_is_one 'two hosts'
 
 # ---- the far host is gone in the middle; mpirun ends then, with the near ranks, and starts again without it ----
 rm -rf ws && cp -r empty ws
-parallel --enable-recovery -- archetype -w ws "${options[@]}" --batch 2 --json >out 2>err &
+parallel --enable-recovery -- archetype -w ws "${options[@]}" --batch 1 --json >out 2>err &
 job=$!
-until begun 8 || ! kill -0 $job 2>/dev/null; do sleep 0.02; done
+until begun 3 || ! kill -0 $job 2>/dev/null; do sleep 0.02; done
 ip netns pids $far | xargs -r kill -KILL
 wait $job 2>/dev/null
 status=$?
