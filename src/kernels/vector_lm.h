@@ -54,8 +54,7 @@ static inline vi load_codes(const int8_t *p) {
     return v;
 }
 
-/* Bytes of a panel that are fetched ahead, into the second cache: a slice, so that the tiles take turns at it. Panels follow
- * each other. */
+/* How far before its use a panel is fetched into the second cache; tiles take turns at it. Panels follow each other. */
 enum { INT8_AHEAD = 32768 };
 /* Blocks at a time: their starts fit a first cache beside their codes. */
 enum { INT8_SLICE = 32 };

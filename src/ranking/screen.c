@@ -239,13 +239,11 @@ static bool search_block(struct search *q, size_t block, const struct coded *use
     const size_t first = block * BLOCK_PANELS, panels = min_size(BLOCK_PANELS, s->n_panels - first);
     const size_t n = min_size(panels * PANEL, s->scorer.n_items - first * PANEL);
     const size_t codes = s->n_groups * INT8_BLOCK * PANEL, scales = s->n_groups * PANEL;
-    q->kernels->int8_begin(INT8_BLOCK);
     for (size_t p = 0; p < panels; p++) {
         const struct int8_panel panel = {s->codes + (first + p) * codes, s->scales + (first + p) * scales, NULL, s->n_groups,
                                          INT8_BLOCK};
         q->kernels->int8_product(&user->rows, 1, &panel, about + p * PANEL, PANEL, false);
     }
-    q->kernels->int8_end();
     const uint32_t id = (uint32_t)(first * PANEL) + 1;
     return q->items ? look_at_cosines(q, id, about, n, margin(q, block)) : look_at_scores(q, id, about, n, margin(q, block));
 }
@@ -278,9 +276,11 @@ static genair_code search(struct search *q, struct coded *user, struct topk *bes
     q->norms = encode(user, q->user, s->scorer.width);
     if (!(q->norms.whole <= longest))
         return fail(st, GENAIR_FORMAT, "the user's vector is not finite, or as good as: train the run again");
-    for (size_t block = 0; block * BLOCK_PANELS < s->n_panels; block++)
-        if (!search_block(q, block, user)) return fail_memory(st);
-    return score_candidates(q, best, checked, st);
+    bool sound = true;
+    q->kernels->int8_begin(INT8_BLOCK);
+    for (size_t block = 0; sound && block * BLOCK_PANELS < s->n_panels; block++) sound = search_block(q, block, user);
+    q->kernels->int8_end();
+    return sound ? score_candidates(q, best, checked, st) : fail_memory(st);
 }
 
 static genair_code run_search(struct search *q, struct topk *best, size_t *checked, genair_status *st) {

@@ -79,7 +79,7 @@ static bool pass_on(const int fd[2], struct way way[2], int64_t delay) {
     int64_t next = INT64_MAX;
     for (int i = 0; i < 2; i++)
         if (way[i].n && way[i].packets[way[i].first].due < next) next = way[i].packets[way[i].first].due;
-    const int64_t left = next == INT64_MAX ? 1000000000 : next > now() ? next - now() : 0;
+    const int64_t begin = now(), left = next == INT64_MAX ? 1000000000 : next > begin ? next - begin : 0;
     const struct timespec wait = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
     if (ppoll(polls, 2, &wait, NULL) < 0 && errno != EINTR) return false;
     for (int i = 0; i < 2; i++) {
