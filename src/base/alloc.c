@@ -21,12 +21,13 @@ void *mem_zeros(size_t n, size_t size) {
 
 void *mem_aligned(size_t n, size_t size) {
     size_t bytes, padded;
-    if (!mul_size(n, size, &bytes) || !add_size(bytes, ALIGNMENT, &padded)) return NULL;
-    padded = padded / ALIGNMENT * ALIGNMENT;
-    if (bytes < 2 * (size_t)HUGE_PAGE) return aligned_alloc(ALIGNMENT, padded);
-    void *p = aligned_alloc(HUGE_PAGE, padded);
+    if (!mul_size(n, size, &bytes)) return NULL;
+    const bool large = bytes >= 2 * (size_t)HUGE_PAGE;
+    const size_t alignment = large ? HUGE_PAGE : ALIGNMENT;
+    if (!add_size(bytes, alignment, &padded)) return NULL;
+    void *p = aligned_alloc(alignment, padded / alignment * alignment); /* what is padded is not touched */
     /* matrices are walked in long strides: a page of 4 KiB at a time, processors spend a fifth of the time on addresses */
-    if (p) (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    if (p && large) (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return p;
 }
 

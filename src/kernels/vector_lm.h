@@ -115,9 +115,11 @@ static inline __attribute__((always_inline)) void prefetch_out(size_t n, const s
 static inline __attribute__((always_inline)) void subtract_mins(size_t n, const struct int8_tile *t, size_t b,
                                                                vf sums[][PANEL_VECTORS]) {
     const int32_t *x_sums = t->rows->sums + 2 * b * INT8_ROWS;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (size_t r = 0; r < n; r++) {
-        const float factor = -(t->rows->scales[b * INT8_ROWS + r] * (float)(x_sums[r] + x_sums[INT8_ROWS + r]));
+        /* without sign: a tile's rows that are not there hold anything */
+        const int32_t sum = (int32_t)((uint32_t)x_sums[r] + (uint32_t)x_sums[INT8_ROWS + r]);
+        const float factor = -(t->rows->scales[b * INT8_ROWS + r] * (float)sum);
 #pragma GCC unroll 4
         for (size_t v = 0; v < PANEL_VECTORS; v++)
             sums[r][v] = vf_fma(load(t->panel->mins + b * PANEL + v * LANES), splat(factor), sums[r][v]);
