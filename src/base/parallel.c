@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Workers wait for a round number to change: a short spin, since a training step is some sixty rounds of
- * tens of microseconds, then a condition variable. Tasks are taken from a shared counter. */
+ * tens of microseconds, then a condition variable.
+ *
+ * Each worker has a range of tasks that follow each other, so that what it fetches ahead is its own; one that is done
+ * takes from the far end of another's. */
 #include "base/parallel.h"
 
 #include "base/alloc.h"
+#include "base/size.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { SPINS = 4000, MAX_THREADS = 1024 };
 
@@ -15,6 +20,7 @@ struct worker {
     struct parallel *pool;
     pthread_t thread;
     int index;
+    _Alignas(64) atomic_uint_least64_t range; /* of tasks left: the first, 2^32 times the one behind the last */
 };
 
 struct parallel {
@@ -22,8 +28,7 @@ struct parallel {
     struct worker *workers; /* [n_threads], 0 is the caller and has no thread */
     parallel_task *task;    /* written by the caller before round changes, read after */
     void *context;
-    size_t n_tasks;
-    atomic_size_t next;
+    size_t first_task; /* ranges count from here */
     atomic_int busy;
     atomic_uint round;
     atomic_bool closing;
@@ -39,10 +44,24 @@ static inline void pause_cpu(void) {
 #endif
 }
 
+static bool take(atomic_uint_least64_t *range, bool own, uint32_t *task) {
+    uint64_t left = atomic_load_explicit(range, memory_order_relaxed);
+    for (;;) {
+        const uint32_t first = (uint32_t)left, end = (uint32_t)(left >> 32);
+        if (first == end) return false;
+        *task = own ? first : end - 1;
+        const uint64_t rest = own ? left + 1 : left - ((uint64_t)1 << 32);
+        if (atomic_compare_exchange_weak_explicit(range, &left, rest, memory_order_relaxed, memory_order_relaxed)) return true;
+    }
+}
+
 static void run_tasks(struct parallel *p, int worker) {
-    size_t i;
-    while ((i = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->n_tasks)
-        p->task(p->context, i, worker);
+    uint32_t i;
+    for (int k = 0; k < p->n_threads; k++) {
+        const int of = (worker + k) % p->n_threads;
+        while (take(&p->workers[of].range, k == 0, &i))
+            p->task(p->context, p->first_task + i, worker);
+    }
 }
 
 static unsigned wait_for_round(struct parallel *p, unsigned seen) {
@@ -90,6 +109,20 @@ static void wait_until_done(struct parallel *p) {
     pthread_mutex_unlock(&p->mutex);
 }
 
+static void run_round(struct parallel *p, size_t first, size_t n) {
+    const size_t n_threads = (size_t)p->n_threads, each = n / n_threads, more = n % n_threads;
+    p->first_task = first;
+    for (size_t i = 0, at = 0; i < n_threads; i++) {
+        const size_t end = at + each + (i < more);
+        atomic_store_explicit(&p->workers[i].range, (uint64_t)end << 32 | at, memory_order_relaxed);
+        at = end;
+    }
+    atomic_store(&p->busy, p->n_threads - 1);
+    start_round(p);
+    run_tasks(p, 0);
+    wait_until_done(p);
+}
+
 void parallel_run(struct parallel *p, size_t n_tasks, parallel_task *task, void *context) {
     if (p->n_threads == 1 || n_tasks == 1) {
         for (size_t i = 0; i < n_tasks; i++) task(context, i, 0);
@@ -97,12 +130,8 @@ void parallel_run(struct parallel *p, size_t n_tasks, parallel_task *task, void 
     }
     p->task = task;
     p->context = context;
-    p->n_tasks = n_tasks;
-    atomic_store(&p->next, 0);
-    atomic_store(&p->busy, p->n_threads - 1);
-    start_round(p);
-    run_tasks(p, 0);
-    wait_until_done(p);
+    for (size_t i = 0; i < n_tasks; i += UINT32_MAX)
+        run_round(p, i, min_size(UINT32_MAX, n_tasks - i));
 }
 
 genair_code parallel_create(int n_threads, struct parallel **out, genair_status *st) {
@@ -110,7 +139,7 @@ genair_code parallel_create(int n_threads, struct parallel **out, genair_status 
         return fail(st, GENAIR_USAGE, "%d threads: between 1 and %d", n_threads, MAX_THREADS);
     struct parallel *p = mem_zeros(1, sizeof *p);
     if (!p) return fail_memory(st);
-    p->workers = mem_zeros((size_t)n_threads, sizeof *p->workers);
+    p->workers = mem_aligned((size_t)n_threads, sizeof *p->workers);
     if (!p->workers) {
         mem_free(p);
         return fail_memory(st);

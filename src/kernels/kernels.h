@@ -105,6 +105,8 @@ struct kernels {
     size_t (*count_at_least)(const float *x, size_t n, float threshold, size_t *ties, size_t *nans);
     /* sum of the x[i] >= threshold */
     double (*sum_at_least)(const float *x, size_t n, float threshold);
+    /* Those x[i] that are at least low and below high, in order, to out[n], which may be x. Returns how many. */
+    size_t (*keep_between)(const float *x, size_t n, float low, float high, float *out);
     /* the first i with x[i] > threshold; n when there is none */
     size_t (*first_above)(const float *x, size_t n, float threshold);
     /* out[r * out_stride + j] = sum over k < width of rows[r * row_stride + k] panel[k * PANEL + j], added to out

@@ -166,6 +166,16 @@ static double sum_at_least(const float *x, size_t n, float threshold) {
     return sum;
 }
 
+static size_t keep_between(const float *x, size_t n, float low, float high, float *out) {
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        const float value = x[i];
+        out[kept] = value;
+        kept += (value >= low) & (value < high); /* without a branch */
+    }
+    return kept;
+}
+
 static size_t first_above(const float *x, size_t n, float threshold) {
     for (size_t i = 0; i < n; i++)
         if (x[i] > threshold) return i;
@@ -312,6 +322,7 @@ const struct kernels kernels_scalar = {
     .adam = adam,
     .count_at_least = count_at_least,
     .sum_at_least = sum_at_least,
+    .keep_between = keep_between,
     .first_above = first_above,
     .panel_product = panel_product,
     .int8_quantise = int8_quantise,

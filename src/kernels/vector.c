@@ -427,6 +427,38 @@ static inline bool any(vi mask) {
     return all != 0;
 }
 
+/* Lanes where mask is set, to the front of out, whose LANES values may all be written. Returns how many. */
+static inline size_t keep_lanes(vf v, vi mask, float *out) {
+#if defined(__AVX512F__)
+    const __mmask16 kept = _mm512_movepi32_mask((__m512i)mask);
+    store(out, (vf)_mm512_maskz_compress_ps(kept, (__m512)v));
+    return (size_t)__builtin_popcount(kept);
+#else
+    size_t kept = 0;
+    if (!any(mask)) return 0;
+    for (size_t i = 0; i < LANES; i++) {
+        out[kept] = v[i];
+        kept += mask[i] != 0;
+    }
+    return kept;
+#endif
+}
+
+/* out never overtakes x, which is read a vector at a time. */
+static size_t keep_between(const float *x, size_t n, float low, float high, float *out) {
+    size_t kept = 0, i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const vf v = load(x + i);
+        kept += keep_lanes(v, (v >= splat(low)) & (v < splat(high)), out + kept);
+    }
+    for (; i < n; i++) {
+        const float value = x[i];
+        out[kept] = value;
+        kept += (value >= low) & (value < high);
+    }
+    return kept;
+}
+
 static size_t first_above(const float *x, size_t n, float threshold) {
     enum { GROUP = 4 * LANES };
     const vf bound = splat(threshold);
@@ -464,20 +496,27 @@ static inline __attribute__((always_inline)) void product_of_rows(size_t n, cons
 
 static void panel_product(const float *rows, size_t n_rows, size_t row_stride, const float *panel, size_t width,
                           float *out, size_t out_stride, bool accumulate) {
-    size_t r = 0;
+    for (; n_rows >= ROWS; n_rows -= ROWS, rows += ROWS * row_stride, out += ROWS * out_stride)
+        product_of_rows(ROWS, rows, row_stride, panel, width, out, out_stride, accumulate);
     /* Each count of rows is code of its own, its sums in registers. */
-    for (; r + ROWS <= n_rows; r += ROWS)
-        product_of_rows(ROWS, rows + r * row_stride, row_stride, panel, width, out + r * out_stride, out_stride,
-                        accumulate);
-    for (; r + 4 <= n_rows; r += 4)
-        product_of_rows(4, rows + r * row_stride, row_stride, panel, width, out + r * out_stride, out_stride,
-                        accumulate);
-    for (; r + 2 <= n_rows; r += 2)
-        product_of_rows(2, rows + r * row_stride, row_stride, panel, width, out + r * out_stride, out_stride,
-                        accumulate);
-    if (r < n_rows)
-        product_of_rows(1, rows + r * row_stride, row_stride, panel, width, out + r * out_stride, out_stride,
-                        accumulate);
+#define REST(n)                                                                                                             \
+    case n:                                                                                                                 \
+        if (n < ROWS) product_of_rows(n, rows, row_stride, panel, width, out, out_stride, accumulate);                      \
+        break
+    switch (n_rows) {
+        REST(1);
+        REST(2);
+        REST(3);
+        REST(4);
+        REST(5);
+        REST(6);
+        REST(7);
+        REST(8);
+        REST(9);
+        REST(10);
+        REST(11);
+    }
+#undef REST
 }
 
 typedef float quad __attribute__((vector_size(16)));
@@ -539,6 +578,7 @@ const struct kernels KERNELS_TABLE = {
     .adam = adam,
     .count_at_least = count_at_least,
     .sum_at_least = sum_at_least,
+    .keep_between = keep_between,
     .first_above = first_above,
     .panel_product = panel_product,
     .int8_quantise = int8_quantise,

@@ -31,9 +31,10 @@ uint64_t kv_bytes_per_token(const struct lm_config *c) {
 
 genair_code kv_create(const struct lm_config *c, size_t capacity, struct kv *out, genair_status *st) {
     out->capacity = kv_round(capacity);
-    /* zeros: panels are read whole. Fresh pages cost nothing until they are used. */
-    out->data = mem_zeros(out->capacity, kv_bytes_per_token(c));
-    return out->data ? GENAIR_OK : fail_memory(st);
+    out->data = mem_aligned(out->capacity, kv_bytes_per_token(c));
+    if (!out->data) return fail_memory(st);
+    memset(out->data, 0, out->capacity * kv_bytes_per_token(c)); /* panels are read whole */
+    return GENAIR_OK;
 }
 
 void kv_free(struct kv *kv) {
@@ -103,23 +104,38 @@ static float weigh(const struct attention *a, float *scores, size_t seen, size_t
     return 1 / sum;
 }
 
-static void attend(const struct attention *a, const struct piece *p, float *scratch) {
+/* Keys and values come from memory, which an answer's single token does not give the time to hide: while one piece is at
+ * work, the next one's are fetched. */
+static void fetch(const float *from, size_t n) {
+    enum { LINE = 64 / sizeof(float) };
+    for (size_t i = 0; i < n; i += LINE) __builtin_prefetch(from + i, 0, 2);
+}
+
+/* next: of the same worker, or NULL. */
+static void attend(const struct attention *a, const struct piece *p, const struct piece *next, float *scratch) {
     const struct lm_config *c = a->config;
     const size_t group = c->n_heads / c->n_kv_heads, n_rows = p->n * group, width = head_floats(c);
     const size_t position = p->span->position + p->first, n_keys = position + p->n, n_columns = round_to_panel(n_keys);
     float *q = scratch, *mixed = q + query_rows(c) * width, *scores = mixed + query_rows(c) * width;
     const float *keys = keys_of(c, p->span->kv, a->layer, p->head);
     const float *values = values_of(c, p->span->kv, a->layer, p->head);
+    const float *next_keys = next ? keys_of(c, next->span->kv, a->layer, next->head) : NULL;
+    const float *next_values = next ? values_of(c, next->span->kv, a->layer, next->head) : NULL;
+    const size_t n_next = next ? next->span->position + 1 : 0;
     gather(a, p, q);
-    for (size_t j = 0; j < n_columns; j += PANEL)
+    for (size_t j = 0; j < n_columns; j += PANEL) {
+        if (j < n_next) fetch(next_keys + j * c->head_dim, PANEL * c->head_dim);
         a->kernels->panel_product(q, n_rows, c->head_dim, keys + j * c->head_dim, c->head_dim, scores + j, n_columns, false);
+    }
     for (size_t r = 0; r < n_rows; r++) { /* q's row is done with: its first place keeps the factor */
         float *row = scores + r * n_columns;
         q[r * c->head_dim] = weigh(a, row, position + r / group + 1, n_columns);
     }
-    for (size_t i = 0; i < c->head_dim; i += PANEL)
+    for (size_t i = 0; i < c->head_dim; i += PANEL) {
+        if (next) fetch(next_values + i * next->span->kv->capacity, n_next * PANEL);
         a->kernels->panel_product(scores, n_rows, n_columns, values + i * p->span->kv->capacity, n_keys, mixed + i, width,
                                   false);
+    }
     for (size_t r = 0; r < n_rows; r++) {
         const size_t row = p->span->row + p->first + r / group, head = p->head * group + r % group;
         a->kernels->scale_add(q[r * c->head_dim], mixed + r * width, 0, a->out + row * a->out_stride + head * c->head_dim,
@@ -131,17 +147,23 @@ static size_t pieces_of(const struct attention *a, const struct span *s) {
     return (s->n + TOKENS_PER_TASK - 1) / TOKENS_PER_TASK * a->config->n_kv_heads;
 }
 
-static void attend_piece(void *context, size_t i, int worker) {
-    const struct attention *a = context;
+static struct piece piece_at(const struct attention *a, size_t i) {
     const struct span *s = a->spans;
     for (; i >= pieces_of(a, s); s++) i -= pieces_of(a, s);
     struct piece p = {.span = s, .head = i % a->config->n_kv_heads, .first = i / a->config->n_kv_heads * TOKENS_PER_TASK};
     p.n = min_size(TOKENS_PER_TASK, s->n - p.first);
-    attend(a, &p, a->scratch + (size_t)worker * a->scratch_stride);
+    return p;
+}
+
+static void attend_piece(void *context, size_t i, int worker) {
+    const struct attention *a = context;
+    const bool last = i + 1 == a->n_pieces;
+    const struct piece p = piece_at(a, i), next = piece_at(a, last ? i : i + 1);
+    attend(a, &p, !last && p.n == 1 && next.n == 1 ? &next : NULL, a->scratch + (size_t)worker * a->scratch_stride);
 }
 
 void attention(struct parallel *p, struct attention *a) {
-    size_t n = 0;
-    for (size_t i = 0; i < a->n_spans; i++) n += pieces_of(a, &a->spans[i]);
-    parallel_run(p, n, attend_piece, a);
+    a->n_pieces = 0;
+    for (size_t i = 0; i < a->n_spans; i++) a->n_pieces += pieces_of(a, &a->spans[i]);
+    parallel_run(p, a->n_pieces, attend_piece, a);
 }

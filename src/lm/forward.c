@@ -20,10 +20,11 @@ struct batch_memory {
     size_t max_rows, hidden, heads, kv_heads, ffn, vocabulary; /* widths of rows, padded */
     float *x, *normed, *added; /* residual stream, its norm, what a half of a layer adds to it */
     float *q, *k, *v, *mixed;
-    float *gate, *up;
+    float *gated; /* silu(gate) * up */
+    float *gating; /* [workers, max_rows, 2 MATRIX_GATED] */
     float *cos, *sin; /* [max_rows, head_dim / 2] */
     float *logits;
-    struct int8_rows codes;
+    struct int8_rows codes, gated_codes; /* of what products read: one of the rows that are passing, one of gated */
     float *attention;          /* [workers, attention_floats] */
     size_t attention_floats;
     size_t positions;          /* they are enough for */
@@ -37,17 +38,33 @@ static size_t padded(size_t n) {
     return (n + PANEL - 1) / PANEL * PANEL;
 }
 
+static bool allocate_codes(size_t n_rows, size_t width, struct int8_rows *out) {
+    out->n_blocks = (width + INT8_BLOCK - 1) / INT8_BLOCK;
+    const size_t n_blocks = (n_rows / INT8_ROWS + 1) * out->n_blocks * INT8_ROWS;
+    out->codes = mem_aligned(n_blocks, INT8_BLOCK);
+    out->scales = mem_aligned(n_blocks, sizeof *out->scales);
+    out->sums = mem_aligned(n_blocks, 2 * sizeof *out->sums);
+    out->starts = mem_aligned(n_blocks, sizeof *out->starts);
+    return out->codes && out->scales && out->sums && out->starts;
+}
+
+static void free_codes(struct int8_rows *rows) {
+    mem_free(rows->codes);
+    mem_free(rows->scales);
+    mem_free(rows->sums);
+    mem_free(rows->starts);
+}
+
 static bool allocate(const struct model_lm *m, struct batch_memory *b, size_t max_logits) {
     const struct lm_config *c = &m->config;
-    const size_t n = b->max_rows, widest = max_size(max_size(b->hidden, b->heads), b->ffn);
-    b->codes.n_blocks = (widest + INT8_BLOCK - 1) / INT8_BLOCK;
+    const size_t n = b->max_rows, n_workers = (size_t)parallel_threads(m->parallel);
     struct {
         float **array;
         size_t width;
     } const arrays[] = {
-        {&b->x, b->hidden},   {&b->normed, b->hidden}, {&b->added, b->hidden},      {&b->q, b->heads},
-        {&b->k, b->kv_heads}, {&b->v, b->kv_heads},    {&b->mixed, b->heads},       {&b->gate, b->ffn},
-        {&b->up, b->ffn},     {&b->cos, c->head_dim},  {&b->sin, c->head_dim},
+        {&b->x, b->hidden},      {&b->normed, b->hidden}, {&b->added, b->hidden}, {&b->q, b->heads},
+        {&b->k, b->kv_heads},    {&b->v, b->kv_heads},    {&b->mixed, b->heads},  {&b->gated, b->ffn},
+        {&b->cos, c->head_dim},  {&b->sin, c->head_dim},  {&b->gating, n_workers * 2 * MATRIX_GATED},
     };
     for (size_t i = 0; i < COUNT(arrays); i++) {
         size_t values;
@@ -55,16 +72,11 @@ static bool allocate(const struct model_lm *m, struct batch_memory *b, size_t ma
         *arrays[i].array = mem_aligned(values, sizeof(float));
         if (!*arrays[i].array) return false;
     }
-    const size_t n_tiles = max_size(n, max_logits) / INT8_ROWS + 1, n_blocks = n_tiles * b->codes.n_blocks * INT8_ROWS;
     b->logits = mem_aligned(max_logits * b->vocabulary, sizeof *b->logits);
-    b->codes.codes = mem_aligned(n_blocks, INT8_BLOCK);
-    b->codes.scales = mem_aligned(n_blocks, sizeof *b->codes.scales);
-    b->codes.sums = mem_aligned(n_blocks, 2 * sizeof *b->codes.sums);
-    b->codes.starts = mem_aligned(n_blocks, sizeof *b->codes.starts);
     b->kv_of_row = mem_array(n, sizeof(struct kv *));
     b->position_of_row = mem_array(n, sizeof *b->position_of_row);
-    return b->logits && b->codes.codes && b->codes.scales && b->codes.sums && b->codes.starts && b->kv_of_row &&
-           b->position_of_row;
+    return allocate_codes(max_size(n, max_logits), max_size(b->hidden, b->heads), &b->codes) &&
+           allocate_codes(n, b->ffn, &b->gated_codes) && b->logits && b->kv_of_row && b->position_of_row;
 }
 
 genair_code batch_memory_create(const struct model_lm *m, size_t max_rows, size_t max_logits, struct batch_memory **out,
@@ -88,13 +100,11 @@ genair_code batch_memory_create(const struct model_lm *m, size_t max_rows, size_
 
 void batch_memory_free(struct batch_memory *b) {
     if (!b) return;
-    float *const arrays[] = {b->x, b->normed, b->added, b->q, b->k, b->v, b->mixed, b->gate, b->up, b->cos, b->sin, b->logits,
-                             b->attention};
+    float *const arrays[] = {b->x, b->normed, b->added, b->q, b->k, b->v, b->mixed, b->gated, b->gating, b->cos, b->sin,
+                             b->logits, b->attention};
     for (size_t i = 0; i < COUNT(arrays); i++) mem_free(arrays[i]);
-    mem_free(b->codes.codes);
-    mem_free(b->codes.scales);
-    mem_free(b->codes.sums);
-    mem_free(b->codes.starts);
+    free_codes(&b->codes);
+    free_codes(&b->gated_codes);
     mem_free(b->kv_of_row);
     mem_free(b->position_of_row);
     mem_free(b);
@@ -186,38 +196,47 @@ static void quantise_mixed(const struct pass *p, size_t r) {
     quantise(p, r, p->b->mixed + r * p->b->heads, p->m->config.n_heads * p->m->config.head_dim);
 }
 
-static void activate(const struct pass *p, size_t r) {
-    float *gate = p->b->gate + r * p->b->ffn;
-    p->m->kernels->silu_product(gate, p->b->up + r * p->b->ffn, gate, p->m->config.ffn);
-    quantise(p, r, gate, p->m->config.ffn);
-}
-
 /* ---- products ---- */
 
-static void multiply(const struct pass *p, const float *x, size_t stride, const struct matrix_product *products, size_t n) {
-    struct activations a = {.n = p->b->n, .values = x, .stride = stride, .codes = p->b->codes};
+static struct activations activations(const struct pass *p, const float *x, size_t stride, const struct int8_rows *codes) {
+    struct activations a = {.n = p->b->n, .values = x, .stride = stride, .codes = *codes};
     if (p->m->float_arithmetic) a.codes.codes = NULL;
-    matrix_products(p->m->parallel, p->m->kernels, products, n, &a);
+    return a;
+}
+
+static void multiply(const struct pass *p, const struct activations *x, const struct matrix_product *products, size_t n) {
+    matrix_products(p->m->parallel, p->m->kernels, products, n, x);
+}
+
+static void feed_forward(const struct pass *p) {
+    struct batch_memory *b = p->b;
+    const struct layer *l = p->layer;
+    const struct activations normed = activations(p, b->normed, b->hidden, &b->codes);
+    struct gated_product gated = {.gate = &l->gate, .up = &l->up, .scratch = b->gating, .values = b->gated, .stride = b->ffn,
+                                  .scratch_stride = b->max_rows * 2 * MATRIX_GATED};
+    if (matrix_is_integer(&l->down) && !p->m->float_arithmetic) gated.codes = b->gated_codes;
+    matrix_gated_product(p->m->parallel, p->m->kernels, &gated, &normed);
+    const struct activations x = activations(p, b->gated, b->ffn, &b->gated_codes);
+    multiply(p, &x, &(struct matrix_product){&l->down, b->added, b->hidden}, 1);
 }
 
 static void layer_pass(struct pass *p, const struct span *spans, size_t n_spans) {
     struct batch_memory *b = p->b;
     const struct layer *l = p->layer;
     const struct matrix_product qkv[] = {{&l->q, b->q, b->heads}, {&l->k, b->k, b->kv_heads}, {&l->v, b->v, b->kv_heads}};
-    multiply(p, b->normed, b->hidden, qkv, COUNT(qkv));
+    const struct activations normed = activations(p, b->normed, b->hidden, &b->codes);
+    multiply(p, &normed, qkv, COUNT(qkv));
     over_rows(p, place);
     attention(p->m->parallel, &(struct attention){
         .config = &p->m->config, .kernels = p->m->kernels, .spans = spans, .n_spans = n_spans, .layer = p->index, .q = b->q,
         .out = b->mixed, .q_stride = b->heads, .out_stride = b->heads, .scratch = b->attention,
         .scratch_stride = b->attention_floats});
     over_rows(p, quantise_mixed);
-    multiply(p, b->mixed, b->heads, &(struct matrix_product){&l->out, b->added, b->hidden}, 1);
+    const struct activations mixed = activations(p, b->mixed, b->heads, &b->codes);
+    multiply(p, &mixed, &(struct matrix_product){&l->out, b->added, b->hidden}, 1);
     p->norm_weights = l->ffn_norm;
     over_rows(p, add_and_norm);
-    const struct matrix_product gate_up[] = {{&l->gate, b->gate, b->ffn}, {&l->up, b->up, b->ffn}};
-    multiply(p, b->normed, b->hidden, gate_up, COUNT(gate_up));
-    over_rows(p, activate);
-    multiply(p, b->gate, b->ffn, &(struct matrix_product){&l->down, b->added, b->hidden}, 1);
+    feed_forward(p);
 }
 
 const float *forward(const struct model_lm *m, struct batch_memory *b, const uint32_t *tokens, size_t n,
@@ -250,8 +269,8 @@ float *forward_logits(const struct model_lm *m, struct batch_memory *b, const si
         memcpy(x, b->normed + rows[i] * b->hidden, m->config.hidden * sizeof *x);
         quantise(&p, i, x, m->config.hidden);
     }
-    struct activations a = {.n = n_rows, .values = b->x, .stride = b->hidden, .codes = b->codes};
-    if (m->float_arithmetic) a.codes.codes = NULL;
+    struct activations a = activations(&p, b->x, b->hidden, &b->codes);
+    a.n = n_rows;
     const struct matrix *output = m->output.data ? &m->output : &m->embedding;
     matrix_products(m->parallel, m->kernels, &(struct matrix_product){output, b->logits, b->vocabulary}, 1, &a);
     *stride = b->vocabulary;

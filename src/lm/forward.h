@@ -85,6 +85,7 @@ struct attention {
     size_t q_stride, out_stride;
     float *scratch;
     size_t scratch_stride;
+    size_t n_pieces; /* attention's own */
 };
 size_t attention_scratch(const struct lm_config *c, size_t positions);
 void attention(struct parallel *p, struct attention *a);

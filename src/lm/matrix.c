@@ -229,6 +229,16 @@ static void float_panel_product(const struct matrix *m, const struct kernels *k,
     }
 }
 
+/* Panels first … end - 1. */
+static void panels_product(const struct matrix *m, size_t first, size_t end, const struct kernels *k,
+                           const struct activations *x, float *out, size_t stride) {
+    const bool integer = m->packing && x->codes.codes;
+    if (integer) k->int8_begin(m->packing->group);
+    for (size_t i = first; i < end; i++, out += PANEL)
+        (integer ? int8_panel_product : float_panel_product)(m, k, m->data + i * m->panel_bytes, x, out, stride);
+    if (integer) k->int8_end();
+}
+
 struct products {
     const struct kernels *kernels;
     const struct matrix_product *products;
@@ -244,14 +254,8 @@ static void multiply(void *context, size_t i, int worker) {
     const struct products *all = context;
     const struct matrix_product *p = all->products;
     for (; i >= tasks_of(p->m); p++) i -= tasks_of(p->m);
-    const struct matrix *m = p->m;
-    const size_t end = min_size(m->n_panels, (i + 1) * PANELS_PER_TASK);
-    const bool integer = m->packing && all->x->codes.codes;
-    if (integer) all->kernels->int8_begin(m->packing->group);
-    for (size_t at = i * PANELS_PER_TASK; at < end; at++)
-        (integer ? int8_panel_product : float_panel_product)(m, all->kernels, m->data + at * m->panel_bytes, all->x,
-                                                             p->out + at * PANEL, p->stride);
-    if (integer) all->kernels->int8_end();
+    const size_t first = i * PANELS_PER_TASK, end = min_size(p->m->n_panels, first + PANELS_PER_TASK);
+    panels_product(p->m, first, end, all->kernels, all->x, p->out + first * PANEL, p->stride);
 }
 
 void matrix_products(struct parallel *p, const struct kernels *k, const struct matrix_product *products, size_t n_products,
@@ -260,4 +264,37 @@ void matrix_products(struct parallel *p, const struct kernels *k, const struct m
     size_t n_tasks = 0;
     for (size_t i = 0; i < n_products; i++) n_tasks += tasks_of(products[i].m);
     parallel_run(p, n_tasks, multiply, &all);
+}
+
+/* ---- the gated product ---- */
+
+struct gating {
+    const struct kernels *kernels;
+    const struct gated_product *product;
+    const struct activations *x;
+};
+
+static void gate_columns(void *context, size_t i, int worker) {
+    const struct gating *g = context;
+    const struct gated_product *p = g->product;
+    enum { PANELS = MATRIX_GATED / PANEL, STRIDE = 2 * MATRIX_GATED };
+    const size_t first = i * PANELS, end = min_size(p->gate->n_panels, first + PANELS);
+    const size_t n = min_size(MATRIX_GATED, p->gate->rows - first * PANEL);
+    float *row = p->scratch + (size_t)worker * p->scratch_stride;
+    panels_product(p->gate, first, end, g->kernels, g->x, row, STRIDE);
+    panels_product(p->up, first, end, g->kernels, g->x, row + MATRIX_GATED, STRIDE);
+    for (size_t r = 0; r < g->x->n; r++, row += STRIDE) {
+        const bool codes = p->codes.codes != NULL;
+        float *y = codes ? row : p->values + r * p->stride + first * PANEL;
+        g->kernels->silu_product(row, row + MATRIX_GATED, y, n);
+        if (!codes) continue;
+        const struct int8_rows block = int8_rows_from(&p->codes, i);
+        g->kernels->int8_quantise(y, n, &block, r);
+    }
+}
+
+void matrix_gated_product(struct parallel *p, const struct kernels *k, const struct gated_product *product,
+                          const struct activations *x) {
+    struct gating g = {k, product, x};
+    parallel_run(p, (product->gate->rows + MATRIX_GATED - 1) / MATRIX_GATED, gate_columns, &g);
 }

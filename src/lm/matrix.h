@@ -57,6 +57,20 @@ struct matrix_product {
 void matrix_products(struct parallel *p, const struct kernels *k, const struct matrix_product *products, size_t n_products,
                      const struct activations *x);
 
+/* silu(gate x) * (up x), the two matrices of one shape. A task makes all rows of MATRIX_GATED columns, which stay in its cache
+ * until they are in 8 bits. */
+enum { MATRIX_GATED = INT8_BLOCK };
+struct gated_product {
+    const struct matrix *gate, *up;
+    float *scratch; /* [workers, scratch_stride], at least 2 MATRIX_GATED for each activation */
+    size_t scratch_stride;
+    float *values; /* [n, stride] */
+    size_t stride;
+    struct int8_rows codes; /* codes not NULL: goes here in place of values; rows a multiple of INT8_BLOCK */
+};
+void matrix_gated_product(struct parallel *p, const struct kernels *k, const struct gated_product *product,
+                          const struct activations *x);
+
 /* ---- between matrix.c and pack.c ---- */
 
 struct packing {

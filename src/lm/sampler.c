@@ -56,15 +56,17 @@ static uint32_t bits_of(float x) {
     return bits;
 }
 
-/* Those of x[n] that are at least low and below high, to out, which may be x. Returns how many. */
-static size_t between(const float *x, size_t n, float low, float high, float *out) {
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        const float value = x[i];
-        out[kept] = value;
-        kept += (value >= low) & (value < high); /* without a branch */
-    }
-    return kept;
+static size_t count_equal(const float *x, size_t n, float value) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += x[i] == value;
+    return count;
+}
+
+/* Of n_equal terms of this value those after the first n_wanted become 0. */
+static void drop_ties(float *terms, size_t n, float value, size_t n_wanted, size_t n_equal) {
+    size_t seen = 0;
+    for (size_t i = 0; n_wanted < n_equal && seen < n_equal && i < n; i++)
+        if (terms[i] == value && ++seen > n_wanted) terms[i] = 0;
 }
 
 /* The smallest term of the smallest set of the likeliest tokens with share top_p, and the set's mass. Of tokens with that
@@ -90,21 +92,15 @@ static float cut_to_nucleus(struct sampler_memory *m, const struct kernels *k, f
             *mass = from_middle;
         }
         if (step % STEPS) continue;
-        n_left = between(left, n_left, float_of(low), float_of(high), m->candidates);
+        n_left = k->keep_between(left, n_left, float_of(low), float_of(high), m->candidates);
         left = m->candidates;
         above = *mass;
     }
     const float smallest = float_of(low);
-    bool enough = false;
-    for (size_t i = 0; i < n; i++) {
-        if (terms[i] != smallest) continue;
-        if (enough) {
-            terms[i] = 0;
-            continue;
-        }
-        *mass += (double)smallest;
-        enough = *mass >= wanted;
-    }
+    const size_t n_equal = count_equal(left, n_left, smallest);
+    size_t n_wanted = 0;
+    for (; n_wanted < n_equal && (n_wanted == 0 || *mass < wanted); n_wanted++) *mass += (double)smallest;
+    drop_ties(terms, n, smallest, n_wanted, n_equal);
     return smallest;
 }
 

@@ -191,6 +191,13 @@ static void check_count(const struct kernels *k) {
         assert_int_equal(want_nans, got_nans);
         const double want_sum = kernels_scalar.sum_at_least(x, n, 0.25f), got_sum = k->sum_at_least(x, n, 0.25f);
         assert_true(fabs(want_sum - got_sum) <= 1e-6 * want_sum);
+        float want_kept[COUNT(x)], got_kept[COUNT(x)];
+        const size_t n_kept = kernels_scalar.keep_between(x, n, -0.5f, 0.25f, want_kept);
+        assert_int_equal(n_kept, k->keep_between(x, n, -0.5f, 0.25f, got_kept));
+        assert_memory_equal(want_kept, got_kept, n_kept * sizeof *x);
+        memcpy(got_kept, x, n * sizeof *x);
+        assert_int_equal(n_kept, k->keep_between(got_kept, n, -0.5f, 0.25f, got_kept)); /* in place */
+        assert_memory_equal(want_kept, got_kept, n_kept * sizeof *x);
         for (size_t at = 0; at <= n; at++) { /* NaN at 5 is above nothing */
             if (at < n) x[at] = 2e30f;
             assert_int_equal(k->first_above(x, n, 1e30f), at);
