@@ -6,7 +6,7 @@ set -eu
 build=$1 seconds=$2
 shift 2
 source=$(cd "$(dirname "$0")" && pwd)
-[ -e "$build/build.ninja" ] || CC=clang meson setup "$build" "$source/.." -Dfuzz=true -Db_lundef=false
+[ -e "$build/build.ninja" ] || CC=clang CXX=clang++ meson setup "$build" "$source/.." -Dfuzz=true -Db_lundef=false
 targets=${*:-$(cd "$source" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')}
 ninja -C "$build" $(for t in $targets; do echo "fuzz/fuzz_$t"; done)
 failed=0

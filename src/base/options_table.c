@@ -389,6 +389,11 @@ static const struct option_spec table[] = {
      .help = "The item, by its name in the log."},
     {"k", 'k', OPTION_INT, "10", 1, 1e6, .argument = "N", .commands = " recommend similar bench ",
      .help = "Length of the list."},
+    {"index", 0, OPTION_CHOICE, "exact", .choices = "exact|approximate", .commands = " recommend serve bench ",
+     .help = "exact: the list of scoring every item. approximate: with 8 MiB of item vectors or more, the items of --probe lists alone, "
+             "of as many lists as each has items on average: far faster, but some of the best items may be missing. Needs FAISS."},
+    {"probe", 0, OPTION_INT, "32", 1, 65536, .argument = "N", .commands = " recommend serve bench ",
+     .help = "With --index approximate: how many lists; all of them give the list of exact."},
     {"explain", 0, OPTION_FLAG, "no", .commands = " recommend ",
      .help = "Also the archetype of each recommendation, and the item of the history that is nearest to it."},
     {"allow", 0, OPTION_LIST, NULL, .argument = "ITEM...", .commands = " recommend ",
@@ -472,6 +477,8 @@ static const struct option_spec table[] = {
      .help = "topk: requests a second."},
     {"load-seconds", 0, OPTION_INT, "10", 1, 3600, .argument = "N", .commands = " bench ",
      .help = "topk: how long they arrive."},
+    {"clusters", 0, OPTION_INT, "0", 0, 1e6, .argument = "N", .commands = " bench ",
+     .help = "topk: items and users are drawn around so many centres; 0: independently, where an approximate index finds little."},
     {"data-scale", 0, OPTION_INT, "1", 1, 1024, .argument = "N", .commands = " bench ",
      .help = "Repeat the users so many times, to see how time grows with data."},
 };

@@ -23,7 +23,8 @@ enum rng_purpose {
     RNG_VIEW,
     RNG_MELT,
     RNG_ALPHAFUSE,
-    RNG_CITIES
+    RNG_CITIES,
+    RNG_LISTS
 };
 
 struct rng4 {

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/context.h"
 #include "base/options.h"
+#include "ranking/index.h"
 #include "recommend/asked.h"
 #include "workspace/stage_result.h"
 
@@ -16,13 +17,15 @@ struct genair_recommender {
 
 GENAIR_API genair_code genair_recommender_open(genair_context *ctx, const genair_options *o, genair_recommender **out,
                                                genair_status *st) {
+    struct index_setting index;
     genair_code code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "run", st);
+    if (code == GENAIR_OK) code = index_asked(o, &index, st);
     if (code != GENAIR_OK) return code;
     genair_recommender *r = mem_zeros(1, sizeof *r);
     if (!r) return fail_memory(st);
     code = recommender_open(ctx, option_text(o, "workspace"), option_text(o, "run"), true, &r->inner, st);
-    if (code == GENAIR_OK) code = recommender_screen(r->inner, st);
+    if (code == GENAIR_OK) code = recommender_index(r->inner, &index, ctx, st);
     if (code == GENAIR_OK)
         *out = r;
     else

@@ -122,6 +122,7 @@ static bool is_few(const struct pick *p, const struct choice *c) {
 
 static genair_code best_of(const struct pick *p, const struct choice *c, struct topk *best, genair_status *st) {
     if (is_few(p, c)) return best_of_few(p, c, best, st);
+    if (p->screen && p->user && p->probe) return screen_best_near(p->screen, p->user, c, p->probe, best, NULL, st);
     if (p->screen && p->user) return screen_best(p->screen, p->user, c, best, NULL, st);
     if (p->screen && pick_goes_by_viewed(p) && screen_has_nearest(p->screen))
         return screen_nearest(p->screen, p->basis, p->n_basis, c, best, NULL, st);

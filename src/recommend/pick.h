@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module picks the best items for a wish by the cheapest way that there is; all ways give the same list. */
+/* This module picks the best items for a wish by the cheapest way that there is; all ways give the same list, but
+ * for an approximate index. */
 #ifndef GENAIR_RECOMMEND_PICK_H
 #define GENAIR_RECOMMEND_PICK_H
 
@@ -13,6 +14,7 @@ struct pick {
     const struct run *run;
     const struct catalogue *catalogue;
     const struct screen *screen; /* NULL: none */
+    size_t probe;                /* lists of the screen that are read for a history, the list is then an approximate one; 0: all */
     const struct wish *wish;
     const float *user;     /* [width] what the run makes of the wish's history; NULL without one, or without vectors */
     const uint32_t *basis; /* [n_basis] the history, or without one what was viewed: distinct, ascending */

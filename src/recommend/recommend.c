@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/options.h"
+#include "ranking/index.h"
 #include "recommend/asked.h"
 #include "workspace/stage_result.h"
 
@@ -87,11 +88,14 @@ static genair_code recommend(genair_context *ctx, const genair_options *o, json_
             "recommend needs --user ID..., or --history ITEM...%s; 'genair help recommend' shows "
             "an example",
             users ? ", not both" : "");
+    struct index_setting index;
     struct recommender *r;
-    genair_code code =
-        recommender_open(ctx, option_text(o, "workspace"), option_text(o, "run"), option_flag(o, "explain"), &r, st);
+    genair_code code = index_asked(o, &index, st);
     if (code != GENAIR_OK) return code;
-    code = recommend_asked(ctx, r, o, out, st);
+    code = recommender_open(ctx, option_text(o, "workspace"), option_text(o, "run"), option_flag(o, "explain"), &r, st);
+    if (code != GENAIR_OK) return code;
+    if (index.approximate) code = recommender_index(r, &index, ctx, st); /* an exact one does not pay for a few lists */
+    if (code == GENAIR_OK) code = recommend_asked(ctx, r, o, out, st);
     recommender_close(r);
     return code;
 }

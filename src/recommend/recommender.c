@@ -5,8 +5,8 @@
 
 #include "base/alloc.h"
 #include "base/size.h"
+#include "ranking/index.h"
 #include "ranking/rank.h"
-#include "ranking/screen.h"
 #include "recommend/likeness.h"
 #include "recommend/pick.h"
 #include "workspace/archetypes.h"
@@ -19,7 +19,7 @@ struct recommender {
     struct catalogue catalogue;
     struct run *run;
     struct archetypes *archetypes; /* NULL: none in the workspace */
-    struct screen *screen;         /* NULL: every item is scored */
+    struct index index;            /* {0}: every item is scored */
     char left_out[1200];           /* why added items are not there */
     pthread_mutex_t encoding, reading;
 };
@@ -57,13 +57,14 @@ genair_code recommender_open(genair_context *ctx, const char *workspace, const c
     return code;
 }
 
-genair_code recommender_screen(struct recommender *r, genair_status *st) {
-    return r->screen ? GENAIR_OK : screen_create(&r->run->scorer, &r->screen, st);
+genair_code recommender_index(struct recommender *r, const struct index_setting *setting, genair_context *ctx,
+                              genair_status *st) {
+    return index_create(&r->run->scorer, setting, context_parallel(ctx), &r->index, st);
 }
 
 void recommender_close(struct recommender *r) {
     if (!r) return;
-    screen_free(r->screen);
+    index_free(&r->index);
     archetypes_close(r->archetypes);
     run_close(r->run);
     catalogue_close(&r->catalogue);
@@ -210,8 +211,8 @@ static json_t *list_json(const struct work *w) {
 
 static struct pick pick_of(const struct work *w, const struct wish *wish) {
     const struct recommender *r = w->r;
-    return (struct pick){.run = r->run, .catalogue = &r->catalogue, .screen = r->screen, .wish = wish, .basis = w->basis,
-                         .n_basis = w->n_basis};
+    return (struct pick){.run = r->run, .catalogue = &r->catalogue, .screen = r->index.screen,
+                         .probe = r->index.probe, .wish = wish, .basis = w->basis, .n_basis = w->n_basis};
 }
 
 static genair_code answer(struct work *w, const struct wish *wish, json_t *out, genair_status *st) {

@@ -6,14 +6,17 @@
 #include "model/load.h"
 #include "workspace/catalogue.h"
 
+struct index_setting;
 struct recommender;
 
 /* Opens the workspace's data, the run and, if asked for, the archetypes that there are; with the items that were added
  * later, where the run can have them. ctx is used while it lives. */
 CHECKED genair_code recommender_open(genair_context *ctx, const char *workspace, const char *run, bool archetypes,
                                      struct recommender **out, genair_status *st);
-/* Makes answers about large catalogues cheaper (ranking/screen.h); the same answers. Before the first one is asked for. */
-CHECKED genair_code recommender_screen(struct recommender *r, genair_status *st);
+/* Makes answers about large catalogues cheaper (ranking/index.h): the same ones, unless the index is an approximate one. Once,
+ * before the first one is asked for. */
+CHECKED genair_code recommender_index(struct recommender *r, const struct index_setting *setting, genair_context *ctx,
+                                      genair_status *st);
 void recommender_close(struct recommender *r); /* NULL is fine */
 
 /* Why added items are not among its items; empty when none is left out. */

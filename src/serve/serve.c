@@ -23,6 +23,7 @@ enum { MAX_TOKEN_BYTES = 4096, LOOK_NANOSECONDS = 20000000 };
 struct setting {
     struct http_options http;
     char *token, *store;
+    struct index_setting index;
 };
 
 /* "127.0.0.1:8080", ":8080" */
@@ -79,7 +80,8 @@ static genair_code read_setting(const genair_options *o, struct setting *s, gena
     s->http.max_connections = (unsigned)option_int(o, "max-connections");
     s->http.timeout = (unsigned)option_int(o, "timeout");
     s->http.log = -1;
-    genair_code code = read_address(listen, &s->http.address, st);
+    genair_code code = index_asked(o, &s->index, st);
+    if (code == GENAIR_OK) code = read_address(listen, &s->http.address, st);
     if (code == GENAIR_OK && token) code = read_token(token, &s->token, st);
     if (code == GENAIR_OK) code = check_exposure(s, option_flag(o, "no-token"), listen, st);
     if (code == GENAIR_OK) code = choose_store(o, &s->store, st);
@@ -114,6 +116,7 @@ static genair_code serve(genair_context *ctx, const genair_options *o, const str
     const struct service_setting what = {.workspace = option_text(o, "workspace"),
                                          .run = option_text(o, "run"),
                                          .store = setting->store,
+                                         .index = setting->index,
                                          .model = option_text(o, "model"),
                                          .template = option_text(o, "template")};
     genair_code code = service_open(&what, &s, st);

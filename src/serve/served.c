@@ -35,7 +35,8 @@ static void close_served(struct served *v) {
 }
 
 /* Old and new run may encode at the same time, so each has a context; of one thread, for requests have threads. */
-genair_code served_open(const char *workspace, const char *run, struct served **out, genair_status *st) {
+genair_code served_open(const char *workspace, const char *run, const struct index_setting *index, struct served **out,
+                        genair_status *st) {
     struct served *v = mem_zeros(1, sizeof *v);
     if (!v) return fail_memory(st);
     pthread_mutex_init(&v->making, NULL);
@@ -43,7 +44,7 @@ genair_code served_open(const char *workspace, const char *run, struct served **
     atomic_init(&v->holders, 1);
     genair_code code = genair_context_create(1, NULL, NULL, &v->ctx, st);
     if (code == GENAIR_OK) code = recommender_open(v->ctx, workspace, run, true, &v->recommender, st);
-    if (code == GENAIR_OK) code = recommender_screen(v->recommender, st);
+    if (code == GENAIR_OK) code = recommender_index(v->recommender, index, v->ctx, st);
     if (code == GENAIR_OK)
         *out = v;
     else

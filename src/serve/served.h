@@ -14,9 +14,11 @@ struct recommender;
 struct catalogue;
 struct search;
 struct facets;
+struct index_setting; /* ranking/index.h */
 
 /* workspace: borrowed. Held once; it is closed when nobody holds it any more. */
-CHECKED genair_code served_open(const char *workspace, const char *run, struct served **out, genair_status *st);
+CHECKED genair_code served_open(const char *workspace, const char *run, const struct index_setting *index,
+                                struct served **out, genair_status *st);
 struct served *served_hold(struct served *v);
 void served_drop(struct served *v);
 

@@ -44,7 +44,7 @@ struct served *service_borrow(struct service *s) {
 
 static genair_code exchange(struct service *s, genair_status *st) {
     struct served *fresh;
-    const genair_code code = served_open(s->setting.workspace, s->setting.run, &fresh, st);
+    const genair_code code = served_open(s->setting.workspace, s->setting.run, &s->setting.index, &fresh, st);
     if (code != GENAIR_OK) return code;
     pthread_mutex_lock(&s->exchange);
     struct served *old = s->current;
@@ -91,7 +91,7 @@ genair_code service_open(const struct service_setting *setting, struct service *
     pthread_cond_init(&s->opening.ended, NULL);
     pthread_mutex_init(&s->taking, NULL);
     s->setting = *setting;
-    genair_code code = served_open(s->setting.workspace, s->setting.run, &s->current, st);
+    genair_code code = served_open(s->setting.workspace, s->setting.run, &s->setting.index, &s->current, st);
     if (code == GENAIR_OK && setting->model)
         code = author_open(setting->workspace, setting->model, setting->template, &s->author, st);
     if (code == GENAIR_OK) code = events_open(setting->store, &s->events, st);

@@ -3,6 +3,7 @@
 #ifndef GENAIR_SERVE_SERVICE_H
 #define GENAIR_SERVE_SERVICE_H
 
+#include "ranking/index.h"
 #include "recommend/recommender.h"
 #include "serve/events.h"
 #include "serve/request.h"
@@ -12,6 +13,7 @@ struct service;
 struct service_setting {
     const char *workspace, *run; /* borrowed */
     const char *store;           /* of events: as events_open takes it */
+    struct index_setting index;
     const char *model, *template; /* what describes new items; NULL: they must come with vectors */
 };
 /* Opens the run and the store. */

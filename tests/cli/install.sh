@@ -53,8 +53,9 @@ C
 blas=$(ldd "$library" | sed -n 's/.*=> \(.*libopenblas[^ ]*\).*/\1/p')
 pq=$(ldd "$library" | grep -q libpq && echo -lpq)
 mpi=$(ldd "$library" | grep -q libmpi && pkg-config --libs ompi-c)
+faiss=$(ldd "$library" | grep -q libgomp && echo -lfaiss -lgomp -lstdc++)
 holds 'a program with names like our internal ones links statically' ${CC:-cc} ${CFLAGS:-} own_names.c -I"${header%/*}" \
-    "$(find_file libgenair.a)" -L"${blas%/*}" -Wl,-rpath,"${blas%/*}" -Wl,--no-as-needed -lopenblas -llapack -lblas -llapacke -ljansson -lmicrohttpd $pq $mpi -lpcre2-8 -lutf8proc -lsqlite3 -lxxhash -lz -lpthread -lm -o own_names
+    "$(find_file libgenair.a)" $faiss -L"${blas%/*}" -Wl,-rpath,"${blas%/*}" -Wl,--no-as-needed -lopenblas -llapack -lblas -llapacke -ljansson -lmicrohttpd $pq $mpi -lpcre2-8 -lutf8proc -lsqlite3 -lxxhash -lz -lpthread -lm -o own_names
 holds 'and runs' ./own_names
 holds 'the installed program runs' env LD_LIBRARY_PATH="${library%/*}" "$(find_file genair)" --version
 finish

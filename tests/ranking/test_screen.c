@@ -42,10 +42,10 @@ static void expect_same(const struct scorer *s, const struct screen *screen, con
                         const uint32_t *excluded, size_t n_excluded, size_t most_checked) {
     struct topk a = list_of(k), b = list_of(k);
     const struct choice c = {.excluded = excluded, .n_excluded = n_excluded};
-    size_t checked = 0;
+    struct screen_reading reading = {0};
     by_all(s, user, &c, &a);
-    assert_int_equal(screen_best(screen, user, &c, &b, &checked, NULL), GENAIR_OK);
-    assert_true(checked <= most_checked);
+    assert_int_equal(screen_best(screen, user, &c, &b, &reading, NULL), GENAIR_OK);
+    assert_true(reading.vectors <= most_checked);
     expect_equal(a, b);
 }
 
@@ -53,16 +53,16 @@ static size_t expect_same_nearest(const struct scorer *s, const struct screen *s
                                   const struct choice *c) {
     struct topk a = list_of(k), b = list_of(k);
     float *row = malloc(((size_t)s->n_items + 1) * sizeof *row);
-    size_t checked = 0;
+    struct screen_reading reading = {0};
     row[0] = -INFINITY;
     for (uint32_t i = 1; i <= s->n_items; i++) assert_int_equal(score_cosines(s, items, n, i, &row[i], NULL), GENAIR_OK);
     choice_apply(c, row, s->n_items);
     topk_push_row(&a, kernels_select(NULL), row, (size_t)s->n_items + 1, 0);
     topk_sort(&a);
     free(row);
-    assert_int_equal(screen_nearest(screen, items, n, c, &b, &checked, NULL), GENAIR_OK);
+    assert_int_equal(screen_nearest(screen, items, n, c, &b, &reading, NULL), GENAIR_OK);
     expect_equal(a, b);
-    return checked;
+    return reading.vectors;
 }
 
 static void draw_user(float *user, size_t width, uint64_t number, bool exact) {
@@ -85,7 +85,7 @@ static void lists_are_the_same(void **state) {
         struct screen *screen = NULL;
         float user[128];
         const uint32_t excluded[] = {1, 2, 17, n / 2, n - 1, n};
-        assert_int_equal(screen_create(&m->scorer, &screen, NULL), GENAIR_OK);
+        assert_int_equal(screen_create(&m->scorer, NULL, &screen, NULL), GENAIR_OK);
         assert_non_null(screen);
         for (uint64_t u = 0; u < 6; u++) {
             draw_user(user, cases[c].width, u, cases[c].exact);
@@ -110,7 +110,7 @@ static void exclusions_and_large_k(void **state) {
     float user[WIDTH];
     struct scored first;
     draw_user(user, WIDTH, 1, false);
-    assert_int_equal(screen_create(&m->scorer, &screen, NULL), GENAIR_OK);
+    assert_int_equal(screen_create(&m->scorer, NULL, &screen, NULL), GENAIR_OK);
     struct topk one = {.k = 1, .entries = &first};
     assert_int_equal(screen_best(screen, user, NULL, &one, NULL, NULL), GENAIR_OK);
     const uint32_t excluded = first.id;
@@ -132,7 +132,7 @@ static void uneven_vectors(void **state) {
         for (size_t k = 0; k < WIDTH; k++)
             m->vectors[i * WIDTH + k] *= k == i % WIDTH ? 1e4f : 1e-3f;
     memset(m->vectors + 50 * WIDTH, 0, WIDTH * sizeof *m->vectors);
-    assert_int_equal(screen_create(&m->scorer, &screen, NULL), GENAIR_OK);
+    assert_int_equal(screen_create(&m->scorer, NULL, &screen, NULL), GENAIR_OK);
     for (uint64_t u = 0; u < 4; u++) {
         draw_user(user, WIDTH, u, false);
         expect_same(&m->scorer, screen, user, 10, NULL, 0, ITEMS);
@@ -153,7 +153,7 @@ static void nearest_items_are_the_same(void **state) {
     memset(m->vectors + 50 * WIDTH, 0, WIDTH * sizeof *m->vectors);
     memcpy(m->vectors + 51 * WIDTH, m->vectors + 7 * WIDTH, WIDTH * sizeof *m->vectors);
     for (uint32_t i = 0; i < ITEMS / 2; i++) even[i] = 2 * (i + 1);
-    assert_int_equal(screen_create(&m->scorer, &screen, NULL), GENAIR_OK);
+    assert_int_equal(screen_create(&m->scorer, NULL, &screen, NULL), GENAIR_OK);
     assert_true(screen_has_nearest(screen));
     const uint32_t items[] = {7, 50, 1000, 40001, 69999};
     const struct choice all = {0}, some = {.excluded = items, .n_excluded = 5, .allowed = even, .n_allowed = ITEMS / 2, .only_allowed = true},
@@ -171,7 +171,7 @@ static void nearest_items_are_the_same(void **state) {
     screen_free(screen);
     screen = NULL;
     for (size_t k = 0; k < WIDTH; k++) m->vectors[9 * WIDTH + k] = 1e-20f;
-    assert_int_equal(screen_create(&m->scorer, &screen, NULL), GENAIR_OK);
+    assert_int_equal(screen_create(&m->scorer, NULL, &screen, NULL), GENAIR_OK);
     assert_false(screen_has_nearest(screen));
     screen_free(screen);
     fake_model_free(m);
@@ -184,11 +184,11 @@ static void what_cannot_be_screened(void **state) {
     struct screen *screen = NULL;
     struct scorer small = m->scorer;
     small.n_items = 1000;
-    assert_int_equal(screen_create(&small, &screen, NULL), GENAIR_OK);
+    assert_int_equal(screen_create(&small, NULL, &screen, NULL), GENAIR_OK);
     assert_null(screen);
-    assert_int_equal(screen_create(&m->rows, &screen, NULL), GENAIR_OK);
+    assert_int_equal(screen_create(&m->rows, NULL, &screen, NULL), GENAIR_OK);
     assert_null(screen);
-    assert_int_equal(screen_create(&m->scorer, &screen, NULL), GENAIR_OK);
+    assert_int_equal(screen_create(&m->scorer, NULL, &screen, NULL), GENAIR_OK);
     float user[WIDTH] = {NAN};
     struct scored entry;
     struct topk one = {.k = 1, .entries = &entry};
@@ -196,7 +196,7 @@ static void what_cannot_be_screened(void **state) {
     screen_free(screen);
     screen = NULL;
     m->vectors[ITEMS * WIDTH + 3] = NAN;
-    assert_int_equal(screen_create(&m->scorer, &screen, NULL), GENAIR_OK);
+    assert_int_equal(screen_create(&m->scorer, NULL, &screen, NULL), GENAIR_OK);
     assert_null(screen);
     fake_model_free(m);
 }

@@ -2,6 +2,8 @@
 /* An opened run through the public header: it says what the commands say, and its vectors give its scores. */
 #include "evaluate/fixture.h"
 
+#include "ranking/lists.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -171,11 +173,36 @@ static void a_method_without_vectors_says_so(void **state) {
     genair_recommender_free(pop);
 }
 
+/* A small catalogue: an approximate index gives the same list, where there can be one. */
+static void an_approximate_index_can_be_asked_for(void **state) {
+    const struct opened *f = *state;
+    genair_options *o = options("recommend", "workspace", f->workspace, "run", "base", "index", "approximate", "probe", "1", NULL),
+                   *asked = options("recommend", "history", "i7", NULL);
+    genair_recommender *r = NULL;
+    genair_status st = {0};
+    const genair_code code = genair_recommender_open(f->ctx, o, &r, &st);
+    assert_int_equal(code, lists_available() ? GENAIR_OK : GENAIR_USAGE);
+    if (code == GENAIR_OK) {
+        const struct opened by = {.r = r};
+        json_t *a = answer(f, genair_recommender_recommend, asked, &st),
+               *b = answer(&by, genair_recommender_recommend, options("recommend", "history", "i7", NULL), &st);
+        assert_true(json_array_size(json_object_get(a, "items")) > 0);
+        assert_true(json_equal(json_object_get(a, "items"), json_object_get(b, "items")));
+        json_decref(a);
+        json_decref(b);
+    } else {
+        assert_non_null(strstr(st.message, "libfaiss-dev"));
+        genair_options_free(asked);
+    }
+    genair_recommender_free(r);
+    genair_options_free(o);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_are_those_of_the_commands), cmocka_unit_test(allow_and_deny_choose),
         cmocka_unit_test(what_cannot_be_asked_is_told),    cmocka_unit_test(vectors_give_the_scores),
-        cmocka_unit_test(a_method_without_vectors_says_so),
+        cmocka_unit_test(a_method_without_vectors_says_so), cmocka_unit_test(an_approximate_index_can_be_asked_for),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

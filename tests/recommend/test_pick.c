@@ -3,9 +3,11 @@
  * was viewed. */
 #include "ranking/fake_model.h"
 
+#include "base/blas.h"
 #include "kernels/kernels.h"
+#include "ranking/index.h"
+#include "ranking/lists.h"
 #include "ranking/score_row.h"
-#include "ranking/screen.h"
 #include "recommend/pick.h"
 
 #include <math.h>
@@ -43,13 +45,15 @@ static void by_definition(const struct pick *p, struct topk *best) {
     topk_sort(best);
 }
 
-static void expect_same(struct pick p, const struct screen *screen) {
+/* Every item scored, screened, and by an approximate index of which all lists are read, where there can be one. */
+static void expect_same(struct pick p, const struct screen *screen, const struct index *index) {
     struct scored a[K], b[K];
     struct topk expected = {.k = K, .entries = a};
     by_definition(&p, &expected);
-    for (int screened = 0; screened < 2; screened++) {
+    for (int way = 0; way < (index->screen ? 3 : 2); way++) {
         struct topk found = {.k = K, .entries = b};
-        p.screen = screened ? screen : NULL;
+        p.screen = way == 0 ? NULL : way == 1 ? screen : index->screen;
+        p.probe = way == 2 ? index->probe : 0;
         assert_int_equal(pick_best(&p, &found, NULL), GENAIR_OK);
         assert_int_equal(found.n, expected.n);
         for (size_t i = 0; i < found.n; i++) {
@@ -68,8 +72,14 @@ static void all_ways_give_one_list(void **state) {
     const uint32_t basis[] = {5, 777, 41000};
     size_t n_many = 0;
     for (uint32_t i = ITEMS; i > 3; i -= 3) many[n_many++] = i;
-    assert_int_equal(screen_create(&m->scorer, &screen, NULL), GENAIR_OK);
+    assert_int_equal(screen_create(&m->scorer, NULL, &screen, NULL), GENAIR_OK);
     const struct run run = {.scorer = m->scorer};
+    const struct index_setting setting = {.approximate = true, .probe = 65536};
+    struct index index = {0};
+    struct parallel *parallel;
+    blas_use_one_thread();
+    assert_int_equal(parallel_create(2, &parallel, NULL), GENAIR_OK);
+    if (lists_available()) assert_int_equal(index_create(&m->scorer, &setting, parallel, &index, NULL), GENAIR_OK);
     const struct {
         const uint32_t *allow;
         size_t n;
@@ -82,9 +92,51 @@ static void all_ways_give_one_list(void **state) {
                                    .repeat = kind & 2, .deny = few, .n_deny = kind & 4 ? 4 : 0, .allow = allowed[i].allow,
                                    .n_allow = allowed[i].n, .only_allowed = allowed[i].only};
             expect_same((struct pick){.run = &run, .wish = &w, .user = by_history ? m->vectors + 60 * WIDTH : NULL, .basis = basis,
-                                      .n_basis = 3}, screen);
+                                      .n_basis = 3}, screen, &index);
         }
+    index_free(&index);
+    parallel_free(parallel);
     screen_free(screen);
+    fake_model_free(m);
+}
+
+/* Of a few lists: what may not be listed is not, what was viewed goes by all items, and scores are right. */
+static void few_lists_keep_the_filters(void **state) {
+    (void)state;
+    if (!lists_available()) skip();
+    struct fake_model *m = fake_model(ITEMS, WIDTH, 0, 4);
+    const struct run run = {.scorer = m->scorer};
+    const struct index_setting setting = {.approximate = true, .probe = 4};
+    struct index index;
+    struct parallel *parallel;
+    static uint32_t even[ITEMS / 2];
+    struct scored a[K], b[K];
+    for (uint32_t i = 0; i < ITEMS / 2; i++) even[i] = 2 * (i + 1);
+    blas_use_one_thread();
+    assert_int_equal(parallel_create(2, &parallel, NULL), GENAIR_OK);
+    assert_int_equal(index_create(&m->scorer, &setting, parallel, &index, NULL), GENAIR_OK);
+    for (uint32_t u = 1; u <= 20; u++) {
+        const uint32_t basis[] = {2 * u};
+        struct wish w = {.history = basis, .n_history = 1, .k = K, .allow = even, .n_allow = ITEMS / 2, .only_allowed = true, .deny = even,
+                         .n_deny = 1000};
+        struct pick p = {.run = &run, .screen = index.screen, .probe = index.probe, .wish = &w, .user = m->vectors + 2 * u * WIDTH,
+                         .basis = basis, .n_basis = 1};
+        struct topk found = {.k = K, .entries = a}, expected = {.k = K, .entries = b};
+        assert_int_equal(pick_best(&p, &found, NULL), GENAIR_OK);
+        assert_int_equal(found.n, K);
+        for (size_t i = 0; i < K; i++) {
+            assert_true(a[i].id % 2 == 0 && a[i].id > 2000);
+            assert_true(a[i].score == kernels_select(NULL)->dot(p.user, m->vectors + a[i].id * WIDTH, WIDTH));
+        }
+        w = (struct wish){.k = K, .viewed = basis, .n_viewed = 1};
+        p.user = NULL;
+        found.n = 0;
+        assert_int_equal(pick_best(&p, &found, NULL), GENAIR_OK);
+        by_definition(&p, &expected);
+        for (size_t i = 0; i < K; i++) assert_int_equal(a[i].id, b[i].id);
+    }
+    index_free(&index);
+    parallel_free(parallel);
     fake_model_free(m);
 }
 
@@ -107,6 +159,7 @@ static void what_is_not_finite_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_ways_give_one_list),
+        cmocka_unit_test(few_lists_keep_the_filters),
         cmocka_unit_test(what_is_not_finite_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

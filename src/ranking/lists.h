@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module finds what many vectors lie around, by FAISS: its k-means on the sphere. In C for C; the file that calls
+ * FAISS is C++ and lets no exception out. */
+#ifndef GENAIR_RANKING_LISTS_H
+#define GENAIR_RANKING_LISTS_H
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#include "base/status.h"
+
+/* false: built without FAISS, and the others fail with GENAIR_USAGE. */
+bool lists_available(void);
+/* "libfaiss-dev is missing", as GENAIR_USAGE, for those who ask for an approximate index. */
+CHECKED genair_code lists_require(genair_status *st);
+
+/* centres: [n_lists, width], of length 1. x: [n, width], finite, of length 1 (or zeros), n >= n_lists >= 1. The same
+ * seed gives the same bytes. One thread, the caller's. Errors: GENAIR_MEMORY; GENAIR_INTERNAL for what FAISS says. */
+CHECKED genair_code lists_train(const float *x, size_t n, size_t width, size_t n_lists, uint64_t seed, float *centres,
+                                genair_status *st);
+/* list[i]: the centre with the largest product with x[i]. Errors as above. Any thread. */
+CHECKED genair_code lists_assign(const float *centres, size_t n_lists, size_t width, const float *x, size_t n,
+                                 uint32_t *list, genair_status *st);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
