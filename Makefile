@@ -84,7 +84,7 @@ cross-aarch64:
 	    xargs -d '\n' tools/run-tests.sh build-aarch64 --timeout-multiplier 20
 
 deb:
-	@tools/install-dependencies.sh build library deb
+	@tools/install-dependencies.sh build library faiss deb
 	packaging/deb.sh $(BUILD)-deb
 	lintian --fail-on error,warning --info $(BUILD)-deb/*.changes
 
@@ -93,7 +93,7 @@ try-deb: deb
 	packaging/try-deb.sh $(BUILD)-deb
 
 reproducible:
-	@tools/install-dependencies.sh build library deb
+	@tools/install-dependencies.sh build library faiss deb
 	packaging/reproducible.sh .
 	packaging/reproducible.sh . deb
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes the program's bill of materials, CycloneDX 1.5 as JSON: the program, the Debian packages of the libraries it loads
-("required"), those it was built and tested with ("excluded"; tools/dependencies.txt), and the bundled language model.
+or contains ("required"), those it was built and tested with ("excluded"; tools/dependencies.txt), and the bundled language model.
 The same input gives the same bytes; SOURCE_DATE_EPOCH adds the time.
 
 usage: sbom.py GENAIR-PROGRAM
@@ -58,9 +58,14 @@ def loaded_packages(program):
     return {owner(places[name]) for name in named}
 
 
+def contained_packages(program):
+    """Linked statically: names of C++ types stay in a stripped program too."""
+    return {"libfaiss-dev"} if b"N5faiss" in Path(program).read_bytes() else set()
+
+
 def build_packages():
     lines = (line.split() for line in (ROOT / "tools/dependencies.txt").read_text().splitlines() if not line.startswith("#"))
-    return {package for group, package in lines if group in ("build", "library")}
+    return {package for group, package in lines if group in ("build", "library", "faiss")}
 
 
 def component(package, scope):
@@ -80,9 +85,9 @@ def component(package, scope):
 
 def bill(program):
     version = output(program, "--version").split()[1]
-    loaded = loaded_packages(program)
-    components = [component(package, "required") for package in sorted(loaded)]
-    components += [component(package, "excluded") for package in sorted(build_packages())]
+    required = loaded_packages(program) | contained_packages(program)
+    components = [component(package, "required") for package in sorted(required)]
+    components += [component(package, "excluded") for package in sorted(build_packages() - required)]
     components = [c for c in components if c]
     model = {"type": "machine-learning-model", "bom-ref": BUNDLED, "name": Path(BUNDLED).name,
              "scope": "optional", "hashes": sha256(ROOT / BUNDLED), "licenses": [{"license": {"id": "Apache-2.0"}}]}

@@ -46,7 +46,7 @@ if command -v dpkg-query >/dev/null; then
     for library in $(ldd "$genair" | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p'); do
         package=$(dpkg-query -S "$(realpath "$library")" 2>/dev/null | sed -n '1s/:.*//p')
         case $package in
-        libjansson* | liblapacke | libmicrohttpd* | libopenblas* | libpcre2* | libpq* | libsqlite* | libutf8proc* | libxxhash* | zlib*)
+        libgomp* | libjansson* | liblapacke | libmicrohttpd* | libopenblas* | libpcre2* | libpq* | libsqlite* | libutf8proc* | libxxhash* | zlib*)
             holds "the container has $package" grep -qx "$package" packages ;;
         esac
     done
@@ -64,6 +64,7 @@ assert len(refs) == len(set(refs)), "a component is listed twice"
 assert set(itself["dependsOn"]) == {o["ref"] for o in others} <= set(refs), "a reference to nothing"
 required = {c["name"] for c in bill["components"] if c["scope"] == "required"}
 assert required >= {"libc6", "libopenblas0-pthread", "libsqlite3-0", "zlib1g"}, required
+assert ("libgomp1" in required) == ("libfaiss-dev" in required), required
 assert bill["metadata"]["component"]["version"] == sys.argv[1]
 try:
     from cyclonedx.schema import SchemaVersion
