@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MPI's own sums are not used: their order is the library's choice. Its errors end the job. */
+/* MPI's own sums of fractions are not used: their order is the library's choice. Its errors end the job. */
 #include "base/group.h"
 
 #include "base/alloc.h"
@@ -69,19 +69,38 @@ size_t group_size(const struct group *g) {
     return g ? (size_t)g->size : 1;
 }
 
+struct shard group_shard(const struct group *g) {
+    return (struct shard){group_rank(g), group_size(g)};
+}
+
 static genair_code check_size(size_t n, genair_status *st) {
     if (n <= INT_MAX) return GENAIR_OK;
     return fail(st, GENAIR_USAGE, "%zu numbers to send at once: MPI counts up to %d", n, INT_MAX);
 }
 
-genair_code group_gather(struct group *g, float *data, const size_t *start, genair_status *st) {
-    const genair_code code = g ? check_size(start[g->size], st) : GENAIR_OK;
-    if (!g || code != GENAIR_OK) return code;
-    for (int r = 0; r < g->size; r++) {
+static genair_code set_places(struct group *g, const size_t *start, genair_status *st) {
+    const genair_code code = check_size(start[g->size], st);
+    for (int r = 0; code == GENAIR_OK && r < g->size; r++) {
         g->first[r] = (int)start[r];
         g->count[r] = (int)(start[r + 1] - start[r]);
     }
+    return code;
+}
+
+genair_code group_gather(struct group *g, float *data, const size_t *start, genair_status *st) {
+    const genair_code code = g ? set_places(g, start, st) : GENAIR_OK;
+    if (!g || code != GENAIR_OK) return code;
     MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, g->count, g->first, MPI_FLOAT, MPI_COMM_WORLD);
+    return GENAIR_OK;
+}
+
+genair_code group_collect(struct group *g, float *data, const size_t *start, genair_status *st) {
+    const genair_code code = g ? set_places(g, start, st) : GENAIR_OK;
+    if (!g || code != GENAIR_OK) return code;
+    if (g->rank == 0)
+        MPI_Gatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, g->count, g->first, MPI_FLOAT, 0, MPI_COMM_WORLD);
+    else
+        MPI_Gatherv(data + start[g->rank], g->count[g->rank], MPI_FLOAT, NULL, NULL, NULL, MPI_FLOAT, 0, MPI_COMM_WORLD);
     return GENAIR_OK;
 }
 
@@ -112,6 +131,13 @@ genair_code group_sum(struct group *g, double *values, size_t n, genair_status *
         for (size_t r = 0; r + width < size; r += 2 * width)
             for (size_t i = 0; i < n; i++) g->sums[r * n + i] += g->sums[(r + width) * n + i];
     memcpy(values, g->sums, n * sizeof *values);
+    return GENAIR_OK;
+}
+
+genair_code group_count(struct group *g, uint32_t *values, size_t n, genair_status *st) {
+    const genair_code code = g ? check_size(n, st) : GENAIR_OK;
+    if (!g || code != GENAIR_OK) return code;
+    MPI_Allreduce(MPI_IN_PLACE, values, (int)n, MPI_UINT32_T, MPI_SUM, MPI_COMM_WORLD);
     return GENAIR_OK;
 }
 

@@ -30,12 +30,21 @@ size_t group_size(const struct group *g) {
     return 1;
 }
 
+struct shard group_shard(const struct group *g) {
+    (void)g;
+    return (struct shard){0, 1};
+}
+
 genair_code group_gather(struct group *g, float *data, const size_t *start, genair_status *st) {
     (void)g;
     (void)data;
     (void)start;
     (void)st;
     return GENAIR_OK;
+}
+
+genair_code group_collect(struct group *g, float *data, const size_t *start, genair_status *st) {
+    return group_gather(g, data, start, st);
 }
 
 genair_code group_exchange(struct group *g, const float *data, const size_t *start, float *const *others,
@@ -45,6 +54,14 @@ genair_code group_exchange(struct group *g, const float *data, const size_t *sta
 }
 
 genair_code group_sum(struct group *g, double *values, size_t n, genair_status *st) {
+    (void)g;
+    (void)values;
+    (void)n;
+    (void)st;
+    return GENAIR_OK;
+}
+
+genair_code group_count(struct group *g, uint32_t *values, size_t n, genair_status *st) {
     (void)g;
     (void)values;
     (void)n;

@@ -6,7 +6,7 @@
 #include "base/size.h"
 #include "model/method.h"
 #include "model/new_items.h"
-#include "workspace/safetensors.h"
+#include "model/parameter_file.h"
 
 #include <string.h>
 
@@ -34,39 +34,64 @@ genair_code learned_config(const json_t *config, const struct dataset *data, siz
 
 /* ---- saving ---- */
 
-static struct safetensor tensor_of(const char *name, size_t rows, size_t cols, const float *values) {
-    return (struct safetensor){.name = name, .type = "F32", .n_dims = 2, .shape = {rows, cols},
-                               .n_values = rows * cols, .data = (const unsigned char *)values};
-}
-
 /* "NAME." before a parameter of method NAME: done with when training ends. */
 static bool only_trains(const struct model *m, const struct parameter *p) {
     const size_t n = strlen(m->method->name);
     return strncmp(p->name, m->method->name, n) == 0 && p->name[n] == '.';
 }
 
-genair_code learned_save(struct model *m, const char *path, genair_status *st) {
-    genair_code code = model_refresh_items(m, st);
-    if (code != GENAIR_OK) return code;
+/* What is saved beside parameters: [rows, cols]. */
+struct made {
+    struct safetensor tensor;
+    const float *values;
+};
+
+static struct made made_of(const char *name, size_t rows, size_t cols, const float *values) {
+    return (struct made){{.name = name, .type = "F32", .n_dims = 2, .shape = {rows, cols}, .n_values = rows * cols}, values};
+}
+
+static genair_code make(struct model *m, struct made out[2], size_t *n, genair_status *st) {
+    *n = 0;
+    if (m->method->items)
+        out[(*n)++] = made_of("item_vectors", m->config.n_items, m->config.hidden, m->item_vectors + m->config.hidden);
+    if (!m->method->mask_vector || m->config.backbone != BERT4REC) return GENAIR_OK;
+    const struct tensor *mask = m->method->mask_vector(m);
+    if (!mask) return fail_memory(st);
+    out[(*n)++] = made_of("mask_vector", mask->rows, mask->cols, mask->value);
+    return GENAIR_OK;
+}
+
+static genair_code begin(const struct model *m, const struct made *made, size_t n_made, const char *path, struct writer **out,
+                         genair_status *st) {
     const size_t n = parameters_count(m->parameters);
-    struct safetensor *tensors = mem_array(n + 2, sizeof *tensors);
+    struct safetensor *tensors = mem_array(n + n_made, sizeof *tensors);
     if (!tensors) return fail_memory(st);
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         const struct parameter *p = parameters_at(m->parameters, i);
-        if (!only_trains(m, p)) tensors[kept++] = tensor_of(p->name, p->rows, p->cols, p->value);
+        if (!only_trains(m, p)) tensors[kept++] = parameter_tensor_of(p, p->name);
     }
-    const bool projected = m->method->items != NULL;
-    if (projected)
-        tensors[kept++] = tensor_of("item_vectors", m->config.n_items, m->config.hidden,
-                               m->item_vectors + m->config.hidden);
-    if (m->method->mask_vector && m->config.backbone == BERT4REC) {
-        const struct tensor *mask = m->method->mask_vector(m);
-        if (mask) tensors[kept++] = tensor_of("mask_vector", mask->rows, mask->cols, mask->value);
-        code = mask ? GENAIR_OK : fail_memory(st);
-    }
-    if (code == GENAIR_OK) code = safetensors_write(path, kept, tensors, 0, NULL, NULL, st);
+    for (size_t i = 0; i < n_made; i++) tensors[kept++] = made[i].tensor;
+    const genair_code code = safetensors_begin(path, kept, tensors, 0, NULL, NULL, out, st);
     mem_free(tensors);
+    return code;
+}
+
+genair_code learned_save(struct model *m, const char *path, genair_status *st) {
+    struct made made[2];
+    size_t n_made = 0;
+    struct writer *w = NULL;
+    genair_code code = model_refresh_items(m, st);
+    if (code == GENAIR_OK) code = make(m, made, &n_made, st);
+    if (code == GENAIR_OK && path) code = begin(m, made, n_made, path, &w, st);
+    for (size_t i = 0; code == GENAIR_OK && i < parameters_count(m->parameters); i++) {
+        const struct parameter *p = parameters_at(m->parameters, i);
+        if (!only_trains(m, p)) code = parameter_put(m, p, p->value, w, st);
+    }
+    for (size_t i = 0; code == GENAIR_OK && w && i < n_made; i++)
+        code = writer_put(w, made[i].values, made[i].tensor.n_values * sizeof(float), st);
+    if (code == GENAIR_OK && w) return writer_commit(w, st);
+    writer_abandon(w);
     return code;
 }
 
@@ -143,7 +168,6 @@ genair_code learned_open(genair_context *ctx, const char *directory, const json_
     if (code == GENAIR_OK) m->config.inputs = NULL;
     if (code == GENAIR_OK && n_more)
         code = project(ctx, &c, more, path, m->table->value + (data->n_items + 1) * c.hidden, st);
-    if (code == GENAIR_OK) model_share_table(m);
     if (code == GENAIR_OK) code = model_refresh_items(m, st);
     if (code == GENAIR_OK)
         *out = model_scorer(m);

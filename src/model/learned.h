@@ -17,7 +17,8 @@ CHECKED genair_code learned_config(const json_t *config, const struct dataset *d
                                    struct model_config *out, genair_status *st);
 
 /* Writes every parameter that requests need and, where items are not rows of a table, the finished items as "item_vectors" [n_items, d], so that
- * a run is served without the fused matrix. Recomputes the model's item vectors. */
+ * a run is served without the fused matrix. Recomputes the model's item vectors. Of several processes all call it, with path NULL
+ * where another one writes. */
 CHECKED genair_code learned_save(struct model *m, const char *path, genair_status *st);
 
 /* Opens directory/model.safetensors for scoring. more: items that training has not seen, numbered behind the dataset's,

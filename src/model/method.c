@@ -38,10 +38,9 @@ genair_code add_table(struct model *m, const char *name, size_t width, const flo
     const size_t n = m->config.n_items;
     const genair_code code = parameters_add(m->parameters, name, n + 1, width, true, &m->table, st);
     if (code != GENAIR_OK) return code;
-    if (start)
-        memcpy(m->table->value + width, start, n * width * sizeof *start);
-    else
-        parameter_xavier_normal(m->table, 1, m->seed);
+    for (size_t place = 1; start && place < m->table->held; place++)
+        memcpy(m->table->value + place * width, start + (shard_row(&m->table->shard, place) - 1) * width, width * sizeof *start);
+    if (!start) parameter_xavier_normal(m->table, 1, m->seed);
     memset(m->table->value, 0, width * sizeof *m->table->value);
     return GENAIR_OK;
 }

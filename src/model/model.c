@@ -2,9 +2,11 @@
 #include "model/model.h"
 
 #include "base/alloc.h"
+#include "base/group.h"
 #include "base/size.h"
 #include "model/backbones.h"
 #include "model/method.h"
+#include "model/owned_rows.h"
 #include "model/parts.h"
 #include "model/step.h"
 #include "tensor/ops.h"
@@ -32,7 +34,7 @@ static const struct {
 };
 static_assert(COUNT(backbones) == N_BACKBONES, "one row for each backbone");
 
-enum { ITEMS_PER_BLOCK = 1024, ROWS_PER_TASK = 64, POSITIONS_PER_ENCODING = 4096 };
+enum { ITEMS_PER_BLOCK = 1024, ROWS_PER_TASK = 64 };
 
 genair_code add_matrix(struct model *m, const char *name, size_t rows, size_t cols, double gain, genair_status *st) {
     struct parameter *p;
@@ -81,6 +83,15 @@ static genair_code check(const struct model_config *c, genair_status *st) {
     return GENAIR_OK;
 }
 
+/* Where item vectors are rows of the table and nobody wants them as they were before a step, they are kept once. */
+static genair_code make_item_vectors(struct model *m, bool only_read, genair_status *st) {
+    const bool rows = !m->method->items && m->table && m->table->cols == m->config.hidden;
+    m->shares_table = rows && (only_read || parts_suit(m->method));
+    m->item_vectors = m->shares_table ? m->table->value
+                                      : mem_zeros((m->config.n_items + 1) * m->config.hidden, sizeof *m->item_vectors);
+    return m->item_vectors ? GENAIR_OK : fail_memory(st);
+}
+
 genair_code model_create(const struct model_config *config, const float *fused, struct parallel *parallel,
                          const struct kernels *kernels, const struct adam_options *adam, uint64_t seed,
                          struct model **out, genair_status *st) {
@@ -92,17 +103,18 @@ genair_code model_create(const struct model_config *config, const float *fused, 
                         .method = method_of(config), .width = config->hidden};
     m->local = mem_zeros(config->n_items + 2, sizeof *m->local);
     m->identity = mem_array(config->n_items, sizeof *m->identity);
-    m->item_vectors = mem_zeros((config->n_items + 1) * config->hidden, sizeof *m->item_vectors);
     m->catalogue = mem_array(config->n_items, sizeof *m->catalogue);
-    if (!m->local || !m->identity || !m->catalogue || !m->item_vectors || !tape_init(&m->tape, parallel, kernels, seed))
+    if (!m->local || !m->identity || !m->catalogue || !tape_init(&m->tape, parallel, kernels, seed))
         code = fail_memory(st);
     for (size_t i = 1; code == GENAIR_OK && i <= config->n_items; i++) {
         m->identity[i - 1] = (uint32_t)i;
         if (!config->cold || !config->cold[i]) m->catalogue[m->n_catalogue++] = (uint32_t)i;
     }
     if (code == GENAIR_OK) code = parameters_create(adam, parallel, kernels, &m->parameters, st);
+    if (code == GENAIR_OK) parameters_share(m->parameters, group_shard(config->group));
     if (code == GENAIR_OK) code = m->method->parameters(m, fused, st);
     if (code == GENAIR_OK) code = backbones[config->backbone].add_parameters(m, st);
+    if (code == GENAIR_OK) code = make_item_vectors(m, !adam, st);
     if (code == GENAIR_OK && m->method->begin) code = m->method->begin(m, st);
     if (code != GENAIR_OK) {
         model_free(m);
@@ -125,13 +137,6 @@ void model_free(struct model *m) {
     mem_free(m);
 }
 
-void model_share_table(struct model *m) {
-    if (m->method->items || !m->table || m->table->cols != m->config.hidden) return;
-    mem_free(m->item_vectors);
-    m->item_vectors = m->table->value;
-    m->shares_table = true;
-}
-
 struct tensor *model_backbone(struct model *m, struct tensor *table, const uint32_t *index,
                               const uint32_t *offsets, size_t n_sequences) {
     if (m->method->forward) return m->method->forward(m, table, index, offsets, n_sequences);
@@ -140,7 +145,7 @@ struct tensor *model_backbone(struct model *m, struct tensor *table, const uint3
 
 /* ---- the distinct items of a step ---- */
 
-static void collect(struct model *m, struct distinct *d, const uint32_t *items, size_t n) {
+void step_collect(struct model *m, struct distinct *d, const uint32_t *items, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const uint32_t item = items[i];
         if (item == MASK_ROW || m->local[item]) continue;
@@ -158,13 +163,13 @@ bool step_items(struct model *m, const struct batch *b, bool whole_catalogue, co
     d->ids = tape_array(&m->tape, most + 1, sizeof *d->ids);
     if (!d->ids) return false;
     if (whole_catalogue) {
-        collect(m, d, m->catalogue, m->n_catalogue);
+        step_collect(m, d, m->catalogue, m->n_catalogue);
     } else {
-        collect(m, d, b->items, n_tokens);
-        collect(m, d, b->positive, b->n_targets);
-        collect(m, d, b->negatives, n_negatives);
+        step_collect(m, d, b->items, n_tokens);
+        step_collect(m, d, b->positive, b->n_targets);
+        step_collect(m, d, b->negatives, n_negatives);
     }
-    collect(m, d, extra->items, extra->n);
+    step_collect(m, d, extra->items, extra->n);
     return true;
 }
 
@@ -361,118 +366,42 @@ genair_code model_begin_epoch(struct model *m, genair_status *st) {
     return m->method->begin_epoch ? m->method->begin_epoch(m, st) : GENAIR_OK;
 }
 
-/* ---- inference ---- */
+/* ---- item vectors ---- */
 
-genair_code model_catch_up(struct model *m, genair_status *st) {
-    if (m->parts) return parts_catch_up(m, st);
+void model_catch_up(struct model *m) {
     if (m->table) parameters_catch_up(m->parameters, m->table, NULL, 0);
+}
+
+genair_code step_fetch_rows(struct model *m, const uint32_t *ids, size_t n, struct tensor **out, genair_status *st) {
+    struct owned_rows o;
+    *out = tape_tensor(&m->tape, n, m->table->cols, false);
+    if (!*out || !owned_rows_sort(&m->tape, m->config.group, ids, n, &o)) return fail_memory(st);
+    return owned_rows_gather(&m->tape, m->config.group, &o, m->table->value, (*out)->value, m->table->cols, st);
+}
+
+static genair_code refresh_block(struct model *m, size_t first, size_t n, genair_status *st) {
+    const uint32_t *ids = m->identity + first;
+    struct tensor *source = NULL;
+    tape_reset(&m->tape, false, 0);
+    parameters_begin_step(m->parameters);
+    if (m->table && m->config.group) {
+        const genair_code code = step_fetch_rows(m, ids, n, &source, st);
+        if (code != GENAIR_OK) return code;
+    } else {
+        source = source_rows(m, ids, n, false);
+    }
+    const struct tensor *e = item_vectors_of(m, source, ids);
+    if (!e) return fail_memory(st);
+    memcpy(m->item_vectors + (first + 1) * m->config.hidden, e->value, n * m->config.hidden * sizeof *e->value);
     return GENAIR_OK;
 }
 
 genair_code model_refresh_items(struct model *m, genair_status *st) {
-    const size_t d = m->config.hidden;
-    if (m->shares_table) return GENAIR_OK;
-    const genair_code code = model_catch_up(m, st);
-    if (code != GENAIR_OK) return code;
-    for (size_t first = 0; first < m->config.n_items; first += ITEMS_PER_BLOCK) {
-        const size_t n = min_size(ITEMS_PER_BLOCK, m->config.n_items - first);
-        tape_reset(&m->tape, false, 0);
-        parameters_begin_step(m->parameters);
-        struct tensor *e = item_vectors_of(m, source_rows(m, m->identity + first, n, false), m->identity + first);
-        if (!e) return fail_memory(st);
-        memcpy(m->item_vectors + (first + 1) * d, e->value, n * d * sizeof *e->value);
-    }
-    return GENAIR_OK;
-}
-
-/* Packs the latest items of each history, for BERT4Rec with the mask behind them. */
-static void pack(const struct model *m, const struct histories *h, uint32_t *offsets, uint32_t *items) {
-    const bool masked = m->config.backbone == BERT4REC;
-    const size_t room = m->config.n_positions - 1 - masked;
-    uint32_t at = 0;
-    for (size_t b = 0; b < h->n; b++) {
-        const uint64_t end = h->offsets[b + 1], n = end - h->offsets[b];
-        offsets[b] = at;
-        for (uint64_t i = end - (n < room ? n : room); i < end; i++) items[at++] = h->items[i];
-        if (masked) items[at++] = MASK_ROW;
-    }
-    offsets[h->n] = at;
-}
-
-struct tensor *model_last_states(struct model *m, struct tensor *table, const uint32_t *index, const uint32_t *offsets,
-                                 size_t n_sequences) {
-    uint32_t *last = tape_array(&m->tape, n_sequences + 1, sizeof *last);
-    size_t n = 0;
-    if (!last) return NULL;
-    for (size_t b = 0; b < n_sequences; b++)
-        if (offsets[b] < offsets[b + 1]) last[n++] = offsets[b + 1] - 1;
-    /* Attention's last block is finished for these positions alone. */
-    const bool some = m->config.backbone != GRU4REC && m->config.n_layers > 0;
-    m->read = some ? last : NULL;
-    m->n_read = n;
-    struct tensor *states = model_backbone(m, table, index, offsets, n_sequences);
-    m->read = NULL;
-    return some || !states ? states : op_gather(&m->tape, states, NULL, last, n);
-}
-
-/* A tape that reads histories packed into offsets and items; NULL when memory is out. */
-static struct tensor *read_packed(struct model *m, const struct histories *h, bool last, uint32_t **offsets) {
-    struct tape *t = &m->tape;
-    tape_reset(t, false, 0);
-    parameters_begin_step(m->parameters);
-    *offsets = tape_array(t, h->n + 1, sizeof **offsets);
-    uint32_t *items = tape_array(t, h->offsets[h->n] - h->offsets[0] + h->n + 1, sizeof *items);
-    if (!*offsets || !items) return NULL;
-    pack(m, h, *offsets, items);
-    struct tensor *table = tape_view(t, m->config.n_items + 1, m->config.hidden, m->item_vectors, NULL);
-    return last ? model_last_states(m, table, items, *offsets, h->n) : model_backbone(m, table, items, *offsets, h->n);
-}
-
-genair_code model_states(struct model *m, const struct histories *h, float *out, genair_status *st) {
-    const size_t d = m->config.hidden;
-    uint32_t *offsets;
-    const struct tensor *states = read_packed(m, h, true, &offsets);
-    if (!states) return fail_memory(st);
-    size_t at = 0; /* among the histories that are not empty */
-    for (size_t b = 0; b < h->n; b++) {
-        if (offsets[b] == offsets[b + 1])
-            memset(out + b * d, 0, d * sizeof *out);
-        else
-            memcpy(out + b * d, states->value + at++ * d, d * sizeof *out);
-    }
-    return GENAIR_OK;
-}
-
-genair_code model_prefix_states(struct model *m, const struct histories *h, float *out, genair_status *st) {
-    uint32_t *offsets;
-    const struct tensor *states = read_packed(m, h, false, &offsets);
-    if (!states) return fail_memory(st);
-    memcpy(out, states->value, states->rows * states->cols * sizeof *out);
-    return GENAIR_OK;
-}
-
-genair_code model_encode(struct model *m, const struct histories *h, float *out, genair_status *st) {
-    const genair_code code = model_states(m, h, out, st);
-    return code == GENAIR_OK && m->method->users ? m->method->users(m, h, out, st) : code;
-}
-
-/* A few thousand positions at once: their states stay in the caches, however long the histories are. */
-static genair_code encode(void *model, const struct histories *h, float *out, genair_status *st) {
-    struct model *m = model;
     genair_code code = GENAIR_OK;
-    for (size_t b = 0, n; code == GENAIR_OK && b < h->n; b += n) {
-        size_t positions = 0;
-        for (n = 0; b + n < h->n && (n == 0 || positions < POSITIONS_PER_ENCODING); n++)
-            positions += min_size(h->offsets[b + n + 1] - h->offsets[b + n], m->config.n_positions);
-        const struct histories some = {n, h->offsets + b, h->items, h->known ? h->known + b : NULL};
-        code = model_encode(m, &some, out + b * m->config.hidden, st);
-    }
+    model_catch_up(m);
+    for (size_t first = 0; code == GENAIR_OK && !m->shares_table && first < m->config.n_items; first += ITEMS_PER_BLOCK)
+        code = refresh_block(m, first, min_size(ITEMS_PER_BLOCK, m->config.n_items - first), st);
     return code;
-}
-
-struct scorer model_scorer(struct model *m) {
-    return (struct scorer){.n_items = (uint32_t)m->config.n_items, .width = m->config.hidden,
-                           .item_vectors = m->item_vectors, .model = m, .encode = encode};
 }
 
 double backbone_flops(const struct model *m, size_t n) {

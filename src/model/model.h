@@ -30,6 +30,7 @@ struct model_config {
     double input_scale;        /* of the attention models' items before the positions; 0: sqrt(d) */
     const struct method *method; /* NULL: base, or genair with a fused matrix */
     const struct method_inputs *inputs; /* what the method reads; borrowed while the model lives, NULL when served */
+    struct group *group;       /* processes that train it together and share out the rows of a table; borrowed, or NULL */
     const uint8_t *cold;       /* [n_items + 1] items outside of training, not in the full softmax; or NULL */
 };
 
@@ -41,7 +42,7 @@ struct model {
     const struct method *method;
     void *state;               /* of the method, or NULL */
     size_t width;              /* of the backbone: d, or what the method makes of it */
-    struct parameter *table;   /* [n_items + 1, d or D], row 0 zero; NULL with a frozen matrix */
+    struct parameter *table;   /* [n_items + 1, d or D] shared out by the group, row 0 zero; NULL with a frozen matrix */
     const float *fused;        /* [n_items, D] borrowed, row i - 1 is item i; NULL for base */
     struct tape tape;
     uint32_t *local;           /* [n_items + 2] scratch of model_step: item -> 1 + row among the distinct */
@@ -49,7 +50,7 @@ struct model {
     uint32_t *catalogue;       /* [n_catalogue] the items that training knows, ascending */
     size_t n_catalogue;
     float *item_vectors;       /* [n_items + 1, d] as of model_refresh_items, row 0 zero */
-    bool shares_table;         /* item_vectors are the table's values */
+    bool shares_table;         /* item_vectors are the table's values, of a group those that are here */
     uint64_t seed;
     struct parts *parts;       /* a step is made in parts, by one process or several (model/parts.h); or NULL */
     const uint32_t *read;      /* [n_read] while encoding: the only positions whose outputs are wanted; or NULL */
@@ -62,8 +63,6 @@ CHECKED genair_code model_create(const struct model_config *config, const float 
                                  const struct kernels *kernels, const struct adam_options *adam,
                                  uint64_t seed, struct model **out, genair_status *st);
 void model_free(struct model *m);
-/* For models that only are read, whose item vectors are rows of the table: they are kept once. */
-void model_share_table(struct model *m);
 
 /* The rank of an item among the distinct items of the step, while it runs. */
 uint32_t model_row(const struct model *m, uint32_t item);
@@ -139,8 +138,8 @@ struct tensor *model_project(struct model *m, struct tensor *x);
 /* Before the first step of an epoch. */
 CHECKED genair_code model_begin_epoch(struct model *m, genair_status *st);
 
-/* Brings the whole table up to date. */
-CHECKED genair_code model_catch_up(struct model *m, genair_status *st);
+/* Brings the whole table up to date, of a group each its rows. */
+void model_catch_up(struct model *m);
 /* Recomputes item_vectors from the current parameters. */
 CHECKED genair_code model_refresh_items(struct model *m, genair_status *st);
 /* User vectors from the refreshed item vectors; histories are cut to the model's length. An empty history

@@ -50,7 +50,8 @@ static genair_code check(const struct model *m, size_t n, size_t processes, gena
     return GENAIR_OK;
 }
 
-genair_code parts_begin(struct model *m, size_t n, struct group *group, genair_status *st) {
+genair_code parts_begin(struct model *m, size_t n, genair_status *st) {
+    struct group *group = m->config.group;
     const size_t processes = group_size(group);
     const genair_code code = check(m, n, processes, st);
     if (code != GENAIR_OK) return code;
@@ -163,7 +164,7 @@ static genair_code fetch_rows(struct run *r, genair_status *st) {
     const size_t cols = m->table->cols;
     r->source = is_projected(m) ? tape_array(&m->tape, r->items.n * cols, sizeof *r->source) : r->vectors;
     if (!r->source || !owned_rows_sort(&m->tape, m->parts->group, r->items.ids, r->items.n, &r->owned)) return fail_memory(st);
-    parameters_catch_up(m->parameters, m->table, r->owned.ids, r->owned.n);
+    parameters_catch_up(m->parameters, m->table, r->owned.place, r->owned.n);
     return owned_rows_gather(&m->tape, m->parts->group, &r->owned, m->table->value, r->source, cols, st);
 }
 
@@ -258,7 +259,7 @@ static genair_code touch(struct run *r, const float *gradient, genair_status *st
     if (!start) return fail_memory(st);
     /* what a projector gave is whole already */
     const genair_code code = is_projected(m) ? GENAIR_OK : add_processes(m, sorted, start, st);
-    parameters_touch(m->table, r->owned.ids, r->owned.n, sorted + start[rank]);
+    parameters_touch(m->table, r->owned.place, r->owned.n, sorted + start[rank]);
     return code;
 }
 
@@ -364,27 +365,8 @@ genair_code parts_update(struct model *m, genair_status *st) {
     return code == GENAIR_OK ? collect_dense(m, PARAMETER_VALUE, st) : code;
 }
 
-static genair_code collect_table(struct model *m, float *values, genair_status *st) {
-    return group_size(m->parts->group) > 1
-               ? owned_rows_collect(&m->tape, m->parts->group, values, m->table->rows, m->table->cols, st)
-               : GENAIR_OK;
-}
-
-genair_code parts_catch_up(struct model *m, genair_status *st) {
-    uint32_t *ids;
-    size_t n;
-    if (!m->table) return GENAIR_OK;
-    tape_reset(&m->tape, false, 0);
-    if (!owned_rows_ours(&m->tape, m->parts->group, m->table->rows, &ids, &n)) return fail_memory(st);
-    parameters_catch_up(m->parameters, m->table, ids, n);
-    return collect_table(m, m->table->value, st);
-}
-
 genair_code parts_collect(struct model *m, genair_status *st) {
     tape_reset(&m->tape, false, 0);
-    genair_code code = collect_dense(m, PARAMETER_M, st);
-    if (code == GENAIR_OK) code = collect_dense(m, PARAMETER_V, st);
-    if (code == GENAIR_OK && m->table) code = collect_table(m, m->table->m, st);
-    if (code == GENAIR_OK && m->table) code = collect_table(m, m->table->v, st);
-    return code;
+    const genair_code code = collect_dense(m, PARAMETER_M, st);
+    return code == GENAIR_OK ? collect_dense(m, PARAMETER_V, st) : code;
 }

@@ -6,18 +6,18 @@
  * parts; a process has a whole subtree of it. So the numbers are a function of n, not of the number of processes, which has
  * to divide n.
  *
- * Adam's work is shared out: dense parameters in runs of places, a table in blocks of rows. Every process has all values,
- * but a row of the table is up to date at its owner alone, until parts_catch_up, and so are Adam's moments, until
- * parts_collect. */
+ * Adam's work is shared out: dense parameters in runs of places, a table in blocks of rows (base/shard.h). Every process has
+ * the values of all dense parameters, but their moments are up to date at their owner alone, until parts_collect. Of a table
+ * it has its own rows alone, with their moments. */
 #ifndef GENAIR_MODEL_PARTS_H
 #define GENAIR_MODEL_PARTS_H
 
 #include "base/group.h"
 #include "model/model.h"
 
-/* From now on the model's steps are made so. group: borrowed while the model lives, or NULL. GENAIR_USAGE for a method whose
+/* From now on the model's steps are made so, by the processes of its configuration's group. GENAIR_USAGE for a method whose
  * losses need the whole batch, and for a number of processes that does not divide n. */
-CHECKED genair_code parts_begin(struct model *m, size_t n, struct group *group, genair_status *st);
+CHECKED genair_code parts_begin(struct model *m, size_t n, genair_status *st);
 void parts_free(struct parts *p); /* NULL is fine */
 /* Whether runs of the method may be trained so: none of its losses needs the whole batch. */
 bool parts_suit(const struct method *method);
@@ -28,9 +28,7 @@ bool parts_stopped(const struct parts *p);
 CHECKED genair_code parts_step(struct model *m, const struct batch *b, const struct objective *o, struct step_losses *losses,
                                genair_status *st);
 CHECKED genair_code parts_update(struct model *m, genair_status *st);
-/* Every process has all rows of the table as they are now. */
-CHECKED genair_code parts_catch_up(struct model *m, genair_status *st);
-/* Every process has all of Adam's memory, for a checkpoint. */
+/* Every process has all of Adam's memory of dense parameters, for a checkpoint. */
 CHECKED genair_code parts_collect(struct model *m, genair_status *st);
 
 #endif

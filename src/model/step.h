@@ -11,10 +11,14 @@ struct distinct {
     size_t n;
     uint32_t *ids; /* [n] by first appearance */
 };
+/* Adds those of items that are not among them; masks do not count. ids has room. */
+void step_collect(struct model *m, struct distinct *d, const uint32_t *items, size_t n);
 /* extra: items that the method's own sequences hold. false when memory is out. */
 bool step_items(struct model *m, const struct batch *b, bool whole_catalogue, const struct item_list *extra,
                 struct distinct *d);
 void step_forget(struct model *m, const struct distinct *d);
+/* Rows of a table that a group shares out: [n, its columns] on the tape. All processes ask for the same. */
+CHECKED genair_code step_fetch_rows(struct model *m, const uint32_t *ids, size_t n, struct tensor **out, genair_status *st);
 
 /* All states of a batch [T, d]; those of its targets [R, d] go to *targets. */
 struct tensor *step_states(struct model *m, const struct batch *b, struct tensor *table, struct tensor **targets);

@@ -56,14 +56,13 @@ struct placing rank_among(const float *scores, size_t target, const uint32_t *ot
 }
 
 struct placing rank_among_vectors(const struct kernels *k, const float *user, const float *vectors,
-                                  size_t width, uint32_t target, const uint32_t *others,
+                                  size_t width, float target_score, const uint32_t *others,
                                   size_t n_others) {
-    const float threshold = k->dot(user, vectors + (size_t)target * width, width);
     struct placing p = {0, 0};
     for (size_t i = 0; i < n_others; i++) {
         const float score = k->dot(user, vectors + (size_t)others[i] * width, width);
-        p.rank += score >= threshold;
-        p.ties += score == threshold;
+        p.rank += score >= target_score;
+        p.ties += score == target_score;
     }
     return p;
 }
@@ -78,25 +77,37 @@ static void pack(float *panel, const float *const *vectors, size_t n, size_t wid
 genair_code item_tiles_init(struct item_tiles *t, const struct kernels *k, const float *vectors,
                             size_t n_items, size_t width, genair_status *st) {
     *t = (struct item_tiles){.kernels = k, .n_items = n_items, .width = width, .vectors = vectors};
-    const size_t n_panels = (n_items + PANEL - 1) / PANEL;
+    const size_t n_panels = (min_size(SLAB_ITEMS, n_items) + PANEL - 1) / PANEL;
     size_t panel_size, values;
     if (!mul_size(PANEL, width, &panel_size) || !mul_size(n_panels, panel_size, &values))
         return fail_memory(st);
     t->panels = mem_aligned(values, sizeof *t->panels);
-    if (!t->panels) return fail_memory(st);
-    for (size_t p = 0; p < n_panels; p++) {
-        const float *columns[PANEL];
-        const size_t n = min_size(PANEL, n_items - p * PANEL);
-        for (size_t j = 0; j < n; j++)
-            columns[j] = vectors + (1 + p * PANEL + j) * width;
-        pack(t->panels + p * panel_size, columns, n, width);
-    }
-    return GENAIR_OK;
+    return t->panels ? GENAIR_OK : fail_memory(st);
 }
 
 void item_tiles_deinit(struct item_tiles *t) {
     mem_free(t->panels);
     t->panels = NULL;
+}
+
+static void pack_tile(void *context, size_t tile, int worker) {
+    (void)worker;
+    const struct item_tiles *t = context;
+    const size_t end = min_size(t->n, (tile + 1) * TILE_ITEMS);
+    for (size_t i = tile * TILE_ITEMS; i < end; i += PANEL) {
+        const float *columns[PANEL];
+        const size_t n = min_size(PANEL, end - i);
+        for (size_t j = 0; j < n; j++)
+            columns[j] = t->vectors + (t->first + i + j) * t->width;
+        pack(t->panels + i * t->width, columns, n, t->width);
+    }
+}
+
+void item_tiles_load(struct item_tiles *t, struct parallel *parallel, size_t first) {
+    if (t->first == first) return;
+    t->first = first;
+    t->n = min_size(SLAB_ITEMS, t->n_items + 1 - first);
+    parallel_run(parallel, (t->n + TILE_ITEMS - 1) / TILE_ITEMS, pack_tile, t);
 }
 
 size_t rank_scratch(const struct item_tiles *t) {
@@ -105,14 +116,14 @@ size_t rank_scratch(const struct item_tiles *t) {
 
 /* By the product of the tiles: the same bits. PANEL users at a time; the diagonal is what is
  * wanted. */
-static void target_scores(const struct item_tiles *t, const float *vectors,
-                          struct ranked_user *users, size_t n, float *scratch) {
+void rank_targets(const struct item_tiles *t, const float *vectors, struct ranked_user *users,
+                  size_t n, float *scratch) {
     float *panel = scratch + TILE_USERS * TILE_ITEMS, products[PANEL * PANEL];
     for (size_t u = 0; u < n; u += PANEL) {
         const float *columns[PANEL];
         const size_t group = min_size(PANEL, n - u);
         for (size_t j = 0; j < group; j++)
-            columns[j] = t->vectors + users[u + j].target * t->width;
+            columns[j] = t->vectors + users[u + j].target * t->width; /* of none the zeros of row 0 */
         pack(panel, columns, group, t->width);
         t->kernels->panel_product(vectors + u * t->width, group, t->width, panel, t->width, products, PANEL, false);
         for (size_t j = 0; j < group; j++)
@@ -120,13 +131,18 @@ static void target_scores(const struct item_tiles *t, const float *vectors,
     }
 }
 
-/* One user's row of a tile with items first .. first + n - 1. *at: how far excluded has been used
- * up. */
+/* One user's row of a tile with items first .. first + n - 1. */
 static void count_row(const struct kernels *k, struct ranked_user *user, float *row, uint32_t first,
-                      size_t n, size_t *at) {
-    for (; *at < user->n_excluded && user->excluded[*at] - first < n; ++*at)
-        if (user->excluded[*at] != user->target) row[user->excluded[*at] - first] = -INFINITY;
+                      size_t n) {
+    for (; user->n_passed < user->n_excluded; user->n_passed++) {
+        const uint32_t item = user->excluded[user->n_passed];
+        if (item - first >= n) break;
+        if (item != user->target) row[item - first] = -INFINITY;
+    }
+    const bool own = user->target - first < n; /* it is no other item than itself */
     size_t equal, nans;
+    user->placing.rank -= own;
+    user->placing.ties -= own;
     user->placing.rank += (uint32_t)k->count_at_least(row, n, user->target_score, &equal, &nans);
     user->placing.ties += (uint32_t)equal;
     if (user->best) topk_push_row(user->best, k, row, n, first);
@@ -134,21 +150,13 @@ static void count_row(const struct kernels *k, struct ranked_user *user, float *
 
 void rank_block(const struct item_tiles *t, const float *vectors, struct ranked_user *users,
                 size_t n, float *scratch) {
-    size_t at[TILE_USERS] = {0};
-    target_scores(t, vectors, users, n, scratch);
-    for (size_t u = 0; u < n; u++)
-        users[u].placing = (struct placing){0, 0};
-    for (size_t begin = 0; begin < t->n_items; begin += TILE_ITEMS) {
-        const size_t n_valid = min_size(TILE_ITEMS, t->n_items - begin);
+    for (size_t begin = 0; begin < t->n; begin += TILE_ITEMS) {
+        const size_t n_valid = min_size(TILE_ITEMS, t->n - begin);
         for (size_t i = 0; i < n_valid; i += PANEL)
             t->kernels->panel_product(vectors, n, t->width, t->panels + (begin + i) * t->width, t->width,
                                       scratch + i, TILE_ITEMS, false);
         for (size_t u = 0; u < n; u++)
-            count_row(t->kernels, &users[u], scratch + u * TILE_ITEMS, (uint32_t)(1 + begin),
-                      n_valid, &at[u]);
-    }
-    for (size_t u = 0; u < n; u++) {
-        users[u].placing.rank--; /* the target itself */
-        users[u].placing.ties--;
+            count_row(t->kernels, &users[u], scratch + u * TILE_ITEMS, (uint32_t)(t->first + begin),
+                      n_valid);
     }
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Users go in chunks (their vectors in memory at once), chunks in blocks of TILE_USERS (a task
  * each). Chunks and blocks are cut by user index alone, so nothing depends on the number of
- * threads. Sizes at width 128: a chunk's vectors 4 MiB, scratch 128 KiB a thread. */
+ * threads. Sizes at width 128: a chunk's vectors 4 MiB, a slab of items 32 MiB, scratch 128 KiB a thread.
+ *
+ * Where processes share out the items, each counts its own against the targets' scores, which come from who has
+ * the target; the counts of all are added. */
 #include "ranking/ranking.h"
 
 #include "base/alloc.h"
+#include "base/group.h"
 #include "base/size.h"
 #include "ranking/rank.h"
 
@@ -26,6 +30,8 @@ struct work {
     const struct dataset *data;
     const struct kernels *kernels;
     struct ranking_result *out;
+    struct shard shard;    /* of the items */
+    size_t n_here;         /* items that are here */
     struct item_tiles tiles;
     size_t first, n;   /* this chunk: entries first .. first + n - 1 of the result */
     uint64_t *offsets; /* [CHUNK_USERS + 1] of items */
@@ -33,7 +39,10 @@ struct work {
     uint32_t *items;   /* the chunk's histories; sorted by the tasks once the vectors are made */
     size_t items_capacity;
     float *vectors;        /* [CHUNK_USERS, width] */
+    struct ranked_user *users; /* [CHUNK_USERS] whose items are places of the shard */
+    struct topk *best;     /* [CHUNK_USERS] */
     struct scored *lists;  /* [CHUNK_USERS, RANKING_LIST] */
+    uint32_t *numbers;     /* [CHUNK_USERS, 2] for the other processes */
     float **scratch;       /* [n_threads] */
     genair_status *failed; /* [CHUNK_USERS / TILE_USERS] */
 };
@@ -91,13 +100,13 @@ static double norm(const float *v, size_t width) {
     return sqrt(squares);
 }
 
-static genair_code check_item_vectors(const struct scorer *s, const struct dataset *d,
-                                      double *largest, genair_status *st) {
+static genair_code check_item_vectors(const struct work *w, double *largest, genair_status *st) {
+    const struct scorer *s = w->scorer;
     *largest = 0;
-    for (uint32_t i = 1; i <= s->n_items; i++) {
+    for (size_t i = 1; i <= w->n_here; i++) {
         const double length = norm(s->item_vectors + i * s->width, s->width);
         if (!isfinite(length)) {
-            const struct text name = dataset_item_name(d, i);
+            const struct text name = dataset_item_name(w->data, (uint32_t)shard_row(&w->shard, i));
             return fail(
                 st, GENAIR_FORMAT,
                 "the vector of item '%.*s' holds a value that is not a finite number: train again",
@@ -167,23 +176,49 @@ static void keep_list(struct work *w, size_t b, struct topk *best) {
         w->out->list[(w->first + b) * RANKING_LIST + i] = best->entries[i].id;
 }
 
+/* Of ascending ids those that are here, as places, in place. */
+static size_t keep_ours(const struct work *w, uint32_t *ids, size_t n) {
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (shard_owns(&w->shard, ids[i])) ids[kept++] = (uint32_t)shard_place(&w->shard, ids[i]);
+    return kept;
+}
+
+/* The users of a block, and the scores of targets that are here. */
+static void target_block(void *context, size_t block, int worker) {
+    struct work *w = context;
+    const struct scorer *s = w->scorer;
+    const size_t begin = block * TILE_USERS, n = min_size(TILE_USERS, w->n - begin);
+    const float *vectors = w->vectors + begin * s->width;
+    struct ranked_user *users = w->users + begin;
+    for (size_t u = 0; u < n; u++) {
+        users[u] = (struct ranked_user){.target = w->out->target[w->first + begin + u]};
+        users[u].target = (uint32_t)keep_ours(w, &users[u].target, 1) ? users[u].target : 0;
+    }
+    if (w->out->protocol == PROTOCOL_FULL) {
+        rank_targets(&w->tiles, vectors, users, n, w->scratch[worker]);
+        return;
+    }
+    for (size_t u = 0; u < n; u++)
+        users[u].target_score = w->kernels->dot(vectors + u * s->width, s->item_vectors + users[u].target * s->width, s->width);
+}
+
+static void prepare_full_block(struct work *w, size_t begin, size_t n) {
+    for (size_t b = begin; b < begin + n; b++) {
+        struct ranked_user *user = &w->users[b];
+        const uint32_t *excluded = exclusions(w, b, &user->n_excluded);
+        user->n_excluded = keep_ours(w, w->items + w->offsets[b], user->n_excluded);
+        user->excluded = excluded;
+        w->best[b] = (struct topk){RANKING_LIST, 0, w->lists + b * RANKING_LIST};
+        if (!w->scorer->group) user->best = &w->best[b];
+    }
+}
+
 static void rank_full_block(void *context, size_t block, int worker) {
     struct work *w = context;
     const size_t begin = block * TILE_USERS, n = min_size(TILE_USERS, w->n - begin);
-    const float *vectors = w->vectors + begin * w->scorer->width;
-    struct ranked_user users[TILE_USERS];
-    struct topk best[TILE_USERS];
-    for (size_t u = 0; u < n; u++) {
-        best[u] = (struct topk){RANKING_LIST, 0, w->lists + (begin + u) * RANKING_LIST};
-        users[u] =
-            (struct ranked_user){.target = w->out->target[w->first + begin + u], .best = &best[u]};
-        users[u].excluded = exclusions(w, begin + u, &users[u].n_excluded);
-    }
-    rank_block(&w->tiles, vectors, users, n, w->scratch[worker]);
-    for (size_t u = 0; u < n; u++) {
-        put(w, begin + u, users[u].placing);
-        keep_list(w, begin + u, &best[u]);
-    }
+    if (w->tiles.first == 1) prepare_full_block(w, begin, n);
+    rank_block(&w->tiles, w->vectors + begin * w->scorer->width, w->users + begin, n, w->scratch[worker]);
 }
 
 static void rank_sampled_block(void *context, size_t block, int worker) {
@@ -192,13 +227,49 @@ static void rank_sampled_block(void *context, size_t block, int worker) {
     const struct scorer *s = w->scorer;
     const size_t end = min_size(w->n, (block + 1) * TILE_USERS);
     for (size_t b = block * TILE_USERS; b < end; b++) {
-        uint32_t n;
-        const uint32_t *others =
-            dataset_candidates(w->data, (int)w->out->part, w->out->user[w->first + b], &n);
-        put(w, b,
-            rank_among_vectors(w->kernels, w->vectors + b * s->width, s->item_vectors, s->width,
-                               w->out->target[w->first + b], others, n));
+        uint32_t n, others[DATASET_CANDIDATES];
+        const uint32_t *all = dataset_candidates(w->data, (int)w->out->part, w->out->user[w->first + b], &n);
+        if (n) memcpy(others, all, n * sizeof *others);
+        w->users[b].placing = rank_among_vectors(w->kernels, w->vectors + b * s->width, s->item_vectors, s->width,
+                                                 w->users[b].target_score, others, keep_ours(w, others, n));
     }
+}
+
+/* The targets' scores, from who has them: as bits, of which the others have none. */
+static genair_code share_targets(struct work *w, genair_status *st) {
+    if (!w->scorer->group) return GENAIR_OK;
+    for (size_t b = 0; b < w->n; b++) {
+        w->numbers[b] = 0;
+        if (w->users[b].target) memcpy(&w->numbers[b], &w->users[b].target_score, sizeof(float));
+    }
+    const genair_code code = group_count(w->scorer->group, w->numbers, w->n, st);
+    for (size_t b = 0; code == GENAIR_OK && b < w->n; b++) memcpy(&w->users[b].target_score, &w->numbers[b], sizeof(float));
+    return code;
+}
+
+/* The places of the chunk's users among all items. */
+static genair_code share_placings(struct work *w, genair_status *st) {
+    for (size_t b = 0; b < w->n; b++) {
+        w->numbers[2 * b] = w->users[b].placing.rank;
+        w->numbers[2 * b + 1] = w->users[b].placing.ties;
+    }
+    const genair_code code = group_count(w->scorer->group, w->numbers, 2 * w->n, st);
+    for (size_t b = 0; code == GENAIR_OK && b < w->n; b++)
+        put(w, b, (struct placing){w->numbers[2 * b], w->numbers[2 * b + 1]});
+    return code;
+}
+
+static genair_code rank_vectors(struct work *w, struct parallel *parallel, size_t n_blocks, genair_status *st) {
+    parallel_run(parallel, n_blocks, target_block, w);
+    const genair_code code = share_targets(w, st);
+    if (code != GENAIR_OK) return code;
+    if (w->out->protocol == PROTOCOL_SAMPLED) parallel_run(parallel, n_blocks, rank_sampled_block, w);
+    for (size_t first = 1; w->out->protocol == PROTOCOL_FULL && first <= w->n_here; first += SLAB_ITEMS) {
+        item_tiles_load(&w->tiles, parallel, first);
+        parallel_run(parallel, n_blocks, rank_full_block, w);
+    }
+    for (size_t b = 0; w->out->protocol == PROTOCOL_FULL && !w->scorer->group && b < w->n; b++) keep_list(w, b, &w->best[b]);
+    return share_placings(w, st);
 }
 
 static void rank_score_row(struct work *w, size_t b, float *row) {
@@ -245,11 +316,9 @@ static genair_code rank_chunk(struct work *w, struct parallel *parallel, double 
     if (code == GENAIR_OK && w->scorer->encode) code = encode_chunk(w, largest_item, st);
     if (code != GENAIR_OK) return code;
     const size_t n_blocks = (w->n + TILE_USERS - 1) / TILE_USERS;
-    parallel_task *task = w->scorer->scores                   ? rank_scores_block
-                          : w->out->protocol == PROTOCOL_FULL ? rank_full_block
-                                                              : rank_sampled_block;
+    if (!w->scorer->scores) return rank_vectors(w, parallel, n_blocks, st);
     memset(w->failed, 0, CHUNK_USERS / TILE_USERS * sizeof *w->failed);
-    parallel_run(parallel, n_blocks, task, w);
+    parallel_run(parallel, n_blocks, rank_scores_block, w);
     for (size_t i = 0; i < n_blocks; i++)
         if (w->failed[i].code != GENAIR_OK)
             return fail(st, w->failed[i].code, "%s", w->failed[i].message);
@@ -262,10 +331,14 @@ static genair_code create_scratch(struct work *w, int n_threads, genair_status *
     w->offsets = mem_array(CHUNK_USERS + 1, sizeof *w->offsets);
     w->known = mem_array(CHUNK_USERS, sizeof *w->known);
     w->vectors = mem_array(CHUNK_USERS * w->scorer->width, sizeof *w->vectors);
+    w->users = mem_array(CHUNK_USERS, sizeof *w->users);
+    w->best = mem_array(CHUNK_USERS, sizeof *w->best);
     w->lists = mem_array(CHUNK_USERS * RANKING_LIST, sizeof *w->lists);
+    w->numbers = mem_array(CHUNK_USERS, 2 * sizeof *w->numbers);
     w->failed = mem_array(CHUNK_USERS / TILE_USERS, sizeof *w->failed);
     w->scratch = mem_zeros((size_t)n_threads, sizeof *w->scratch);
-    if (!w->offsets || !w->known || !w->vectors || !w->lists || !w->failed || !w->scratch)
+    if (!w->offsets || !w->known || !w->vectors || !w->users || !w->best || !w->lists || !w->numbers || !w->failed ||
+        !w->scratch)
         return fail_memory(st);
     for (int i = 0; i < n_threads; i++) {
         w->scratch[i] = mem_aligned(scratch, sizeof **w->scratch);
@@ -279,7 +352,10 @@ static void free_work(struct work *w, int n_threads) {
         mem_free(w->scratch[i]);
     mem_free(w->scratch);
     mem_free(w->failed);
+    mem_free(w->numbers);
     mem_free(w->lists);
+    mem_free(w->best);
+    mem_free(w->users);
     mem_free(w->vectors);
     mem_free(w->items);
     mem_free(w->offsets);
@@ -317,17 +393,17 @@ genair_code ranking_evaluate(struct parallel *parallel, const struct scorer *sco
     const int n_threads = parallel_threads(parallel);
     struct ranking_result result = {.part = part, .protocol = protocol};
     struct work w = {
-        .scorer = scorer, .data = data, .kernels = kernels_select(NULL), .out = &result};
+        .scorer = scorer, .data = data, .shard = group_shard(scorer->group), .kernels = kernels_select(NULL), .out = &result};
+    w.n_here = shard_rows(&w.shard, (size_t)scorer->n_items + 1) - 1;
     double largest_item = 0;
     if (scorer->n_items != data->n_items)
         return fail(st, GENAIR_USAGE, "the model knows %u items, the workspace %u: train again",
                     scorer->n_items, data->n_items);
     genair_code code = ranking_result_create(data, &result, st);
     if (code == GENAIR_OK && scorer->encode)
-        code = check_item_vectors(scorer, data, &largest_item, st);
+        code = check_item_vectors(&w, &largest_item, st);
     if (code == GENAIR_OK && scorer->encode && protocol == PROTOCOL_FULL)
-        code = item_tiles_init(&w.tiles, w.kernels, scorer->item_vectors, scorer->n_items,
-                               scorer->width, st);
+        code = item_tiles_init(&w.tiles, w.kernels, scorer->item_vectors, w.n_here, scorer->width, st);
     if (code == GENAIR_OK) code = create_scratch(&w, n_threads, st);
     for (w.first = 0; code == GENAIR_OK && w.first < result.n; w.first += CHUNK_USERS) {
         w.n = min_size(CHUNK_USERS, result.n - w.first);

@@ -6,6 +6,7 @@
 #ifndef GENAIR_RANKING_SCORER_H
 #define GENAIR_RANKING_SCORER_H
 
+#include "base/group.h"
 #include "base/parallel.h"
 #include "base/status.h"
 
@@ -25,6 +26,9 @@ struct scorer {
     uint32_t n_items;
     size_t width;              /* of the vectors; 0 with scores */
     const float *item_vectors; /* [n_items + 1, width], row 0 zero; borrowed from the model */
+    /* The processes that share out the items, so that item_vectors are those of base/shard.h that are here; NULL: all are.
+     * Then all of them encode, and evaluate, the same users in the same order. */
+    struct group *group;
     void *model;
     /* out: [h->n, width] user vectors. Equal bytes for any number of threads and any other
      * histories in the call. One caller at a time, never from inside a parallel task: it may run

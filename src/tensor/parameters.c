@@ -22,6 +22,7 @@ struct parameters {
     float *zeros;            /* as long as the longest row */
     bool only_read;
     size_t longest;
+    struct shard shard;      /* of tables */
 };
 
 genair_code parameters_create(const struct adam_options *options, struct parallel *parallel,
@@ -74,10 +75,14 @@ static bool add_training(struct parameter *x, size_t n, bool table) {
     x->m = zeros(n);
     x->v = zeros(n);
     if (table)
-        x->done = mem_zeros(x->rows, sizeof *x->done);
+        x->done = mem_zeros(x->held, sizeof *x->done);
     else
         x->gradient = zeros(n);
     return x->m && x->v && (x->done || x->gradient);
+}
+
+void parameters_share(struct parameters *p, struct shard shard) {
+    p->shard = shard;
 }
 
 genair_code parameters_add(struct parameters *p, const char *name, size_t rows, size_t cols, bool table,
@@ -85,13 +90,16 @@ genair_code parameters_add(struct parameters *p, const char *name, size_t rows, 
     size_t n;
     if (p->n == MOST_PARAMETERS) return fail(st, GENAIR_USAGE, "more than %d parameters", MOST_PARAMETERS);
     if (!mul_size(rows, cols, &n)) return fail_memory(st);
+    const size_t held = table ? shard_rows(&p->shard, rows) : rows;
     struct parameter *x = mem_zeros(1, sizeof *x);
     if (!x) return fail_memory(st);
     snprintf(x->name, sizeof x->name, "%s", name);
     x->rows = rows;
     x->cols = cols;
-    x->value = zeros(n);
-    if (!x->value || (!p->only_read && !add_training(x, n, table)) || !grow_zeros(p, cols)) {
+    if (table) x->shard = p->shard;
+    x->held = held;
+    x->value = zeros(held * cols);
+    if (!x->value || (!p->only_read && !add_training(x, held * cols, table)) || !grow_zeros(p, cols)) {
         free_parameter(x);
         return fail_memory(st);
     }
@@ -149,20 +157,31 @@ genair_code parameters_set_step(struct parameters *p, uint64_t step, genair_stat
 }
 
 /* A stream for each name: FNV-1a. */
-static struct rng stream_of(const struct parameter *p, uint64_t seed) {
+static uint64_t stream_of(const struct parameter *p) {
     uint64_t name_hash = 0xcbf29ce484222325u;
     for (const char *c = p->name; *c; c++) name_hash = (name_hash ^ (unsigned char)*c) * 0x100000001b3u;
-    return rng_start(seed, RNG_INIT, name_hash);
+    return name_hash;
 }
 
 void parameter_uniform(struct parameter *p, double bound, uint64_t seed) {
-    struct rng r = stream_of(p, seed);
-    for (size_t i = 0; i < p->rows * p->cols; i++) p->value[i] = (float)(bound * (2 * rng_unit(&r) - 1));
+    struct rng r = rng_start(seed, RNG_INIT, stream_of(p));
+    for (size_t i = 0; i < p->held * p->cols; i++) p->value[i] = (float)(bound * (2 * rng_unit(&r) - 1));
+}
+
+/* Value i is the i-th normal number of the stream, which takes one block of it. A stream has 2^32 of them. */
+static double normal_at(uint64_t seed, uint64_t stream, uint64_t i) {
+    struct rng r = rng_start(seed, RNG_INIT, stream + (i >> 32));
+    r.b = (uint32_t)i;
+    return rng_normal(&r);
 }
 
 void parameter_normal(struct parameter *p, double deviation, uint64_t seed) {
-    struct rng r = stream_of(p, seed);
-    for (size_t i = 0; i < p->rows * p->cols; i++) p->value[i] = (float)(deviation * rng_normal(&r));
+    const uint64_t stream = stream_of(p), cols = p->cols;
+    for (size_t place = 0; place < p->held; place++) {
+        const uint64_t first = place ? shard_row(&p->shard, place) * cols : 0;
+        for (size_t c = 0; c < cols; c++)
+            p->value[place * cols + c] = (float)(deviation * normal_at(seed, stream, first + c));
+    }
 }
 
 void parameter_xavier_normal(struct parameter *p, double gain, uint64_t seed) {
@@ -170,7 +189,7 @@ void parameter_xavier_normal(struct parameter *p, double gain, uint64_t seed) {
 }
 
 void parameter_fill(struct parameter *p, float value) {
-    for (size_t i = 0; i < p->rows * p->cols; i++) p->value[i] = value;
+    for (size_t i = 0; i < p->held * p->cols; i++) p->value[i] = value;
 }
 
 struct tensor *parameter_tensor(struct tape *t, struct parameter *p) {
@@ -244,7 +263,7 @@ static void catch_up_task(void *context, size_t task, int worker) {
 
 void parameters_catch_up(struct parameters *p, struct parameter *table, const uint32_t *rows, size_t n) {
     if (p->only_read) return;
-    run_rows(&(struct rows_task){.p = p, .x = table, .rows = rows, .n = rows ? n : table->rows}, catch_up_task);
+    run_rows(&(struct rows_task){.p = p, .x = table, .rows = rows, .n = rows ? n : table->held}, catch_up_task);
 }
 
 void parameters_touch(struct parameter *table, const uint32_t *rows, size_t n, const float *gradient) {

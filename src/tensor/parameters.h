@@ -4,12 +4,16 @@
  * A dense parameter has a gradient of its own shape. A table (item vectors) gets gradients for the rows of
  * a step only; the other rows still move by their momentum, as in PyTorch's dense Adam, but lazily: before
  * a row is read, the steps that it missed are replayed with gradient 0. The numbers are the same, to the
- * byte, as touching every row at every step. */
+ * byte, as touching every row at every step.
+ *
+ * The rows of a table may be shared out among processes (base/shard.h): each then has memory for its own, and what is said
+ * below of a table's rows is said of their places there. */
 #ifndef GENAIR_TENSOR_PARAMETERS_H
 #define GENAIR_TENSOR_PARAMETERS_H
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "base/shard.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
 #include "tensor/tape.h"
@@ -19,9 +23,11 @@
 struct parameter {
     char name[64];
     size_t rows, cols;
-    float *value, *gradient, *m, *v; /* [rows, cols]; gradient NULL for a table */
+    struct shard shard;              /* of a table */
+    size_t held;                     /* rows that are here: all, or those of the shard */
+    float *value, *gradient, *m, *v; /* [held, cols]; gradient NULL for a table */
     bool summed;                     /* the gradient is a sum from the beginning, see parameters_sum_parts */
-    uint32_t *done;                  /* [rows] of a table: steps applied to the row; 0: never had a gradient */
+    uint32_t *done;                  /* [held] of a table: steps applied to the row; 0: never had a gradient */
     struct tensor *tensor;           /* dense: this step's view, NULL outside a step */
     struct tensor *part[2];          /* likewise of its parts, where it is a joint one */
     /* of a table, set by parameters_touch for one step: */
@@ -43,19 +49,21 @@ CHECKED genair_code parameters_create(const struct adam_options *options, struct
                                       genair_status *st);
 void parameters_free(struct parameters *p);
 
+/* Tables that are added from now on are shared out. */
+void parameters_share(struct parameters *p, struct shard shard);
 /* Adds one of zeros. Pointers stay valid. */
 CHECKED genair_code parameters_add(struct parameters *p, const char *name, size_t rows, size_t cols, bool table,
                                    struct parameter **out, genair_status *st);
 size_t parameters_count(const struct parameters *p);
 struct parameter *parameters_at(const struct parameters *p, size_t i);
 struct parameter *parameters_find(const struct parameters *p, const char *name); /* or NULL */
-uint64_t parameters_values(const struct parameters *p); /* how many numbers in all */
+uint64_t parameters_values(const struct parameters *p); /* how many numbers in all, wherever they are */
 uint64_t parameters_step(const struct parameters *p);   /* Adam steps taken */
 CHECKED genair_code parameters_set_step(struct parameters *p, uint64_t step, genair_status *st);
 
 /* Uniform between -bound and bound, a function of seed and name. */
 void parameter_uniform(struct parameter *p, double bound, uint64_t seed);
-/* Normal around 0, a function of seed and name. */
+/* Normal around 0, a function of seed, name and the value's place in the whole table. */
 void parameter_normal(struct parameter *p, double deviation, uint64_t seed);
 /* The same with deviation gain sqrt(2 / (rows + cols)) (Glorot and Bengio, 2010). */
 void parameter_xavier_normal(struct parameter *p, double gain, uint64_t seed);
@@ -70,7 +78,7 @@ void parameters_set_rate(struct parameters *p, double rate);
 /* Scales all gradients of dense parameters so that their norm together is at most that; after the backward pass. */
 void parameters_clip(const struct parameters *p, double most);
 void parameters_begin_step(struct parameters *p);
-/* Brings rows of a table up to date so that they may be read. rows NULL: all of them. */
+/* Brings rows of a table up to date so that they may be read. rows NULL: all that are here. */
 void parameters_catch_up(struct parameters *p, struct parameter *table, const uint32_t *rows, size_t n);
 /* This step's gradient of a table, borrowed until parameters_adam. */
 void parameters_touch(struct parameter *table, const uint32_t *rows, size_t n, const float *gradient);

@@ -5,8 +5,8 @@
 #include "base/files.h"
 #include "base/json_text.h"
 #include "base/size.h"
+#include "model/parameter_file.h"
 #include "model/parts.h"
-#include "workspace/safetensors.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,19 +33,10 @@ static const char *const keys[] = {"step", "epoch", "next_batch", "best_epoch", 
                                    "best_score", "lines"};
 enum { N_KEYS = COUNT(keys), FIRST_REAL = 5, LINES = 9 };
 
-static genair_code write_file(const struct session *s, const struct loop_state *state, const char *path,
-                              struct safetensor *tensors, char (*names)[NAME_BYTES], const char *lines,
+/* The file up to its first value. */
+static genair_code begin_file(const struct session *s, const struct loop_state *state, const char *path,
+                              const struct safetensor *tensors, size_t n, const char *lines, struct writer **out,
                               genair_status *st) {
-    const size_t n = parameters_count(s->model->parameters);
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < N_PARTS; k++) {
-            const struct parameter *p = parameters_at(s->model->parameters, i);
-            const size_t at = i * N_PARTS + k;
-            part_name_of(p, k, names[at]);
-            tensors[at] = (struct safetensor){.name = names[at], .type = "F32", .n_dims = 2,
-                                              .shape = {p->rows, p->cols}, .n_values = p->rows * p->cols,
-                                              .data = (const unsigned char *)part_of(s, state, i, k)};
-        }
     char text[LINES][40];
     const uint64_t counts[] = {parameters_step(s->model->parameters), state->epoch, state->next_batch,
                                state->best_epoch, s->prelude != NULL};
@@ -55,23 +46,43 @@ static genair_code write_file(const struct session *s, const struct loop_state *
     const char *values[N_KEYS];
     for (int i = 0; i < LINES; i++) values[i] = text[i];
     values[LINES] = lines;
-    return safetensors_write(path, n * N_PARTS, tensors, N_KEYS, keys, values, st);
+    return safetensors_begin(path, n, tensors, N_KEYS, keys, values, out, st);
+}
+
+static genair_code begin(const struct session *s, const struct loop_state *state, const char *directory, struct writer **out,
+                         genair_status *st) {
+    const size_t n = parameters_count(s->model->parameters) * N_PARTS;
+    char *path = path_join(directory, FILE_NAME), *lines = json_text(state->lines, JSON_COMPACT);
+    struct safetensor *tensors = mem_array(n, sizeof *tensors);
+    char (*names)[NAME_BYTES] = mem_array(n, sizeof *names);
+    const bool sound = path && lines && tensors && names;
+    for (size_t i = 0; sound && i < n; i++) {
+        const struct parameter *p = parameters_at(s->model->parameters, i / N_PARTS);
+        part_name_of(p, i % N_PARTS, names[i]);
+        tensors[i] = parameter_tensor_of(p, names[i]);
+    }
+    const genair_code code = sound ? begin_file(s, state, path, tensors, n, lines, out, st) : fail_memory(st);
+    mem_free(names);
+    mem_free(tensors);
+    free(lines);
+    mem_free(path);
+    return code;
 }
 
 genair_code checkpoint_save(const struct session *s, const struct loop_state *state, const char *directory,
                             genair_status *st) {
     const size_t n = parameters_count(s->model->parameters) * N_PARTS;
-    genair_code code = model_catch_up(s->model, st);
-    if (code == GENAIR_OK && s->model->parts) code = parts_collect(s->model, st);
-    if (code != GENAIR_OK || !directory) return code;
-    char *path = path_join(directory, FILE_NAME), *lines = json_text(state->lines, JSON_COMPACT);
-    struct safetensor *tensors = mem_array(n, sizeof *tensors);
-    char (*names)[NAME_BYTES] = mem_array(n, sizeof *names);
-    code = path && lines && tensors && names ? write_file(s, state, path, tensors, names, lines, st) : fail_memory(st);
-    mem_free(names);
-    mem_free(tensors);
-    free(lines);
-    mem_free(path);
+    struct writer *w = NULL;
+    model_catch_up(s->model);
+    genair_code code = s->model->parts ? parts_collect(s->model, st) : GENAIR_OK;
+    if (code == GENAIR_OK && directory) code = begin(s, state, directory, &w, st);
+    for (size_t i = 0; i < n; i++) { /* also after a failure: others wait for our rows */
+        const struct parameter *p = parameters_at(s->model->parameters, i / N_PARTS);
+        const genair_code more = parameter_put(s->model, p, part_of(s, state, i / N_PARTS, i % N_PARTS), w, st);
+        if (code == GENAIR_OK) code = more;
+    }
+    if (code == GENAIR_OK && w) return writer_commit(w, st);
+    writer_abandon(w);
     return code;
 }
 
@@ -111,34 +122,33 @@ static bool read_state(const struct safetensors *f, struct loop_state *state, ui
            read_real(f, "calibration", &state->calibration) && read_real(f, "best_score", &state->best_score);
 }
 
-static bool read_part(const struct safetensors *f, const struct session *s, const struct loop_state *state, size_t i,
-                      size_t k) {
+/* *sound: the file has it. */
+static genair_code read_part(const struct safetensors *f, const struct session *s, const struct loop_state *state, size_t i,
+                             size_t k, bool *sound, genair_status *st) {
     const struct parameter *p = parameters_at(s->model->parameters, i);
     char name[NAME_BYTES];
     part_name_of(p, k, name);
     const struct safetensor *t = safetensors_find(f, name);
-    if (!t || t->n_dims != 2 || t->shape[0] != p->rows || t->shape[1] != p->cols || strcmp(t->type, "F32") != 0)
-        return false;
-    memcpy(part_of(s, state, i, k), t->data, t->n_values * sizeof(float));
-    return true;
+    *sound = t && t->n_dims == 2 && t->shape[0] == p->rows && t->shape[1] == p->cols && strcmp(t->type, "F32") == 0;
+    return *sound ? parameter_get(p, f, t, part_of(s, state, i, k), st) : GENAIR_OK;
 }
 
 genair_code checkpoint_load(struct session *s, struct loop_state *state, const char *directory, genair_status *st) {
     char *path = path_join(directory, FILE_NAME);
     if (!path) return fail_memory(st);
     struct safetensors *f = NULL;
-    genair_code code = safetensors_open(path, &f, st);
+    genair_code code = safetensors_open_unmapped(path, &f, st);
     uint64_t step = 0, prelude = 0;
     bool sound = code == GENAIR_OK && read_state(f, state, &step, &prelude);
     if (!prelude) s->prelude = NULL;
-    for (size_t i = 0; sound && i < parameters_count(s->model->parameters); i++)
-        for (size_t k = 0; sound && k < N_PARTS; k++) sound = read_part(f, s, state, i, k);
+    for (size_t i = 0; code == GENAIR_OK && sound && i < parameters_count(s->model->parameters) * N_PARTS; i++)
+        code = read_part(f, s, state, i / N_PARTS, i % N_PARTS, &sound, st);
     if (code == GENAIR_OK && !sound)
         code = fail_line(st, GENAIR_FORMAT, path, 0,
                          "is not a checkpoint of this model; train without --resume to start again");
     if (code == GENAIR_OK) code = parameters_set_step(s->model->parameters, step, st);
     struct parameter *table = s->model->table;
-    for (size_t r = 0; code == GENAIR_OK && table && r < table->rows; r++) table->done[r] = (uint32_t)step;
+    for (size_t r = 0; code == GENAIR_OK && table && r < table->held; r++) table->done[r] = (uint32_t)step;
     safetensors_close(f);
     mem_free(path);
     return code;

@@ -20,7 +20,7 @@ genair_code loop_init(const struct session *s, struct loop_state *state, genair_
     bool sound = state->lines && state->best;
     for (size_t i = 0; sound && i < n; i++) {
         const struct parameter *p = parameters_at(s->model->parameters, i);
-        state->best[i] = mem_zeros(p->rows * p->cols, sizeof(float));
+        state->best[i] = mem_zeros(p->held * p->cols, sizeof(float));
         sound = state->best[i] != NULL;
     }
     if (sound) return GENAIR_OK;
@@ -43,7 +43,7 @@ void loop_times_free(struct loop_times *t) {
 static void copy_parameters(const struct session *s, const struct loop_state *state, bool to_best) {
     for (size_t i = 0; i < parameters_count(s->model->parameters); i++) {
         struct parameter *p = parameters_at(s->model->parameters, i);
-        const size_t bytes = p->rows * p->cols * sizeof(float);
+        const size_t bytes = p->held * p->cols * sizeof(float);
         if (to_best)
             memcpy(state->best[i], p->value, bytes);
         else

@@ -171,6 +171,7 @@ static genair_code open_parts(genair_context *ctx, const char *workspace, const 
     if (code != GENAIR_OK) return code;
     s->config.method = method;
     s->config.inputs = &s->inputs;
+    s->config.group = context_group(ctx);
     const uint64_t seed = (uint64_t)json_integer_value(json_object_get(config, "seed"));
     s->prelude = method->prelude;
     s->adam = (struct adam_options){.rate = method_real(config, "lr"), .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8,
@@ -181,7 +182,7 @@ static genair_code open_parts(genair_context *ctx, const char *workspace, const 
     if (code != GENAIR_OK) return code;
     if (method->continues) base_run_copy(s->base, s->model);
     const size_t n_parts = max_size(1, method_count(config, "parts"));
-    if (n_parts > 1 || context_group(ctx)) code = parts_begin(s->model, n_parts, context_group(ctx), st);
+    if (n_parts > 1 || context_group(ctx)) code = parts_begin(s->model, n_parts, st);
     if (code != GENAIR_OK) return code;
     const struct batches_options options = {
         .backbone = s->config.backbone,

@@ -309,10 +309,10 @@ static genair_code train_learned(struct train *t, genair_status *st) {
     if (code == GENAIR_OK) code = learn(t, &s, &state, &times, st);
     const double eval_start = context_seconds();
     if (code == GENAIR_OK)
-        code = t->writes ? learned_save(s.model, model_path, st) : model_refresh_items(s.model, st); /* of all, together */
-    if (code == GENAIR_OK && t->writes) {
+        code = learned_save(s.model, t->writes ? model_path : NULL, st);
+    if (code == GENAIR_OK) {
         const struct scorer scorer = model_scorer(s.model);
-        code = evaluate_into(t->ctx, &scorer, s.data, t->result, st);
+        if (t->writes || scorer.group) code = evaluate_into(t->ctx, &scorer, s.data, t->result, st);
     }
     if (code == GENAIR_OK) code = learned_results(t, &s, &state, &times, eval_start, st);
     loop_times_free(&times);

@@ -326,9 +326,9 @@ static genair_code put_header(struct writer *w, const char *text, genair_status 
     return code;
 }
 
-genair_code safetensors_write(const char *path, size_t n, const struct safetensor *tensors,
+genair_code safetensors_begin(const char *path, size_t n, const struct safetensor *tensors,
                               size_t n_metadata, const char *const *keys, const char *const *values,
-                              genair_status *st) {
+                              struct writer **out, genair_status *st) {
     struct writer *w = NULL;
     char *text = NULL;
     json_t *header = json_object();
@@ -337,16 +337,25 @@ genair_code safetensors_write(const char *path, size_t n, const struct safetenso
     if (code == GENAIR_OK && !(text = json_text(header, JSON_COMPACT))) code = fail_memory(st);
     if (code == GENAIR_OK) code = writer_open(path, &w, st);
     if (code == GENAIR_OK) code = put_header(w, text, st);
+    if (code == GENAIR_OK)
+        *out = w;
+    else
+        writer_abandon(w);
+    free(text); /* jansson's */
+    json_decref(header);
+    return code;
+}
+
+genair_code safetensors_write(const char *path, size_t n, const struct safetensor *tensors,
+                              size_t n_metadata, const char *const *keys, const char *const *values,
+                              genair_status *st) {
+    struct writer *w = NULL;
+    genair_code code = safetensors_begin(path, n, tensors, n_metadata, keys, values, &w, st);
     for (size_t i = 0; i < n && code == GENAIR_OK; i++) {
         size_t bytes = 0;
         if (value_bytes(&tensors[i], &bytes)) code = writer_put(w, tensors[i].data, bytes, st);
     }
-    if (code == GENAIR_OK) {
-        code = writer_commit(w, st);
-        w = NULL;
-    }
+    if (code == GENAIR_OK) return writer_commit(w, st);
     writer_abandon(w);
-    free(text); /* jansson's */
-    json_decref(header);
     return code;
 }

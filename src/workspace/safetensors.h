@@ -37,6 +37,13 @@ CHECKED genair_code safetensors_read(const struct safetensors *f, uint64_t offse
 void safetensors_close(struct safetensors *f);
 const struct safetensor *safetensors_find(const struct safetensors *f,
                                           const char *name); /* or NULL */
+struct writer;
+/* The file up to the first value, for tensors that are not in memory as a whole: the caller puts their values, in the given
+ * order, and commits. */
+CHECKED genair_code safetensors_begin(const char *path, size_t n, const struct safetensor *tensors,
+                                      size_t n_metadata, const char *const *keys,
+                                      const char *const *values, struct writer **out,
+                                      genair_status *st);
 /* Atomic; tensors in the given order, their data as it lies in memory, names sorted by the caller or not. */
 CHECKED genair_code safetensors_write(const char *path, size_t n, const struct safetensor *tensors,
                                       size_t n_metadata, const char *const *keys,

@@ -48,8 +48,8 @@ struct fake_model *fake_model(uint32_t n_items, size_t width, int exact, uint64_
     struct rng r = rng_start(seed, RNG_TEST, UINT64_MAX);
     for (size_t i = width; i < ((size_t)n_items + 1) * width; i++)
         m->vectors[i] = exact ? (float)rng_below(&r, 5) - 2 : (float)rng_normal(&r);
-    m->scorer = (struct scorer){n_items, width, m->vectors, m, encode, NULL};
-    m->rows = (struct scorer){n_items, 0, NULL, m, NULL, scores};
+    m->scorer = (struct scorer){.n_items = n_items, .width = width, .item_vectors = m->vectors, .model = m, .encode = encode};
+    m->rows = (struct scorer){.n_items = n_items, .model = m, .scores = scores};
     return m;
 }
 

@@ -122,6 +122,28 @@ static void ranks_are_those_of_the_loop(void **state) {
     check_exact(140, 513, 5);
     check_exact(50, 3, 8);
     check_exact(20, 1, 8);
+    check_exact(40, SLAB_ITEMS + 100, 2);
+}
+
+/* Of two chunks of users and two slabs of items the users of the second chunk, whose slabs are loaded again. */
+static void slabs_are_loaded_again(void **state) {
+    (void)state;
+    enum { USERS = 10200, ITEMS = SLAB_ITEMS + 300, FIRST = 64 * TILE_USERS };
+    struct dataset *d = fake_dataset(USERS, ITEMS, 5);
+    struct fake_model *m = fake_model(ITEMS, 2, 1, 6);
+    double *row = mem_array(ITEMS + 1, sizeof *row);
+    struct ranking_result r = evaluate(2, &m->scorer, d, PART_TEST, PROTOCOL_FULL);
+    assert_true(r.n > FIRST);
+    for (size_t i = FIRST; i < r.n; i++) {
+        row_of(m, d, r.user[i], target_position(d, PART_TEST, r.user[i]), row);
+        const struct placing p = naive(d, row, PART_TEST, r.user[i], PROTOCOL_FULL, 0);
+        assert_int_equal(r.rank[i], p.rank);
+        assert_int_equal(r.ties[i], p.ties);
+    }
+    ranking_result_free(&r);
+    mem_free(row);
+    fake_model_free(m);
+    fake_dataset_free(d);
 }
 
 static void threads_do_not_matter(void **state) {
@@ -303,6 +325,7 @@ static void rows_with_exclusions(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_are_those_of_the_loop),
+        cmocka_unit_test(slabs_are_loaded_again),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(rounding_moves_ranks_within_bounds),
         cmocka_unit_test(equal_vectors_tie),
