@@ -4,7 +4,7 @@
 #include "base/size.h"
 #include "model/owned_rows.h"
 
-enum { VALUES_AT_ONCE = 4 << 20 };
+enum { VALUES_AT_ONCE = 1 << 20 };
 
 struct safetensor parameter_tensor_of(const struct parameter *p, const char *name) {
     return (struct safetensor){.name = name, .type = "F32", .n_dims = 2, .shape = {p->rows, p->cols},

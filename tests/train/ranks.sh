@@ -42,7 +42,7 @@ same_run() { # same_run WHAT WORKSPACE
 }
 
 # ---- the same bytes ----
-what=('base --backbone sasrec' 'genair --backbone sasrec' 'genair --backbone bert4rec --freeze no' 'base --backbone gru4rec --loss ce')
+what=('base --backbone sasrec --valid-protocol full' 'base --backbone bert4rec --loss sampled-softmax --negatives 9' 'genair --backbone sasrec' 'genair --backbone bert4rec --freeze no' 'base --backbone gru4rec --loss ce')
 for more in "${what[@]}"; do
     rm -rf one && cp -r ws one
     run 0 train -w one $size --parts 4 --method $more --json
@@ -90,6 +90,19 @@ kill -KILL "$(pgrep -P $job -x genair | head -n 1)"
 wait $job 2>/dev/null
 run 0 train -q -w many $size --resume
 same_run 'killed, resumed by one' many
+
+# ---- memory: each process has its share of the table ----
+# a catalogue that learning hardly touches: all but the first 100 clicks lie behind the cut, 10 of 10 users before it
+awk 'BEGIN { print "user\titem\ttime"
+    for (u = 0; u < 10; u++) for (i = 0; i < 10; i++) printf "v%d\ti%d\t%d\n", u, u * 1000 + i, t++
+    for (i = 0; i < 100000; i++) printf "u%d\ti%d\t%d\n", i % 100, i, t++ }' >wide.tsv
+run 0 prepare -q -w wide --interactions wide.tsv --user-core 1 --item-core 1 --split time --split-time-quantile 0.001
+size='--method base --hidden 256 --layers 1 --max-len 5 --batch 5 --epochs 1 --threads 1 --parts 2 --run r'
+rm -rf one && cp -r wide one && run 0 train -q -w one $size --json
+alone=$(jq .peak_rss_mb out)
+rm -rf many && mv wide many && parallel 2 train -q -w many $size --json
+holds "a table in two memories: $(jq .peak_rss_mb out) MB at the first, alone $alone" jq -e ".peak_rss_mb < 0.66 * $alone" out
+same_run 'a wide catalogue' many
 
 # ---- what cannot be ----
 refused() { # refused TEXT PROCESSES ARGUMENTS...
