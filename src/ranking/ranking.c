@@ -164,7 +164,7 @@ static void put(struct work *w, size_t b, struct placing p) {
 
 /* The chunk's user b's history as ascending distinct ids. Destroys its order: the vectors are made.
  */
-static const uint32_t *exclusions(struct work *w, size_t b, size_t *n) {
+static uint32_t *exclusions(struct work *w, size_t b, size_t *n) {
     uint32_t *items = w->items + w->offsets[b];
     *n = ids_distinct(items, w->offsets[b + 1] - w->offsets[b]);
     return items;
@@ -192,8 +192,9 @@ static void target_block(void *context, size_t block, int worker) {
     const float *vectors = w->vectors + begin * s->width;
     struct ranked_user *users = w->users + begin;
     for (size_t u = 0; u < n; u++) {
-        users[u] = (struct ranked_user){.target = w->out->target[w->first + begin + u]};
-        users[u].target = (uint32_t)keep_ours(w, &users[u].target, 1) ? users[u].target : 0;
+        const uint32_t item = w->out->target[w->first + begin + u];
+        users[u] = (struct ranked_user){0};
+        if (shard_owns(&w->shard, item)) users[u].target = (uint32_t)shard_place(&w->shard, item);
     }
     if (w->out->protocol == PROTOCOL_FULL) {
         rank_targets(&w->tiles, vectors, users, n, w->scratch[worker]);
@@ -203,12 +204,14 @@ static void target_block(void *context, size_t block, int worker) {
         users[u].target_score = w->kernels->dot(vectors + u * s->width, s->item_vectors + users[u].target * s->width, s->width);
 }
 
+/* Before the first slab: what the users leave out, and their lists. */
 static void prepare_full_block(struct work *w, size_t begin, size_t n) {
     for (size_t b = begin; b < begin + n; b++) {
         struct ranked_user *user = &w->users[b];
-        const uint32_t *excluded = exclusions(w, b, &user->n_excluded);
-        user->n_excluded = keep_ours(w, w->items + w->offsets[b], user->n_excluded);
-        user->excluded = excluded;
+        size_t n_seen;
+        uint32_t *seen = exclusions(w, b, &n_seen);
+        user->n_excluded = keep_ours(w, seen, n_seen);
+        user->excluded = seen;
         w->best[b] = (struct topk){RANKING_LIST, 0, w->lists + b * RANKING_LIST};
         if (!w->scorer->group) user->best = &w->best[b];
     }

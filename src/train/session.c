@@ -161,6 +161,19 @@ static genair_code open_inputs(genair_context *ctx, const char *workspace, const
     return code;
 }
 
+/* The full softmax reads all rows of a table in each step: there sharing them out saves Adam's memory alone. */
+static genair_code check_softmax(genair_context *ctx, const struct session *s, genair_status *st) {
+    const struct parameter *table = s->model->table;
+    if (!context_group(ctx) || !table || s->objective.loss != LOSS_CE) return GENAIR_OK;
+    const double values = (double)table->rows * (double)table->cols;
+    if (values > INT32_MAX)
+        return fail(st, GENAIR_USAGE, "--loss ce brings all %zu item vectors to every process in each step, more than can be "
+                    "sent: give --loss sampled-softmax or gbce", table->rows - 1);
+    context_info(ctx, "--loss ce brings the whole item table (%.3g MB) to every process in each step; sampled-softmax and gbce "
+                 "do not", values * sizeof(float) * 1e-6);
+    return GENAIR_OK;
+}
+
 static genair_code open_parts(genair_context *ctx, const char *workspace, const json_t *config, size_t repeat,
                               struct session *s, genair_status *st) {
     const struct method *method = method_named(method_text(config, "method"));
@@ -183,6 +196,7 @@ static genair_code open_parts(genair_context *ctx, const char *workspace, const 
     if (method->continues) base_run_copy(s->base, s->model);
     const size_t n_parts = max_size(1, method_count(config, "parts"));
     if (n_parts > 1 || context_group(ctx)) code = parts_begin(s->model, n_parts, st);
+    if (code == GENAIR_OK) code = check_softmax(ctx, s, st);
     if (code != GENAIR_OK) return code;
     const struct batches_options options = {
         .backbone = s->config.backbone,
