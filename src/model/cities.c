@@ -205,8 +205,6 @@ static const struct prelude prelude = {
     .adam = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-6}, .patience = "cities-patience", .epochs = "cities-finetune",
     .n_steps = n_steps, .step = step, .error = held_error, .finish = finish};
 
-static const struct method_default defaults[] = {{"epochs", "100000"}, {0}};
-
-const struct method method_cities = {.name = "cities", .base_run = true, .continues = true, .defaults = defaults,
-                                     .prelude = &prelude, .term = "inference", .weight_options = "",
-                                     .parameters = parameters, .release = release};
+const struct method method_cities = {.name = "cities", .base_run = true, .continues = true, .prelude = &prelude,
+                                     .term = "inference", .weight_options = "", .parameters = parameters,
+                                     .release = release};
