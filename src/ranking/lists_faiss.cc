@@ -61,8 +61,9 @@ genair_code lists_train(const float *x, size_t n, size_t width, size_t n_lists, 
                         genair_status *st) {
     return guarded(st, [=] {
         // What FAISS asks for in each round of k-means, inside a parallel region, which no exception may leave: the
-        // process would end. Asked for here first, where a refusal can be told; freed, it is there for FAISS.
-        std::vector<float>(width).clear();
+        // process would end. Asked for here first, where a refusal can be told; freed, it is there for FAISS. By the
+        // functions' names: a vector that nobody reads may be left out by the compiler.
+        ::operator delete(::operator new(width * sizeof(float)));
         faiss::ClusteringParameters parameters;
         parameters.niter = rounds;
         parameters.spherical = true;

@@ -36,6 +36,7 @@ void operator delete(void *p) noexcept {
     std::free(p);
 }
 
+void operator delete(void *p, std::size_t) noexcept; /* clang has none of it unless asked */
 void operator delete(void *p, std::size_t) noexcept {
     std::free(p);
 }
