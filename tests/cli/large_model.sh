@@ -5,6 +5,7 @@
 # usage: large_model.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM
 . "$2/tests/cli/check.sh"
 needs_jq
+unset MALLOC_PERTURB_ # which touches memory that the program does not
 "$third" shop 400 7
 holds 'a workspace' "$genair" prepare -q -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --item-core 10
 run 0 bench lm --model-out model.gguf --sequences 2 --prompt-tokens 16 --new-tokens 4 --json
