@@ -102,7 +102,8 @@ size='--method base --hidden 256 --layers 1 --max-len 5 --batch 5 --epochs 1 --t
 rm -rf one && cp -r wide one && run 0 train -q -w one $size --json
 alone=$(jq .peak_rss_mb out)
 rm -rf many && mv wide many && parallel 2 train -q -w many $size --json
-holds "a table in two memories: $(jq .peak_rss_mb out) MB at the first, alone $alone" jq -e ".peak_rss_mb < 0.66 * $alone" out
+[ -n "${ASAN_OPTIONS:-}${TSAN_OPTIONS:-}${UBSAN_OPTIONS:-}" ] || # whose own memory is not shared out
+    holds "a table in two memories: $(jq .peak_rss_mb out) MB at the first, alone $alone" jq -e ".peak_rss_mb < 0.66 * $alone" out
 same_run 'a wide catalogue' many
 
 # ---- what cannot be ----
