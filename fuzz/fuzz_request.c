@@ -20,7 +20,7 @@ static void finish(void) {
 
 static void start(void) {
     genair_status st = {0};
-    const char *workspace = small_shop_create();
+    const char *workspace = small_shop_create(NULL);
     snprintf(store, sizeof store, "sqlite:%s/events.sqlite", workspace);
     snprintf(added, sizeof added, "%s/added.sqlite", workspace);
     const struct service_setting setting = {.workspace = workspace, .run = "one", .store = store};

@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Events in PostgreSQL: a real server in a directory of its own, two daemons that share it, the server stopped, killed and
-# started again under load. usage: postgres.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM EVENTS-TEST-PROGRAM [ROUNDS]
-events_test=$(realpath "$4")
+# started again under load. usage: postgres.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM EVENTS-TEST-PROGRAM
+# MEMORY-TEST-PROGRAM [ROUNDS]
+events_test=$(realpath "$4") memory_test=$(realpath "$5")
 . "$2/tests/cli/check.sh"
 needs_jq
 command -v curl >/dev/null || { echo 'SKIP: this test asks with curl'; exit 77; }
 binaries=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 [ -x "${binaries:-/none}/initdb" ] || { echo 'SKIP: no PostgreSQL server (Debian: postgresql)'; exit 77; }
-rounds=${5:-2}
+rounds=${6:-2}
 
 # ---- the server: it refuses to run as root ----
 unprivileged=
@@ -29,6 +30,7 @@ postgres "$binaries/initdb" -D "$place/data" -U genair -A trust -E UTF8 --no-loc
 store="postgresql://genair@/postgres?host=$place"
 
 holds 'the store does what a store does' "$events_test" "$store"
+holds 'it says when it has no memory' "$memory_test" -s "$store"
 
 # ---- two daemons ----
 "$third" shop 200 7

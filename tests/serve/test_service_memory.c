@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every allocation of opening a service and of each kind of request, refused in turn: the client is told to come again, and what
- * was asked before the failure is answered as before. */
+ * was asked before the failure is answered as before. usage: test_service_memory [-m MODEL] [-s STORE]: new items are described by
+ * the language model; events go to a store elsewhere. */
 #include "failing_alloc.h"
 #include "support/small_shop.h"
 #include "support/spoken.h"
@@ -10,16 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-static struct service_setting setting;
+static struct service_setting setting = {.run = "one"};
 static char store[128];
 
 static int set_up(void **state) {
     (void)state;
-    setting = (struct service_setting){.workspace = small_shop_create(), .run = "one", .store = store};
+    setting.workspace = small_shop_create(setting.model);
     snprintf(store, sizeof store, "sqlite:%s/events.sqlite", setting.workspace);
+    if (!setting.store) setting.store = store;
     return 0;
 }
 
@@ -40,9 +43,14 @@ static int ask(struct service *s, const char *text, char **body) {
     return out.status;
 }
 
+/* A language model asks for tens of thousands of pieces: of those, each hundredth. */
+static long after(long n) {
+    return n + 1 + (setting.model ? n / 100 : 0);
+}
+
 static void opening_reports_it(void **state) {
     (void)state;
-    for (long n = 1;; n++) {
+    for (long n = 1;; n = after(n)) {
         struct service *s = NULL;
         genair_status st = {0};
         failing_alloc_start(n);
@@ -59,10 +67,11 @@ static void opening_reports_it(void **state) {
 }
 
 #define NEW_ITEM "POST /v1/items\n{\"item_id\": \"new\", \"vectors\": {\"prefill\": [1, 2, 3, 4], \"decoding\": [1, 0, 1, 0]}}"
+#define TOLD_ITEM "POST /v1/items\n{\"item_id\": \"told\", \"name\": \"Tent 99\", \"brand\": \"Acme\"}"
 
 /* before: asked each time, with memory; NULL: nothing. */
 static void refuse_in_turn(struct service *s, const char *text, const char *before) {
-    for (long n = 1;; n++) {
+    for (long n = 1;; n = after(n)) {
         if (before) assert_int_equal(ask(s, before, NULL), 200);
         failing_alloc_start(n);
         const int status = ask(s, text, NULL);
@@ -75,9 +84,20 @@ static void refuse_in_turn(struct service *s, const char *text, const char *befo
     }
 }
 
+static void describing_reports_it(void **state) {
+    (void)state;
+    struct service *s = NULL;
+    if (!setting.model) skip();
+    assert_int_equal(service_open(&setting, &s, NULL), GENAIR_OK);
+    refuse_in_turn(s, TOLD_ITEM, NULL);
+    assert_int_equal(ask(s, "GET /v1/item?item=told", NULL), 200);
+    service_close(s);
+}
+
 static void requests_report_it(void **state) {
     (void)state;
     struct service *s = NULL;
+    if (setting.model) skip(); /* they are the same */
     assert_int_equal(service_open(&setting, &s, NULL), GENAIR_OK);
     static const char *const requests[] = {
         "GET /v1/recommend?user=u3&k=5&explain=1", "GET /v1/recommend?user=u3&where=brand:Acme", "GET /v1/recommend?user=x&viewed=i5&explain=1",
@@ -113,10 +133,16 @@ static void nothing_is_kept_of_what_failed(void **state) {
     service_close(s);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    for (int opt; (opt = getopt(argc, argv, "m:s:")) != -1;) {
+        if (opt == 'm') setting.model = optarg;
+        if (opt == 's') setting.store = optarg;
+        if (opt == '?') return 2;
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opening_reports_it),
         cmocka_unit_test(requests_report_it),
+        cmocka_unit_test(describing_reports_it),
         cmocka_unit_test(nothing_is_kept_of_what_failed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

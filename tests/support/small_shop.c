@@ -63,7 +63,7 @@ static void run(stage *does, const char *command, const float *matrix, ...) {
     genair_context_free(ctx);
 }
 
-const char *small_shop_create(void) {
+const char *small_shop_create(const char *model) {
     float vectors[SMALL_SHOP_ITEMS * SMALL_SHOP_WIDTH];
     for (int i = 0; i < SMALL_SHOP_ITEMS * SMALL_SHOP_WIDTH; i++) vectors[i] = (float)(i * 7 % 11) / 8 - 0.5f;
     if (!mkdtemp(root)) abort();
@@ -72,7 +72,10 @@ const char *small_shop_create(void) {
     snprintf(items, sizeof items, "%s/items.jsonl", root);
     write_inputs();
     run(genair_prepare, "prepare", NULL, "interactions", logs, "items", items, "user-core", "1", "item-core", "1", NULL);
-    run(genair_embed, "embed", vectors, NULL);
+    if (model)
+        run(genair_archetype, "archetype", NULL, "model", model, "max-new-tokens", "2", NULL);
+    else
+        run(genair_embed, "embed", vectors, NULL);
     run(genair_fuse, "fuse", NULL, "components", "3", NULL);
     run(genair_train, "train", NULL, "run", "one", "hidden", "8", "heads", "1", "max-len", "8", "epochs", "1", "batch", "16", NULL);
     return workspace;

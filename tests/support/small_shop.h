@@ -6,8 +6,9 @@
 
 enum { SMALL_SHOP_ITEMS = 12, SMALL_SHOP_WIDTH = 4 };
 
-/* The workspace's path; items i0 .. i11, users u0 .. u29, run "one". */
-const char *small_shop_create(void);
+/* The workspace's path; items i0 .. i11, users u0 .. u29, run "one". model: a language model that the vectors come from, or NULL:
+ * vectors of SMALL_SHOP_WIDTH columns. */
+const char *small_shop_create(const char *model);
 void small_shop_remove(void);
 
 #endif
