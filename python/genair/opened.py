@@ -24,11 +24,15 @@ def _names(ids: Iterable[Id]) -> list[str]:
 
 
 class Run:
-    """A finished run of a workspace. Any number of threads may ask; the interpreter's lock is released meanwhile."""
+    """A finished run of a workspace. Any number of threads may ask; the interpreter's lock is released meanwhile.
 
-    def __init__(self, workspace: Union[str, os.PathLike], run: str, threads: int = 1):
+    index, probe: as of `genair recommend`: "approximate" looks at the items of `probe` lists alone, for catalogues of millions.
+    """
+
+    def __init__(self, workspace: Union[str, os.PathLike], run: str, threads: int = 1, *, index: Optional[str] = None,
+                 probe: Optional[int] = None):
         self.workspace, self.name = os.fspath(workspace), run
-        options = Options("recommend", {"workspace": workspace, "run": run})
+        options = Options("recommend", {"workspace": workspace, "run": run, "index": index, "probe": probe})
         context = Context(threads)
         self._handle: Optional[_native.Handle] = _native.Handle(
             "recommender_open", "recommender_free", context.pointer, options.pointer, keep=(context,))

@@ -55,6 +55,18 @@ class Opened(shop.ShopCase):
         with self.assertRaisesRegex(genair.UsageError, "closed"):
             closed.recommend(self.items[:1])
 
+    def test_an_index_can_be_asked_for(self):
+        history = self.items[:3]
+        for asked in ({"index": "exact"}, {"index": "approximate", "probe": 4}):
+            try:
+                with genair.Run(self.ws.path, "base", **asked) as run:
+                    self.assertEqual(run.recommend(history, k=5), self.run_.recommend(history, k=5))  # so few need none
+            except genair.UsageError as e:
+                self.assertIn("built without FAISS", str(e))
+        for asked in ({"index": "none"}, {"probe": 0}):
+            with self.assertRaises(genair.UsageError):
+                genair.Run(self.ws.path, "base", **asked)
+
     def test_many_threads_ask_at_once(self):
         expected = self.run_.recommend(self.items[:3])
         found = []
