@@ -118,5 +118,6 @@ static genair_code encode(void *model, const struct histories *h, float *out, ge
 struct scorer model_scorer(struct model *m) {
     return (struct scorer){.n_items = (uint32_t)m->config.n_items, .width = m->config.hidden,
                            .item_vectors = m->item_vectors, .model = m, .encode = encode,
+                           .file = m->shares_table && m->table->file.bytes ? &m->table->file : NULL,
                            .group = m->shares_table ? m->config.group : NULL};
 }

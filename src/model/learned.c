@@ -97,31 +97,44 @@ genair_code learned_save(struct model *m, const char *path, genair_status *st) {
 
 /* ---- opening ---- */
 
-static genair_code read_tensor(const struct safetensors *f, const char *path, const char *name, size_t rows,
-                               size_t cols, float *to, genair_status *st) {
+static genair_code find_tensor(const struct safetensors *f, const char *path, const char *name, size_t rows,
+                               size_t cols, const struct safetensor **out, genair_status *st) {
     const struct safetensor *t = safetensors_find(f, name);
     if (!t) return fail_line(st, GENAIR_FORMAT, path, 0, "there is no tensor \"%s\"; train the run again", name);
     if (t->n_dims != 2 || t->shape[0] != rows || t->shape[1] != cols || strcmp(t->type, "F32") != 0)
         return fail_line(st, GENAIR_FORMAT, path, 0,
                          "tensor \"%s\" is not F32 of %zu x %zu, as config.json asks; train the run again", name,
                          rows, cols);
-    memcpy(to, t->data, rows * cols * sizeof *to);
+    *out = t;
     return GENAIR_OK;
 }
 
-/* n_more: rows of the table that the file does not have. */
+/* The table stays in the file. A projected run is served as one of its projected items, which has no row 0; n_more: rows at its
+ * end that no file has. */
+static genair_code map_table(struct model *m, const struct safetensors *f, const char *path, size_t n_more, genair_status *st) {
+    struct parameter *p = m->table;
+    const struct safetensor *t;
+    const bool projected = safetensors_find(f, "item_vectors") != NULL;
+    const size_t first = projected ? 1 : 0;
+    genair_code code = find_tensor(f, path, projected ? "item_vectors" : p->name, p->rows - first - n_more, p->cols, &t, st);
+    if (code == GENAIR_OK) code = parameter_map(p, first, &(struct file_part){path, t->offset, t->n_bytes}, st);
+    if (code == GENAIR_OK && m->shares_table) m->item_vectors = p->value;
+    return code;
+}
+
+static genair_code read_parameter(struct parameter *p, const struct safetensors *f, const char *path, genair_status *st) {
+    const struct safetensor *t;
+    const genair_code code = find_tensor(f, path, p->name, p->rows, p->cols, &t, st);
+    return code == GENAIR_OK ? safetensors_read(f, t->offset, p->value, t->n_bytes, st) : code;
+}
+
 static genair_code read_parameters(struct model *m, const char *path, size_t n_more, genair_status *st) {
     struct safetensors *f;
-    genair_code code = safetensors_open(path, &f, st);
+    genair_code code = safetensors_open_unmapped(path, &f, st);
     if (code != GENAIR_OK) return code;
-    const bool projected = safetensors_find(f, "item_vectors") != NULL;
     for (size_t i = 0; code == GENAIR_OK && i < parameters_count(m->parameters); i++) {
         struct parameter *p = parameters_at(m->parameters, i);
-        /* A projected run is served as a table of its projected items. */
-        if (p == m->table && projected)
-            code = read_tensor(f, path, "item_vectors", p->rows - 1 - n_more, p->cols, p->value + p->cols, st);
-        else
-            code = read_tensor(f, path, p->name, p->rows, p->cols, p->value, st);
+        code = p == m->table ? map_table(m, f, path, n_more, st) : read_parameter(p, f, path, st);
     }
     safetensors_close(f);
     return code;

@@ -6,6 +6,7 @@
 #ifndef GENAIR_RANKING_SCORER_H
 #define GENAIR_RANKING_SCORER_H
 
+#include "base/files.h"
 #include "base/group.h"
 #include "base/parallel.h"
 #include "base/status.h"
@@ -26,6 +27,7 @@ struct scorer {
     uint32_t n_items;
     size_t width;              /* of the vectors; 0 with scores */
     const float *item_vectors; /* [n_items + 1, width], row 0 zero; borrowed from the model */
+    const struct overlay *file; /* item_vectors are its bytes; NULL: memory of their own */
     /* The processes that share out the items, so that item_vectors are those of base/shard.h that are here; NULL: all are.
      * Then all of them encode, and evaluate, the same users in the same order. */
     struct group *group;

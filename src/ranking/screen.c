@@ -59,6 +59,7 @@ static uint32_t item_at(const struct screen *s, size_t place) {
 struct coded {
     int8_t *codes;
     float *padded, *scales;
+    float *row; /* a vector that a file holds is read into it */
     int32_t *sums, *starts;
     struct int8_rows rows;
 };
@@ -67,10 +68,11 @@ static bool coded_init(struct coded *c, size_t n_groups) {
     *c = (struct coded){.codes = mem_aligned(n_groups * INT8_ROWS, INT8_BLOCK),
                         .padded = mem_zeros(n_groups * INT8_BLOCK, sizeof *c->padded),
                         .scales = mem_zeros(n_groups * INT8_ROWS, sizeof *c->scales),
+                        .row = mem_zeros(n_groups * INT8_BLOCK, sizeof *c->row),
                         .sums = mem_zeros(2 * n_groups * INT8_ROWS, sizeof *c->sums),
                         .starts = mem_zeros(n_groups * INT8_ROWS, sizeof *c->starts)};
     c->rows = (struct int8_rows){c->codes, c->scales, c->sums, c->starts, n_groups};
-    return c->codes && c->padded && c->scales && c->sums && c->starts;
+    return c->codes && c->padded && c->row && c->scales && c->sums && c->starts;
 }
 
 /* Components k … k + 3, k a multiple of 4. */
@@ -85,6 +87,7 @@ static float scale_of(const struct coded *c, size_t group) {
 static void coded_deinit(struct coded *c) {
     mem_free(c->codes);
     mem_free(c->padded);
+    mem_free(c->row);
     mem_free(c->scales);
     mem_free(c->sums);
     mem_free(c->starts);
@@ -135,11 +138,19 @@ static float inverse_of(double norm) {
     return norm >= shortest ? (float)(1 / norm) : 0;
 }
 
+/* An item's vector, by way of row [width] where a file holds it: codes are all that such a catalogue has in memory. */
+static const float *vector_of(const struct scorer *s, size_t item, float *row) {
+    const size_t bytes = s->width * sizeof *row;
+    if (!s->file) return s->item_vectors + item * s->width;
+    overlay_read(s->file, item * bytes, row, bytes);
+    return row;
+}
+
 /* false: a vector is too long, or a component no number. */
 static bool fill_block(struct screen *s, struct block *b, struct coded *c) {
     const struct scorer *v = &s->scorer;
     for (size_t i = 0; i < b->n; i++) {
-        const struct norms n = encode(c, v->item_vectors + item_at(s, b->place + i) * v->width, v->width);
+        const struct norms n = encode(c, vector_of(v, item_at(s, b->place + i), c->row), v->width);
         if (!(n.whole <= longest)) return false;
         if (n.whole > 0 && n.whole < shortest) s->has_nearest = false;
         s->inverse[b->place + i] = inverse_of(n.whole);
@@ -328,7 +339,7 @@ static bool search_lists(struct search *q, const struct coded *user) {
 }
 
 /* Float scores of those that are still possible. */
-static genair_code score_candidates(const struct search *q, struct topk *best, struct screen_reading *reading,
+static genair_code score_candidates(const struct search *q, float *row, struct topk *best, struct screen_reading *reading,
                                     genair_status *st) {
     const struct scorer *v = &q->screen->scorer;
     const float end = least(q);
@@ -338,7 +349,7 @@ static genair_code score_candidates(const struct search *q, struct topk *best, s
         float score;
         if (c.score < end) continue;
         if (!q->items) {
-            score = q->kernels->dot(q->user, v->item_vectors + c.id * v->width, v->width);
+            score = q->kernels->dot(q->user, vector_of(v, c.id, row), v->width);
         } else {
             const genair_code code = score_cosines(v, q->items, q->n_items, c.id, &score, st);
             if (code != GENAIR_OK) return code;
@@ -359,7 +370,7 @@ static genair_code search(struct search *q, struct coded *user, struct topk *bes
     q->kernels->int8_begin(INT8_BLOCK);
     const bool sound = search_lists(q, user);
     q->kernels->int8_end();
-    return sound ? score_candidates(q, best, reading, st) : fail_memory(st);
+    return sound ? score_candidates(q, user->row, best, reading, st) : fail_memory(st);
 }
 
 static genair_code run_search(struct search *q, struct topk *best, struct screen_reading *reading, genair_status *st) {

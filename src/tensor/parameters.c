@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/size.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +40,8 @@ genair_code parameters_create(const struct adam_options *options, struct paralle
 
 static void free_parameter(struct parameter *x) {
     if (!x) return;
-    mem_free(x->value);
+    if (!x->file.bytes) mem_free(x->value);
+    overlay_close(&x->file);
     mem_free(x->gradient);
     mem_free(x->m);
     mem_free(x->v);
@@ -98,7 +100,7 @@ genair_code parameters_add(struct parameters *p, const char *name, size_t rows, 
     x->cols = cols;
     if (table) x->shard = p->shard;
     x->held = held;
-    x->value = zeros(held * cols);
+    x->value = p->only_read ? mem_zeros(held * cols, sizeof *x->value) : zeros(held * cols); /* mem_zeros touches no page */
     if (!x->value || (!p->only_read && !add_training(x, held * cols, table)) || !grow_zeros(p, cols)) {
         free_parameter(x);
         return fail_memory(st);
@@ -163,7 +165,13 @@ static uint64_t stream_of(const struct parameter *p) {
     return name_hash;
 }
 
+/* Then its values come from a file. */
+static bool is_only_read(const struct parameter *p) {
+    return !p->m;
+}
+
 void parameter_uniform(struct parameter *p, double bound, uint64_t seed) {
+    if (is_only_read(p)) return;
     struct rng r = rng_start(seed, RNG_INIT, stream_of(p));
     for (size_t i = 0; i < p->held * p->cols; i++) p->value[i] = (float)(bound * (2 * rng_unit(&r) - 1));
 }
@@ -177,6 +185,7 @@ static double normal_at(uint64_t seed, uint64_t stream, uint64_t i) {
 
 void parameter_normal(struct parameter *p, double deviation, uint64_t seed) {
     const uint64_t stream = stream_of(p), cols = p->cols;
+    if (is_only_read(p)) return;
     for (size_t place = 0; place < p->held; place++) {
         const uint64_t first = place ? shard_row(&p->shard, place) * cols : 0;
         for (size_t c = 0; c < cols; c++)
@@ -186,6 +195,18 @@ void parameter_normal(struct parameter *p, double deviation, uint64_t seed) {
 
 void parameter_xavier_normal(struct parameter *p, double gain, uint64_t seed) {
     parameter_normal(p, gain * sqrt(2.0 / (double)(p->rows + p->cols)), seed);
+}
+
+genair_code parameter_map(struct parameter *p, size_t first, const struct file_part *part, genair_status *st) {
+    struct overlay o;
+    const size_t row = p->cols * sizeof *p->value;
+    assert(is_only_read(p));
+    const genair_code code = overlay_open(part, p->held * row, first * row, &o, st);
+    if (code != GENAIR_OK) return code;
+    mem_free(p->value);
+    p->file = o;
+    p->value = (float *)(void *)o.bytes;
+    return GENAIR_OK;
 }
 
 void parameter_fill(struct parameter *p, float value) {

@@ -11,6 +11,7 @@
 #ifndef GENAIR_TENSOR_PARAMETERS_H
 #define GENAIR_TENSOR_PARAMETERS_H
 
+#include "base/files.h"
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/shard.h"
@@ -26,6 +27,7 @@ struct parameter {
     struct shard shard;              /* of a table */
     size_t held;                     /* rows that are here: all, or those of the shard */
     float *value, *gradient, *m, *v; /* [held, cols]; gradient NULL for a table */
+    struct overlay file;             /* the values are in it: parameter_map */
     bool summed;                     /* the gradient is a sum from the beginning, see parameters_sum_parts */
     uint32_t *done;                  /* [held] of a table: steps applied to the row; 0: never had a gradient */
     struct tensor *tensor;           /* dense: this step's view, NULL outside a step */
@@ -61,13 +63,17 @@ uint64_t parameters_values(const struct parameters *p); /* how many numbers in a
 uint64_t parameters_step(const struct parameters *p);   /* Adam steps taken */
 CHECKED genair_code parameters_set_step(struct parameters *p, uint64_t step, genair_status *st);
 
-/* Uniform between -bound and bound, a function of seed and name. */
+/* Drawn are parameters that are trained; those that only are read stay zero until their values are set.
+ * Uniform between -bound and bound, a function of seed and name. */
 void parameter_uniform(struct parameter *p, double bound, uint64_t seed);
 /* Normal around 0, a function of seed, name and the value's place in the whole table. */
 void parameter_normal(struct parameter *p, double deviation, uint64_t seed);
 /* The same with deviation gain sqrt(2 / (rows + cols)) (Glorot and Bengio, 2010). */
 void parameter_xavier_normal(struct parameter *p, double gain, uint64_t seed);
 void parameter_fill(struct parameter *p, float value);
+/* The values from row first on are those of a file's part from now on, others zero; value moves. Only of parameters that are read
+ * alone. Errors as overlay_open. */
+CHECKED genair_code parameter_map(struct parameter *p, size_t first, const struct file_part *part, genair_status *st);
 
 /* A dense parameter as a tensor of this step; the same one when asked again. */
 struct tensor *parameter_tensor(struct tape *t, struct parameter *p);

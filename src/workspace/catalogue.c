@@ -41,6 +41,7 @@ static genair_code open_records(struct catalogue *c, const char *workspace, gena
     if (file_exists(path)) {
         code = mapping_open(path, &c->records, st);
         if (code == GENAIR_OK) code = index_lines(c, path, st);
+        if (code == GENAIR_OK) mapping_release(&c->records);
     }
     mem_free(path);
     return code;
@@ -48,7 +49,7 @@ static genair_code open_records(struct catalogue *c, const char *workspace, gena
 
 genair_code catalogue_open(const char *workspace, struct catalogue *out, genair_status *st) {
     struct catalogue c = {0};
-    genair_code code = dataset_open(workspace, &c.data, st);
+    genair_code code = dataset_open_named(workspace, &c.data, st);
     if (code == GENAIR_OK) code = open_records(&c, workspace, st);
     if (code == GENAIR_OK)
         *out = c;

@@ -259,27 +259,41 @@ static genair_code check_kinship(const struct dataset *d, genair_status *st) {
     const struct files *f = d->private_;
     const struct store *others[] = {f->ids, f->cooccurrence, f->candidates};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (strcmp(store_made_from(others[i]), d->hash) != 0)
+        if (others[i] && strcmp(store_made_from(others[i]), d->hash) != 0)
             return store_damaged(others[i], st,
                                  "made from other data than sequences.bin beside it");
     return GENAIR_OK;
 }
 
-genair_code dataset_open(const char *workspace, struct dataset **out, genair_status *st) {
+static void release(const struct files *f) {
+    const struct store *all[] = {f->sequences, f->ids, f->cooccurrence, f->candidates};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i]) store_release(all[i]);
+}
+
+static genair_code open_all(const char *workspace, bool named_only, struct dataset **out, genair_status *st) {
     struct dataset *d;
     genair_code code = dataset_open_sequences(workspace, &d, st);
     if (code != GENAIR_OK) return code;
     code = open_in(workspace, DATASET_IDS, open_ids, d, st);
-    if (code == GENAIR_OK)
-        code = open_in(workspace, DATASET_COOCCURRENCE, open_cooccurrence, d, st);
-    if (code == GENAIR_OK)
-        code = open_in(workspace, DATASET_CANDIDATES_FILE, open_candidates, d, st);
+    if (code == GENAIR_OK && !named_only) code = open_in(workspace, DATASET_COOCCURRENCE, open_cooccurrence, d, st);
+    if (code == GENAIR_OK && !named_only) code = open_in(workspace, DATASET_CANDIDATES_FILE, open_candidates, d, st);
     if (code == GENAIR_OK) code = check_kinship(d, st);
-    if (code == GENAIR_OK)
+    if (code == GENAIR_OK) {
+        release(d->private_);
         *out = d;
-    else
+    } else {
         dataset_close(d);
+    }
     return code;
+}
+
+genair_code dataset_open(const char *workspace, struct dataset **out, genair_status *st) {
+    return open_all(workspace, false, out, st);
+}
+
+genair_code dataset_open_named(const char *workspace, struct dataset **out, genair_status *st) {
+    return open_all(workspace, true, out, st);
 }
 
 void dataset_close(struct dataset *d) {

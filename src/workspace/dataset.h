@@ -48,6 +48,8 @@ struct dataset {
 CHECKED genair_code dataset_open(const char *workspace, struct dataset **out, genair_status *st);
 void dataset_close(struct dataset *d);
 
+/* Without co-occurrence and candidates, which only training and evaluation read. */
+CHECKED genair_code dataset_open_named(const char *workspace, struct dataset **out, genair_status *st);
 /* Only what stands in sequences.bin: names, co-occurrence, candidates are absent. */
 CHECKED genair_code dataset_open_sequences(const char *workspace, struct dataset **out,
                                            genair_status *st);

@@ -250,6 +250,10 @@ genair_code store_open(const char *path, const char *kind, const char *command, 
     return GENAIR_OK;
 }
 
+void store_release(const struct store *s) {
+    mapping_release(&s->file);
+}
+
 void store_close(struct store *s) {
     if (!s) return;
     mapping_close(&s->file);

@@ -45,6 +45,7 @@ struct store;
 CHECKED genair_code store_open(const char *path, const char *kind, const char *command,
                                struct store **out, genair_status *st);
 void store_close(struct store *s);
+void store_release(const struct store *s); /* as mapping_release */
 /* An array, aligned to 64 bytes, until store_close; *n elements. Fails when there is none of that
  * name and element size. */
 CHECKED genair_code store_find(const struct store *s, const char *name, size_t element_bytes,
