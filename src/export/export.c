@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/context.h"
+#include "base/files.h"
 #include "base/options.h"
 #include "base/size.h"
 #include "model/load.h"

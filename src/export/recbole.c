@@ -4,6 +4,7 @@
 #include "export/export.h"
 
 #include "base/alloc.h"
+#include "base/files.h"
 #include "base/size.h"
 
 #include <stdio.h>

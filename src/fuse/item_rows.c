@@ -2,7 +2,7 @@
 #include "fuse/item_rows.h"
 
 #include "base/alloc.h"
-#include "base/files.h"
+#include "base/mapping.h"
 #include "workspace/metadata_rows.h"
 
 #include <inttypes.h>

@@ -2,7 +2,7 @@
 #include "inspect/describe.h"
 
 #include "base/bytes.h"
-#include "base/files.h"
+#include "base/mapping.h"
 #include "base/size.h"
 #include "workspace/npy.h"
 #include "workspace/safetensors.h"

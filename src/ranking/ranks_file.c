@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/mapping.h"
 
 #include <stdio.h>
 #include <string.h>

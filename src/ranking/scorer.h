@@ -6,8 +6,8 @@
 #ifndef GENAIR_RANKING_SCORER_H
 #define GENAIR_RANKING_SCORER_H
 
-#include "base/files.h"
 #include "base/group.h"
+#include "base/mapping.h"
 #include "base/parallel.h"
 #include "base/status.h"
 

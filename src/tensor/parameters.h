@@ -11,7 +11,7 @@
 #ifndef GENAIR_TENSOR_PARAMETERS_H
 #define GENAIR_TENSOR_PARAMETERS_H
 
-#include "base/files.h"
+#include "base/mapping.h"
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/shard.h"

@@ -2,6 +2,7 @@
 #include "workspace/catalogue.h"
 
 #include "base/alloc.h"
+#include "base/files.h"
 #include "base/size.h"
 
 #include <stdatomic.h>

@@ -3,8 +3,8 @@
 #ifndef GENAIR_WORKSPACE_CATALOGUE_H
 #define GENAIR_WORKSPACE_CATALOGUE_H
 
-#include "base/files.h"
 #include "base/map.h"
+#include "base/mapping.h"
 #include "workspace/added_items.h"
 #include "workspace/dataset.h"
 

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/files.h"
+#include "base/mapping.h"
 #include "base/size.h"
 #include "base/text.h"
 

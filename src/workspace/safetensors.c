@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/files.h"
 #include "base/json_text.h"
+#include "base/mapping.h"
 #include "base/random_file.h"
 #include "base/size.h"
 
