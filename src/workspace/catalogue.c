@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/size.h"
 
 #include <stdatomic.h>
@@ -200,6 +201,10 @@ genair_code catalogue_record(const struct catalogue *c, uint32_t item, json_t **
                                : (struct text){(const char *)c->records.data + c->line[item],
                                                c->line[item + 1] - c->line[item]};
     json_t *record = json_loadb(line.p, line.n, 0, &error);
+    if (json_lost()) { /* the parser drops bytes of a text for which it has no memory */
+        json_decref(record);
+        return fail_memory(st);
+    }
     if (json_is_object(record)) {
         *out = record;
         return GENAIR_OK;
