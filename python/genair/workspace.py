@@ -109,9 +109,9 @@ class Workspace:
 
     # ---- models ----
 
-    def train(self, run: str, **options: Value) -> dict:
-        """Trains one model and keeps its best epoch."""
-        return self._stage("train", {"run": run, **options})
+    def train(self, run: str = "model", **options: Value) -> "Trained":
+        """Trains one model and keeps its best epoch. The result can be asked: ws.train(backbone="sasrec").recommend(["i5"])."""
+        return Trained(self, run, self._stage("train", {"run": run, **options}))
 
     def evaluate(self, run: Union[str, Sequence[str]], **options: Value) -> dict:
         """Measures runs on held-out interactions."""
@@ -212,6 +212,22 @@ class Workspace:
     def similar(self, item: Id, k: int = 10, *, run: Optional[str] = None) -> List[dict]:
         """The k items nearest to one."""
         return self.open(run).similar(item, k)
+
+
+class Trained(dict):
+    """The result of train, and the run that it is of."""
+
+    def __init__(self, workspace: Workspace, run: str, result: Mapping):
+        super().__init__(result)
+        self._workspace, self._run = workspace, run
+
+    def recommend(self, history: Union[None, Sequence[Id], Sequence[Sequence[Id]]] = None, **asked: Any) -> list:
+        """As Run.recommend."""
+        return self._workspace.recommend(history, run=self._run, **asked)
+
+    def similar(self, item: Id, k: int = 10) -> List[dict]:
+        """The k items nearest to one."""
+        return self._workspace.similar(item, k, run=self._run)
 
 
 def _matrix(given: Any) -> tuple[Any, Optional[list]]:

@@ -55,6 +55,13 @@ class Opened(shop.ShopCase):
         with self.assertRaisesRegex(genair.UsageError, "closed"):
             closed.recommend(self.items[:1])
 
+    def test_what_train_returns_can_be_asked(self):
+        trained = genair.Workspace(self.ws.path, threads=1).train(backbone="sasrec", method="base", **SMALL)
+        self.assertEqual((trained["method"], trained["run"]), ("base", "model"))
+        history = self.items[:3]
+        self.assertEqual(trained.recommend(history, k=5), self.ws.recommend(history, run="model", k=5))
+        self.assertEqual(trained.similar(history[0], 3), self.ws.similar(history[0], 3, run="model"))
+
     def test_an_index_can_be_asked_for(self):
         history = self.items[:3]
         for asked in ({"index": "exact"}, {"index": "approximate", "probe": 4}):
