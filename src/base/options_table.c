@@ -93,6 +93,9 @@ static const struct option_spec table[] = {
      .help = "With --split time: the share of interactions that lies before the cut."},
     {"cold-items", 0, OPTION_REAL, "0", 0, 0.9, .argument = "SHARE", .commands = PREPARE,
      .help = "Share of the items that training never sees, reported apart by evaluate."},
+    {"held-out-users", 0, OPTION_REAL, "1", 1e-9, 1, .argument = "SHARE", .commands = PREPARE,
+     .help = "Share of the users whose last items are held out to validate and test; all that others chose is learned "
+             "from. A thousandth is plenty of millions."},
     {"memory", 0, OPTION_INT, "1024", 1, 16777216, .argument = "MB", .commands = PREPARE,
      .help = "Memory for counting pairs; more goes through temporary files in the workspace."},
     {"candidate-seed", 0, OPTION_INT, "44", 0, 9007199254740992.0, .argument = "N", .commands = PREPARE,

@@ -24,7 +24,8 @@ enum rng_purpose {
     RNG_MELT,
     RNG_ALPHAFUSE,
     RNG_CITIES,
-    RNG_LISTS
+    RNG_LISTS,
+    RNG_HELD_OUT
 };
 
 struct rng4 {

@@ -16,7 +16,7 @@ static genair_code put_history(void *context, uint32_t user, size_t n, const uin
                                const int64_t *times, genair_status *st) {
     struct sink *k = context;
     struct pipeline_statistics *s = k->s;
-    const struct split_user split = split_history(&k->split, n, times);
+    const struct split_user split = split_history(&k->split, user, n, times);
     s->n_valid += split.valid != DATASET_NONE;
     s->n_test += split.test != DATASET_NONE;
     s->tied_valid += split.tied_time & 1;
@@ -34,7 +34,7 @@ static genair_code write_sequences(genair_context *ctx, const char *workspace,
                                    const struct click_log *log, const struct pipeline_options *o,
                                    const struct numbering *n, const uint8_t *cold,
                                    struct pipeline_statistics *s, genair_status *st) {
-    struct sink k = {.split = {o->by_time, 0}, .s = s};
+    struct sink k = {.split = {o->by_time, 0, o->held_out_users, o->candidate_seed}, .s = s};
     genair_code code = GENAIR_OK;
     if (o->by_time) code = time_quantile(ctx, log, n, o->time_quantile, &k.split.cut, st);
     s->cut = k.split.cut;

@@ -12,6 +12,7 @@ struct pipeline_options {
     bool by_time;         /* split time, else last */
     double time_quantile; /* of the cut */
     double cold_share;
+    double held_out_users; /* share of them that is drawn by candidate_seed to have targets */
     uint64_t seed; /* of the cold items */
     uint64_t candidate_seed;
     size_t memory_bytes;

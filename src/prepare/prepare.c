@@ -66,6 +66,8 @@ static genair_code describe_inputs(const genair_options *o, json_t **out, genair
             json_object_set_new(inputs, integers[i], json_integer(option_int(o, integers[i])));
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
         failed |= json_object_set_new(inputs, reals[i], json_real(option_real(o, reals[i])));
+    if (option_real(o, "held-out-users") < 1) /* workspaces from before it was there are the same as of all users */
+        failed |= json_object_set_new(inputs, "held-out-users", json_real(option_real(o, "held-out-users")));
     genair_code code = failed ? fail_memory(st) : GENAIR_OK;
     if (code == GENAIR_OK) code = add_files(inputs, o, "interactions", st);
     if (code == GENAIR_OK) code = add_files(inputs, o, "items", st);
@@ -221,6 +223,7 @@ static struct pipeline_options pipeline_of(const genair_options *o, const char *
         .by_time = strcmp(option_text(o, "split"), "time") == 0,
         .time_quantile = option_real(o, "split-time-quantile"),
         .cold_share = option_real(o, "cold-items"),
+        .held_out_users = option_real(o, "held-out-users"),
         .seed = (uint64_t)option_int(o, "seed"),
         .candidate_seed = (uint64_t)option_int(o, "candidate-seed"),
         .memory_bytes = memory_of(o),

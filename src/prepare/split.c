@@ -13,8 +13,13 @@ static bool tied(size_t n, const int64_t *times, uint32_t p) {
     return (p > 0 && times[p - 1] == times[p]) || (p + 1 < n && times[p + 1] == times[p]);
 }
 
-static void split_last(size_t n, struct split_user *s) {
-    if (n < 3) {
+static bool drawn(const struct split *split, uint32_t user) {
+    struct rng r = rng_start(split->seed, RNG_HELD_OUT, user);
+    return rng_unit(&r) < split->held_out_users;
+}
+
+static void split_last(size_t n, bool held_out, struct split_user *s) {
+    if (n < 3 || !held_out) {
         s->n_train = (uint32_t)n;
         return;
     }
@@ -23,22 +28,23 @@ static void split_last(size_t n, struct split_user *s) {
     s->test = (uint32_t)(n - 1);
 }
 
-static void split_at(size_t n, const int64_t *times, int64_t cut, struct split_user *s) {
+static void split_at(size_t n, const int64_t *times, int64_t cut, bool held_out, struct split_user *s) {
     uint32_t before = 0;
     while (before < n && times[before] < cut)
         before++;
     s->n_train = before;
-    if (before == 0) return;
+    if (before == 0 || !held_out) return;
     if (before < n) s->test = before;
     if (before >= 2) s->n_train = s->valid = before - 1;
 }
 
-struct split_user split_history(const struct split *split, size_t n, const int64_t *times) {
+struct split_user split_history(const struct split *split, uint32_t user, size_t n, const int64_t *times) {
+    const bool held_out = drawn(split, user);
     struct split_user s = {.valid = DATASET_NONE, .test = DATASET_NONE};
     if (split->by_time)
-        split_at(n, times, split->cut, &s);
+        split_at(n, times, split->cut, held_out, &s);
     else
-        split_last(n, &s);
+        split_last(n, held_out, &s);
     if (s.valid != DATASET_NONE && tied(n, times, s.valid)) s.tied_time |= TIED_VALID;
     if (s.test != DATASET_NONE && tied(n, times, s.test)) s.tied_time |= TIED_TEST;
     return s;

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "support/scratch.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { MAX_EVENTS = 4096, MAX_NAMES = 600 };
@@ -140,6 +141,7 @@ static genair_code run(const struct log *l, const struct pipeline_options *o, in
 
 static struct pipeline_options options_of(uint32_t user_core, uint32_t item_core, bool kcore) {
     return (struct pipeline_options){.filter = {user_core, item_core, kcore},
+                                     .held_out_users = 1,
                                      .time_quantile = 0.8,
                                      .seed = 5,
                                      .candidate_seed = 6,
@@ -185,6 +187,7 @@ static bool tied_at(const struct dataset *d, uint32_t u, uint32_t p) {
 }
 
 static void check_split(const struct dataset *d, const struct pipeline_options *o, int64_t cut) {
+    uint32_t n_could = 0, n_held_out = 0;
     for (uint32_t u = 0; u < d->n_users; u++) {
         const uint32_t n = (uint32_t)(d->start[u + 1] - d->start[u]);
         uint32_t train = n, valid = DATASET_NONE, test = DATASET_NONE, before = 0;
@@ -198,12 +201,22 @@ static void check_split(const struct dataset *d, const struct pipeline_options *
             train = valid = n - 2;
             test = n - 1;
         }
+        const bool could = valid != DATASET_NONE || test != DATASET_NONE,
+                   held_out = d->valid[u] != DATASET_NONE || d->test[u] != DATASET_NONE;
+        n_could += could;
+        n_held_out += held_out;
+        if (could && !held_out) {
+            train = o->by_time ? before : n;
+            valid = test = DATASET_NONE;
+        }
         assert_int_equal(d->n_train[u], train);
         assert_int_equal(d->valid[u], valid);
         assert_int_equal(d->test[u], test);
         assert_int_equal(d->tied_time[u] & 1, valid != DATASET_NONE && tied_at(d, u, valid));
         assert_int_equal(d->tied_time[u] >> 1, test != DATASET_NONE && tied_at(d, u, test));
     }
+    const double expected = o->held_out_users * n_could;
+    assert_true(fabs(n_held_out - expected) <= 4 * sqrt(expected * (1 - o->held_out_users)));
 }
 
 /* The share of interactions before the cut is at most the quantile, up to the cut at least. */
@@ -376,13 +389,14 @@ static void test_random_logs(void **state) {
     char name[32];
     int k = 0;
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-        for (int variant = 0; variant < 8; variant++) {
+        for (int variant = 0; variant < 16; variant++) {
             random_log(&log_of_test, (uint64_t)k, shapes[i].n, shapes[i].n_users, shapes[i].n_items,
                        shapes[i].n_times);
             struct pipeline_options o =
-                options_of(1 + (uint32_t)variant, 2 + (uint32_t)variant % 3, variant & 1);
+                options_of(1 + (uint32_t)variant % 8, 2 + (uint32_t)variant % 3, variant & 1);
             o.by_time = variant & 2;
             o.cold_share = variant & 4 ? 0.3 : 0;
+            o.held_out_users = variant & 8 ? 0.6 : 1;
             snprintf(name, sizeof name, "random-%d", k++);
             check_log(&log_of_test, &o, name);
         }

@@ -26,6 +26,7 @@ static genair_code fill(struct click_log *log, genair_status *st) {
 static genair_code run_pipeline(genair_status *st) {
     const struct pipeline_options o = {.filter = {2, 2, true},
                                        .by_time = true,
+                                       .held_out_users = 1,
                                        .time_quantile = 0.7,
                                        .cold_share = 0.2,
                                        .memory_bytes = 256,
