@@ -21,7 +21,7 @@ static genair_code bytes_and_config(struct tokenizer *t, const char *path, genai
         must(vocabulary_put(&t->vocabulary, b, (struct text){&byte, 1}, TOKEN_NORMAL, 0, nowhere,
                             NULL) == GENAIR_OK);
     }
-    genair_code code = json_file_read(path, &config, st);
+    genair_code code = json_object_read(path, &config, st);
     if (code == GENAIR_OK) code = config_add_tokens(t, config, path, st);
     if (code == GENAIR_OK) code = tokenizer_finish(t, nowhere, st);
     if (code == GENAIR_OK) code = tokenizer_set_expression(t, EXPRESSION_LLAMA3, st);

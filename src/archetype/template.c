@@ -322,7 +322,7 @@ static bool is_named(const struct template *t, struct text name) {
 }
 
 static bool is_attribute(struct text name) {
-    return !text_equal(name, "item_id");
+    return text_trim(name).n && !text_equal(name, "item_id");
 }
 
 /* One that begins a line does so every time. */

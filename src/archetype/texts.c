@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/input.h"
+#include "base/json_text.h"
 #include "base/size.h"
 
 #include <jansson.h>
@@ -99,13 +100,11 @@ static genair_code keep_members(struct reading *r, json_t *object) {
 static genair_code read_line(struct reading *r, struct text line) {
     if (!text_trim(line).n) return GENAIR_OK;
     json_error_t error;
-    json_t *object = json_loadb(line.p, line.n, JSON_REJECT_DUPLICATES, &error);
-    genair_code code;
+    json_t *object;
+    genair_code code = json_read(line, JSON_REJECT_DUPLICATES, &object, &error, r->st);
     if (json_is_object(object))
         code = keep_members(r, object);
-    else if (!object && json_error_code(&error) == json_error_out_of_memory)
-        code = fail_memory(r->st);
-    else
+    else if (code != GENAIR_MEMORY)
         code = fail_line(r->st, GENAIR_FORMAT, r->path, r->line, "not a JSON object%s%s",
                          object ? "" : ": ", object ? "" : error.text);
     json_decref(object);

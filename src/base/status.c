@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/status.h"
 
+#include "base/json_text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,6 +54,7 @@ genair_code fail_errno(genair_status *st, const char *file, const char *verb) {
 }
 
 void status_out_of_memory(genair_status *st) {
+    (void)json_lost(); /* told now: what this thread does next begins anew */
     fail(st, GENAIR_MEMORY, "out of memory");
 }
 

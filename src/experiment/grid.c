@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "experiment/grid.h"
 
+#include "base/json_text.h"
 #include "base/size.h"
 
 #include <string.h>
@@ -30,6 +31,7 @@ static genair_code add_value(const char *name, const char *p, size_t n, json_t *
                              genair_status *st) {
     if (n == 0) return fail(st, GENAIR_USAGE, "--grid %s: there is an empty value", name);
     json_t *value = json_stringn(p, n);
+    if (!value && json_lost()) return fail_memory(st);
     if (!value)
         return fail(st, GENAIR_USAGE, "--grid %s: a value is not UTF-8", name);
     for (size_t i = 0; i < json_array_size(values); i++)

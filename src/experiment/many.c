@@ -2,6 +2,7 @@
 #include "experiment/many.h"
 
 #include "base/alloc.h"
+#include "base/json_text.h"
 #include "base/size.h"
 #include "train/train.h"
 
@@ -50,8 +51,7 @@ static genair_options *take(struct crew *c, size_t *i) {
     return o;
 }
 
-static void hand_in(struct crew *c, size_t i, const char *text, const genair_status *outcome) {
-    json_t *result = text ? json_loads(text, 0, NULL) : NULL;
+static void hand_in(struct crew *c, size_t i, const json_t *result, const genair_status *outcome) {
     pthread_mutex_lock(&c->mutex);
     if (outcome->code != GENAIR_INTERRUPTED &&
         c->many->done(c->many->user, i, result, outcome, &c->failed) != GENAIR_OK)
@@ -59,7 +59,6 @@ static void hand_in(struct crew *c, size_t i, const char *text, const genair_sta
     c->n_done++;
     context_progress(c->many->ctx, c->many->what, (double)c->n_done, (double)c->many->n);
     pthread_mutex_unlock(&c->mutex);
-    json_decref(result);
 }
 
 static void train_one(struct worker *w, size_t i, genair_options *o) {
@@ -68,9 +67,12 @@ static void train_one(struct worker *w, size_t i, genair_options *o) {
     genair_code code = genair_options_set(o, "resume", "yes", &outcome);
     if (code == GENAIR_OK)
         code = train_within(w->ctx, o, w->crew->many->workspace, w->crew->many->guard, &text, &outcome);
-    outcome.code = code;
-    hand_in(w->crew, i, text, &outcome);
+    json_t *result = NULL;
+    if (text && code == GENAIR_OK) code = json_read(text_of(text), 0, &result, NULL, &outcome);
     genair_string_free(text);
+    outcome.code = code;
+    hand_in(w->crew, i, result, &outcome);
+    json_decref(result);
 }
 
 static void *work(void *argument) {

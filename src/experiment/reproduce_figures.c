@@ -3,6 +3,7 @@
 #include "experiment/run_table.h"
 #include "experiment/sweep.h"
 
+#include "base/json_text.h"
 #include "base/size.h"
 #include "ranking/groups.h"
 
@@ -23,9 +24,9 @@ static genair_code analyze(const struct reproduce *r, size_t n, char (*runs)[RUN
     if (code == GENAIR_OK) code = genair_analyze(r->ctx, o, &text, st);
     genair_options_free(o);
     if (code != GENAIR_OK) return code;
-    *out = json_loads(text, 0, NULL);
+    code = json_read(text_of(text), 0, out, NULL, st);
     genair_string_free(text);
-    return *out ? GENAIR_OK : fail_memory(st);
+    return code;
 }
 
 /* ---- figure 2: prompts and answers on a map ---- */

@@ -2,6 +2,7 @@
 #include "experiment/run_table.h"
 
 #include "base/alloc.h"
+#include "base/json_text.h"
 #include "base/size.h"
 #include "experiment/many.h"
 #include "ranking/statistics.h"
@@ -190,10 +191,11 @@ static genair_code add_significance(const struct run_table *t, const struct row 
     if (code == GENAIR_OK) code = genair_compare(t->r->ctx, o, &text, st);
     genair_options_free(o);
     if (code != GENAIR_OK) return code;
-    json_t *comparison = json_loads(text, 0, NULL);
+    json_t *comparison;
+    code = json_read(text_of(text), 0, &comparison, NULL, st);
     genair_string_free(text);
-    if (!comparison || !add_p(comparison, "over_users", "p_over_users", out) ||
-        !add_p(comparison, "over_seeds", "p_over_seeds", out))
+    if (code == GENAIR_OK &&
+        (!add_p(comparison, "over_users", "p_over_users", out) || !add_p(comparison, "over_seeds", "p_over_seeds", out)))
         code = fail_memory(st);
     json_decref(comparison);
     return code;

@@ -147,10 +147,12 @@ static genair_code read_file(struct sweep *s, genair_status *st) {
     json_error_t error;
     genair_code code = file_read(s->path, MAX_FILE_BYTES, &text, &size, st);
     if (code != GENAIR_OK) return code;
-    json_t *earlier = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-    code = json_is_object(earlier)
-               ? take_over(s, earlier, st)
-               : fail_line(st, GENAIR_FORMAT, s->path, error.line, "not a sweep's results (%s); remove it to begin anew",
+    json_t *earlier;
+    code = json_read((struct text){text, size}, JSON_REJECT_DUPLICATES, &earlier, &error, st);
+    if (json_is_object(earlier))
+        code = take_over(s, earlier, st);
+    else if (code != GENAIR_MEMORY)
+        code = fail_line(st, GENAIR_FORMAT, s->path, error.line, "not a sweep's results (%s); remove it to begin anew",
                            earlier ? "no object" : error.text);
     json_decref(earlier);
     mem_free(text);

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "workspace/manifest.h"
 
 #include <dirent.h>
@@ -101,13 +102,8 @@ genair_code describe_workspace(const char *path, json_t *out, genair_status *st)
 
 static genair_code read_json(const char *directory, const char *name, json_t **out,
                              genair_status *st) {
-    char *path = path_join(directory, name), *text = NULL;
-    size_t size;
-    json_error_t error;
-    genair_code code = path ? file_read(path, MAX_JSON_BYTES, &text, &size, st) : fail_memory(st);
-    if (code == GENAIR_OK && !(*out = json_loadb(text, size, 0, &error)))
-        code = fail_line(st, GENAIR_FORMAT, path, error.line, "not JSON: %s", error.text);
-    mem_free(text);
+    char *path = path_join(directory, name);
+    const genair_code code = path ? json_file_read(path, MAX_JSON_BYTES, out, st) : fail_memory(st);
     mem_free(path);
     return code;
 }
@@ -122,8 +118,9 @@ static genair_code add_epochs(const char *directory, json_t *out, genair_status 
         code = file_read(path, MAX_JSON_BYTES, &text, &size, st);
     json_int_t n = 0;
     json_t *last = NULL;
-    for (char *p = text, *end; text && (end = strchr(p, '\n')); p = end + 1) {
-        json_t *line = json_loadb(p, (size_t)(end - p), 0, NULL);
+    for (char *p = text, *end; text && code == GENAIR_OK && (end = strchr(p, '\n')); p = end + 1) {
+        json_t *line;
+        if (json_read((struct text){p, (size_t)(end - p)}, 0, &line, NULL, st) == GENAIR_MEMORY) code = GENAIR_MEMORY;
         if (!line) continue;
         json_decref(last);
         last = line;

@@ -3,6 +3,7 @@
 #include "base/context.h"
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/options.h"
 #include "inspect/describe.h"
 #include "workspace/stage_result.h"
@@ -16,14 +17,17 @@ static bool has(const char *directory, const char *name) {
     return found;
 }
 
+enum { MAX_CONFIG_BYTES = 1 << 20 };
+
 /* A language model's directory has a config.json too, which names no method. */
-static bool is_run(const char *directory) {
+static genair_code is_run(const char *directory, bool *is, genair_status *st) {
     char *path = path_join(directory, "config.json");
-    json_t *config = path ? json_load_file(path, 0, NULL) : NULL;
-    const bool found = json_object_get(config, "method") != NULL;
+    json_t *config = NULL;
+    const genair_code code = path ? json_file_try(path, MAX_CONFIG_BYTES, &config, st) : fail_memory(st);
+    *is = json_object_get(config, "method") || has(directory, "metrics.jsonl");
     json_decref(config);
     mem_free(path);
-    return found || has(directory, "metrics.jsonl");
+    return code;
 }
 
 static genair_code describe(const char *path, json_t *out, genair_status *st) {
@@ -33,8 +37,12 @@ static genair_code describe(const char *path, json_t *out, genair_status *st) {
     if (!S_ISDIR(info.st_mode))
         return fail_line(st, GENAIR_USAGE, path, 0, "neither a regular file nor a directory");
     if (has(path, "manifest.json")) return describe_workspace(path, out, st);
-    if (has(path, "config.json"))
-        return is_run(path) ? describe_run(path, out, st) : describe_model_directory(path, out, st);
+    if (has(path, "config.json")) {
+        bool run;
+        const genair_code code = is_run(path, &run, st);
+        if (code != GENAIR_OK) return code;
+        return run ? describe_run(path, out, st) : describe_model_directory(path, out, st);
+    }
     return fail_line(st, GENAIR_USAGE, path, 0,
                      "neither a workspace (it has no manifest.json: did prepare finish?) nor a run "
                      "or a language model (no config.json)");

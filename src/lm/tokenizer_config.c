@@ -4,28 +4,20 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 
 #include <string.h>
 
-genair_code json_file_read(const char *path, json_t **out, genair_status *st) {
-    char *text = NULL;
-    size_t n;
-    json_error_t error;
-    genair_code code = file_read(path, TOKENIZER_FILE_MAX, &text, &n, st);
+genair_code json_object_read(const char *path, json_t **out, genair_status *st) {
+    json_t *root;
+    const genair_code code = json_file_read(path, TOKENIZER_FILE_MAX, &root, st);
     if (code != GENAIR_OK) return code;
-    json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
-    if (!root && json_error_code(&error) == json_error_out_of_memory)
-        code = fail_memory(st);
-    else if (!root)
-        code = fail_offset(st, GENAIR_FORMAT, path, error.position, "wrong JSON: %s", error.text);
-    else if (!json_is_object(root))
-        code = fail_offset(st, GENAIR_FORMAT, path, 0, "not a JSON object");
-    mem_free(text);
-    if (code == GENAIR_OK)
-        *out = root;
-    else
+    if (!json_is_object(root)) {
         json_decref(root);
-    return code;
+        return fail_offset(st, GENAIR_FORMAT, path, 0, "not a JSON object");
+    }
+    *out = root;
+    return GENAIR_OK;
 }
 
 genair_code json_add_token(struct tokenizer *t, const json_t *entry, const json_t *id,

@@ -80,7 +80,7 @@ genair_code tokenizer_open_directory(const char *path, size_t n_vocabulary, stru
     json_t *config = NULL;
     genair_code code =
         directory_names(&d, path) ? tokenizer_create(n_vocabulary, &t, st) : fail_memory(st);
-    if (code == GENAIR_OK && file_exists(d.config)) code = json_file_read(d.config, &config, st);
+    if (code == GENAIR_OK && file_exists(d.config)) code = json_object_read(d.config, &config, st);
     if (code == GENAIR_OK) code = read_files(t, &d, path, config, st);
     if (code == GENAIR_OK) code = tokenizer_config_apply(t, config, d.config, st);
     if (code == GENAIR_OK) code = read_template(t, &d, st);

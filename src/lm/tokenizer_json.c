@@ -190,7 +190,7 @@ static genair_code read_root(struct tokenizer *t, const json_t *root, struct pla
 genair_code tokenizer_json_read(struct tokenizer *t, const char *path, const json_t *config,
                                 const char *config_path, genair_status *st) {
     json_t *root = NULL;
-    genair_code code = json_file_read(path, &root, st);
+    genair_code code = json_object_read(path, &root, st);
     if (code == GENAIR_OK)
         code = read_root(t, root, (struct place){path, 0, -1}, config, config_path, st);
     json_decref(root);
@@ -245,7 +245,7 @@ genair_code vocab_merges_read(struct tokenizer *t, const char *vocab_path, const
                            "Qwen2Tokenizer is supported",
                            maker);
     t->alphabet = ALPHABET_BYTES;
-    genair_code code = json_file_read(vocab_path, &vocabulary, st);
+    genair_code code = json_object_read(vocab_path, &vocabulary, st);
     if (code == GENAIR_OK) code = put_tokens(t, vocabulary, place, st);
     json_decref(vocabulary);
     if (code == GENAIR_OK) code = config_add_tokens(t, config, config_path, st);

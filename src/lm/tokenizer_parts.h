@@ -102,7 +102,7 @@ CHECKED genair_code vocab_merges_read(struct tokenizer *t, const char *vocab_pat
 /* ---- tokenizer_config.json (tokenizer_config.c) ---- */
 
 /* A whole JSON file whose value is an object; the caller's, json_decref. */
-CHECKED genair_code json_file_read(const char *path, json_t **out, genair_status *st);
+CHECKED genair_code json_object_read(const char *path, json_t **out, genair_status *st);
 /* An object with "content" and "special" as an added token. */
 CHECKED genair_code json_add_token(struct tokenizer *t, const json_t *entry, const json_t *id,
                                    struct place place, genair_status *st);

@@ -154,20 +154,14 @@ typedef genair_code read_object(const struct config *j, struct form_config *f, g
 
 static genair_code read_file(const char *path, read_object *read, struct form_config *f,
                              genair_status *st) {
-    char *text = NULL;
-    size_t size;
-    json_error_t error;
-    genair_code code = file_read(path, MAX_CONFIG, &text, &size, st);
+    json_t *json;
+    genair_code code = json_file_read(path, MAX_CONFIG, &json, st);
     if (code != GENAIR_OK) return code;
-    json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-    if (!json)
-        code = fail_line(st, GENAIR_FORMAT, path, error.line, "not JSON: %s", error.text);
-    else if (!json_is_object(json))
+    if (!json_is_object(json))
         code = fail_line(st, GENAIR_FORMAT, path, 0, "not a JSON object");
     else
         code = read(&(struct config){json, path}, f, st);
     json_decref(json);
-    mem_free(text);
     return code;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/map.h"
 #include "base/size.h"
 #include "workspace/safetensors.h"
@@ -101,21 +102,15 @@ static genair_code open_listed(struct directory *d, json_t *files, const char *i
 }
 
 static genair_code open_index(struct directory *d, const char *path, genair_status *st) {
-    char *text = NULL;
-    size_t size;
-    json_error_t error;
-    genair_code code = file_read(path, MAX_INDEX, &text, &size, st);
+    json_t *json;
+    genair_code code = json_file_read(path, MAX_INDEX, &json, st);
     if (code != GENAIR_OK) return code;
-    json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     json_t *files = json_object_get(json, "weight_map");
-    if (!json)
-        code = fail_line(st, GENAIR_FORMAT, path, error.line, "not JSON: %s", error.text);
-    else if (!json_is_object(files))
+    if (!json_is_object(files))
         code = fail_line(st, GENAIR_FORMAT, path, 0, "it has no \"weight_map\"");
     else
         code = open_listed(d, files, path, st);
     json_decref(json);
-    mem_free(text);
     return code;
 }
 

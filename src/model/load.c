@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "model/closed_form.h"
 #include "model/learned.h"
 #include "model/method.h"
@@ -57,18 +58,8 @@ static genair_code verify_files(const char *workspace, const char *name, genair_
 }
 
 static genair_code read_config(struct run *r, genair_status *st) {
-    char *path = path_join(r->directory, "config.json"), *text;
-    size_t size;
-    json_error_t error;
-    if (!path) return fail_memory(st);
-    genair_code code = file_read(path, MAX_CONFIG_BYTES, &text, &size, st);
-    if (code == GENAIR_OK) {
-        r->config = json_loadb(text, size, 0, &error);
-        if (!r->config)
-            code = fail_line(st, GENAIR_FORMAT, path, error.line,
-                             "not JSON: %s; train the run again", error.text);
-        mem_free(text);
-    }
+    char *path = path_join(r->directory, "config.json");
+    const genair_code code = path ? json_file_read(path, MAX_CONFIG_BYTES, &r->config, st) : fail_memory(st);
     mem_free(path);
     return code;
 }

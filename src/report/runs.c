@@ -4,6 +4,7 @@
 
 #include "analyze/picture.h"
 #include "base/alloc.h"
+#include "base/json_text.h"
 #include "base/size.h"
 #include "evaluate/compare.h"
 #include "evaluate/group_tables.h"
@@ -216,7 +217,8 @@ static genair_code put_curve(struct page *p, const char *run, const char *protoc
     if (code == GENAIR_OK && file_exists(path)) code = file_read(path, MAX_METRICS, &text, &size, st);
     for (char *line = text; line && *line && code == GENAIR_OK;) {
         char *end = strchrnul(line, '\n');
-        json_t *one = json_loadb(line, (size_t)(end - line), 0, NULL);
+        json_t *one;
+        if (json_read((struct text){line, (size_t)(end - line)}, 0, &one, NULL, st) == GENAIR_MEMORY) code = GENAIR_MEMORY;
         json_t *value = json_object_get(json_object_get(json_object_get(one, "valid"), protocol), "NDCG@10");
         if (json_is_number(value)) {
             *any = true;

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "recommend/recommender.h"
 
 #include <string.h>
@@ -41,8 +42,13 @@ static genair_code read_values(const struct run *run, const char *name, json_t *
     mem_free(path);
     while (code == GENAIR_OK && at < size) {
         json_error_t error;
-        json_t *value = json_loadb(text + at, size - at, JSON_DISABLE_EOF_CHECK, &error);
-        if (!value) break; /* white space at the end */
+        json_t *value;
+        code = json_read((struct text){text + at, size - at}, JSON_DISABLE_EOF_CHECK, &value, &error, st);
+        if (code == GENAIR_FORMAT) { /* white space at the end */
+            code = GENAIR_OK;
+            break;
+        }
+        if (code != GENAIR_OK) break;
         at += (size_t)error.position;
         if (json_array_append_new(values, value) != 0) code = fail_memory(st);
     }

@@ -190,7 +190,7 @@ static void log_request(const struct http *h, struct MHD_Connection *connection,
     json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:f}", "time", time_text, "client", client, "method",
                              method, "path", shown, "status", r->status, "bytes", (json_int_t)r->size, "seconds",
                              seconds);
-    char *text = line ? json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    char *text = json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(line);
     if (!text) return;
     const size_t n = strlen(text);

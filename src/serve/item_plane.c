@@ -4,6 +4,7 @@
 #include "algebra/pca.h"
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/size.h"
 #include "ranking/topk.h"
 
@@ -49,17 +50,13 @@ static void take_places(const json_t *shown, const json_t *coordinates, const st
 /* Where it cannot be read there is none: it is made anew by another command. */
 static genair_code read_analysis(const char *workspace, const struct dataset *d, struct item_plane *p,
                                  genair_status *st) {
-    char *path = path_join(workspace, "analysis/tsne.json"), *text = NULL;
-    size_t size = 0;
-    if (!path) return fail_memory(st);
-    const bool found = file_exists(path) && file_read(path, MAX_MAP_BYTES, &text, &size, NULL) == GENAIR_OK;
+    char *path = path_join(workspace, "analysis/tsne.json");
+    json_t *all = NULL;
+    genair_code code = path ? json_file_try(path, MAX_MAP_BYTES, &all, st) : fail_memory(st);
     mem_free(path);
-    if (!found) return GENAIR_OK;
-    json_t *all = json_loadb(text, size, 0, NULL);
-    mem_free(text);
+    if (!all) return code;
     const json_t *maps = json_object_get(all, "maps"), *shown = json_object_get(all, "shown"),
                  *answers = coordinates_of(maps, "decoding"), *places = answers ? answers : coordinates_of(maps, "prefill");
-    genair_code code = GENAIR_OK;
     if (places) {
         code = make_room(p, min_size(json_array_size(shown), PLANE_ITEMS), st);
         if (code == GENAIR_OK) take_places(shown, places, d, p);

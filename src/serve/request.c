@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/request.h"
 
+#include "base/json_text.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -85,14 +87,15 @@ genair_code body_object(struct text body, const char *known, json_t **out, genai
     json_error_t error;
     if (text_trim(body).n == 0) return fail(st, GENAIR_USAGE, "a JSON object is needed as the request's body");
     if (nests_too_deep(body)) return fail(st, GENAIR_USAGE, "JSON nested deeper than %d", MAX_NESTING);
-    json_t *o = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, &error);
-    if (!o && json_error_code(&error) == json_error_out_of_memory) return fail_memory(st);
+    json_t *o;
+    genair_code code = json_read(body, JSON_REJECT_DUPLICATES, &o, &error, st);
+    if (code == GENAIR_MEMORY) return code;
     if (!o) {
         char shown[TEXT_EXCERPT];
         text_excerpt(text_of(error.text), shown);
         return fail(st, GENAIR_USAGE, "the body is not JSON: %s", shown);
     }
-    genair_code code = json_is_object(o) ? GENAIR_OK : fail(st, GENAIR_USAGE, "the body must be a JSON object");
+    code = json_is_object(o) ? GENAIR_OK : fail(st, GENAIR_USAGE, "the body must be a JSON object");
     const char *key;
     json_t *value;
     if (code == GENAIR_OK)

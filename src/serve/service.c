@@ -166,7 +166,7 @@ struct measures *service_measures(struct service *s) {
 /* ---- responses ---- */
 
 void response_json(struct response *out, int status, json_t *value) {
-    char *text = value ? json_text(value, JSON_COMPACT) : NULL;
+    char *text = json_text(value, JSON_COMPACT);
     json_decref(value);
     *out = (struct response){.status = status, .body = text, .size = text ? strlen(text) : 0, .type = "application/json"};
     if (!text) *out = (struct response){.status = 503, .type = "application/json", .retry_after = 1};

@@ -108,18 +108,22 @@ static bool read_real(const struct safetensors *f, const char *key, double *out)
     return *s && !*end && errno == 0;
 }
 
-static bool read_state(const struct safetensors *f, struct loop_state *state, uint64_t *step, uint64_t *prelude) {
-    json_t *lines = json_loads(metadata(f, "lines"), 0, NULL);
+static genair_code read_state(const struct safetensors *f, struct loop_state *state, uint64_t *step, uint64_t *prelude,
+                              bool *sound, genair_status *st) {
+    json_t *lines;
+    *sound = false;
+    if (json_read(text_of(metadata(f, "lines")), 0, &lines, NULL, st) == GENAIR_MEMORY) return GENAIR_MEMORY;
     if (!json_is_array(lines)) {
         json_decref(lines);
-        return false;
+        return GENAIR_OK;
     }
     json_decref(state->lines);
     state->lines = lines;
-    return read_count(f, "step", step) && read_count(f, "prelude", prelude) && read_count(f, "epoch", &state->epoch) &&
+    *sound = read_count(f, "step", step) && read_count(f, "prelude", prelude) && read_count(f, "epoch", &state->epoch) &&
            read_count(f, "next_batch", &state->next_batch) && read_count(f, "best_epoch", &state->best_epoch) &&
            read_real(f, "loss", &state->loss) && read_real(f, "rank", &state->rank) &&
            read_real(f, "calibration", &state->calibration) && read_real(f, "best_score", &state->best_score);
+    return GENAIR_OK;
 }
 
 /* *sound: the file has it. */
@@ -139,7 +143,8 @@ genair_code checkpoint_load(struct session *s, struct loop_state *state, const c
     struct safetensors *f = NULL;
     genair_code code = safetensors_open_unmapped(path, &f, st);
     uint64_t step = 0, prelude = 0;
-    bool sound = code == GENAIR_OK && read_state(f, state, &step, &prelude);
+    bool sound = false;
+    if (code == GENAIR_OK) code = read_state(f, state, &step, &prelude, &sound, st);
     if (!prelude) s->prelude = NULL;
     for (size_t i = 0; code == GENAIR_OK && sound && i < parameters_count(s->model->parameters) * N_PARTS; i++)
         code = read_part(f, s, state, i / N_PARTS, i % N_PARTS, &sound, st);

@@ -186,19 +186,22 @@ static genair_code write_json(const char *directory, const char *name, const jso
     return code;
 }
 
-static json_t *read_json(const char *directory, const char *name) {
+enum { MAX_JSON_BYTES = 1 << 20 };
+
+static genair_code read_json(const char *directory, const char *name, json_t **out, genair_status *st) {
     char *path = path_join(directory, name);
-    json_t *value = path ? json_load_file(path, 0, NULL) : NULL;
+    const genair_code code = path ? json_file_try(path, MAX_JSON_BYTES, out, st) : fail_memory(st);
     mem_free(path);
-    return value;
+    return code;
 }
 
-/* True when the growing directory was begun with the same inputs. */
-static bool may_resume(const struct train *t) {
-    json_t *begun = read_json(t->paths.growing, "inputs.json");
-    const bool same = begun && json_equal(begun, t->inputs) && checkpoint_exists(t->paths.growing);
+/* Whether the growing directory was begun with the same inputs. */
+static genair_code may_resume(const struct train *t, bool *same, genair_status *st) {
+    json_t *begun = NULL;
+    const genair_code code = read_json(t->paths.growing, "inputs.json", &begun, st);
+    *same = begun && json_equal(begun, t->inputs) && checkpoint_exists(t->paths.growing);
     json_decref(begun);
-    return same;
+    return code;
 }
 
 /* ---- results ---- */
@@ -369,9 +372,10 @@ static genair_code record(struct train *t, genair_status *st) {
 static genair_code begin(struct train *t, genair_status *st) {
     genair_code code = GENAIR_OK;
     if (t->writes) {
-        t->resumes = option_flag(t->options, "resume") && may_resume(t);
-        if (!t->resumes) remove_run(t->paths.growing);
-        code = directory_make(t->paths.growing, st);
+        t->resumes = false;
+        if (option_flag(t->options, "resume")) code = may_resume(t, &t->resumes, st);
+        if (code == GENAIR_OK && !t->resumes) remove_run(t->paths.growing);
+        if (code == GENAIR_OK) code = directory_make(t->paths.growing, st);
         if (code == GENAIR_OK) code = write_json(t->paths.growing, "config.json", t->config, st);
     }
     return code == GENAIR_OK ? group_share(context_group(t->ctx), &t->resumes, sizeof t->resumes, st) : code;
@@ -420,7 +424,7 @@ static genair_code train(struct train *t, char **json, genair_status *st) {
     if (code != GENAIR_OK || (known && !t->writes)) return code;
     if (known) {
         context_info(t->ctx, "run %s is up to date", t->name);
-        t->figures = read_json(t->paths.directory, "timing.json");
+        code = read_json(t->paths.directory, "timing.json", &t->figures, st);
     } else {
         code = run_it(t, st);
     }

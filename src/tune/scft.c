@@ -87,11 +87,14 @@ static genair_code describe_inputs(struct scft *s, genair_status *st) {
     return sound ? GENAIR_OK : fail_memory(st);
 }
 
+enum { MAX_INPUTS_BYTES = 1 << 20 };
+
 /* Throws away what grows there unless it was begun with the same inputs. */
 static genair_code begin(const struct scft *s, genair_status *st) {
     char *path = path_join(s->growing, "inputs.json"), *text = json_text(s->inputs, JSON_INDENT(2) | JSON_SORT_KEYS);
-    json_t *begun = path ? json_load_file(path, 0, NULL) : NULL;
+    json_t *begun = NULL;
     genair_code code = path && text ? GENAIR_OK : fail_memory(st);
+    if (code == GENAIR_OK) code = json_file_try(path, MAX_INPUTS_BYTES, &begun, st);
     if (code == GENAIR_OK && (!begun || !json_equal(begun, s->inputs))) {
         code = directory_remove(s->growing, st);
         if (code == GENAIR_OK) code = directory_make(s->growing, st);

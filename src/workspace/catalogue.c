@@ -196,21 +196,16 @@ genair_code catalogue_record(const struct catalogue *c, uint32_t item, json_t **
     *out = NULL;
     const struct added_item *a = added_of(c, item);
     if (!a && !c->line) return GENAIR_OK;
-    json_error_t error;
     const struct text line = a ? a->record
                                : (struct text){(const char *)c->records.data + c->line[item],
                                                c->line[item + 1] - c->line[item]};
-    json_t *record = json_loadb(line.p, line.n, 0, &error);
-    if (json_lost()) { /* the parser drops bytes of a text for which it has no memory */
-        json_decref(record);
-        return fail_memory(st);
-    }
+    json_t *record;
+    if (json_read(line, 0, &record, NULL, st) == GENAIR_MEMORY) return GENAIR_MEMORY;
     if (json_is_object(record)) {
         *out = record;
         return GENAIR_OK;
     }
     json_decref(record);
-    if (!record && json_error_code(&error) == json_error_out_of_memory) return fail_memory(st);
     return fail_line(st, GENAIR_FORMAT, "items.jsonl", (int64_t)item,
                      "not a JSON object; run 'genair prepare' again");
 }

@@ -94,9 +94,12 @@ static genair_code load_manifest(struct workspace *w, genair_status *st) {
     size_t size;
     genair_code code = file_read(w->manifest, MAX_MANIFEST_BYTES, &text, &size, st);
     if (code != GENAIR_OK) return code;
-    json_error_t error;
-    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-    code = root ? check_manifest(w, text, root, st) : damaged(w, st, "not JSON, so it is damaged");
+    json_t *root;
+    code = json_read((struct text){text, size}, JSON_REJECT_DUPLICATES, &root, NULL, st);
+    if (code == GENAIR_OK)
+        code = check_manifest(w, text, root, st);
+    else if (code == GENAIR_FORMAT)
+        code = damaged(w, st, "not JSON, so it is damaged");
     json_decref(root);
     mem_free(text);
     return code;

@@ -169,11 +169,11 @@ static genair_code parse_header(struct opened *o, const char *text, size_t n, ge
         return fail_offset(st, GENAIR_FORMAT, o->file.path, LENGTH_BYTES,
                            "not a safetensors file: its header is no JSON object");
     json_error_t error;
-    o->header = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
-    if (!o->header)
+    const genair_code code = json_read((struct text){text, n}, JSON_REJECT_DUPLICATES, &o->header, &error, st);
+    if (code == GENAIR_FORMAT)
         return fail_offset(st, GENAIR_FORMAT, o->file.path, LENGTH_BYTES + error.position,
                            "the safetensors header is wrong: %s", error.text);
-    return GENAIR_OK;
+    return code;
 }
 
 static genair_code read_header(struct opened *o, size_t *n, genair_status *st) {

@@ -43,9 +43,10 @@ static int ask(struct service *s, const char *text, char **body) {
     return out.status;
 }
 
-/* A language model asks for tens of thousands of pieces: of those, each hundredth. */
+/* Opening and answering ask for thousands of pieces, a language model for tens of thousands: each of the first fifty, then about each
+ * fiftieth of what went before. */
 static long after(long n) {
-    return n + 1 + (setting.model ? n / 100 : 0);
+    return n + 1 + n / 50;
 }
 
 static void opening_reports_it(void **state) {
