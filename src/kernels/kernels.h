@@ -28,6 +28,14 @@ struct adam_step {
     float decay; /* L2 penalty: g + decay p takes g's place */
 };
 
+/* What the slowest of arithmetic, that of subnormal numbers, is spared: no p above 1e-26 can tell. */
+#define ADAM_DUST 1e-36f
+/* A step of at most this share of |p| leaves p as it is: half of what half its last place may be. */
+#define ADAM_STILL 0x1p-26f
+
+/* Whether, without a gradient, the step by these constants is smaller than the one before was by those. */
+bool adam_shrinks(const struct adam_step *before, const struct adam_step *now);
+
 /* Columns of a panel: panel[k * PANEL + j] is component k of vector j. */
 enum { PANEL = 16 };
 
@@ -99,8 +107,11 @@ struct kernels {
     void (*dropout_add)(const uint64_t *bits, float scale, const float *x, const float *a, float *y, size_t n);
     /* y = kept and x > 0 ? scale x : 0; bits becomes that condition, which is all its backward needs */
     void (*dropout_relu)(uint64_t *bits, float scale, const float *x, float *y, size_t n);
-    /* One step of Adam (Kingma and Ba, 2015) in PyTorch's form: see tensor/parameters.h. */
+    /* One step of Adam (Kingma and Ba, 2015) in PyTorch's form: see tensor/parameters.h. Moments below ADAM_DUST are 0. */
     void (*adam)(const struct adam_step *s, const float *g, float *p, float *m, float *v, size_t n);
+    /* n_steps of it with gradient 0, to the byte, of which each but the first has to shrink (adam_shrinks): soon they no
+     * longer move p, then m is 0. */
+    void (*adam_rest)(const struct adam_step *steps, size_t n_steps, float *p, float *m, float *v, size_t n);
     /* how many x[i] >= threshold; *ties of them equal, *nans are not numbers */
     size_t (*count_at_least)(const float *x, size_t n, float threshold, size_t *ties, size_t *nans);
     /* sum of the x[i] >= threshold */

@@ -139,12 +139,29 @@ static void dropout_relu(uint64_t *bits, float s, const float *x, float *y, size
     }
 }
 
+static float without_dust(float x) {
+    return fabsf(x) < ADAM_DUST ? 0 : x;
+}
+
 static void adam(const struct adam_step *s, const float *g, float *p, float *m, float *v, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const float slope = g[i] + s->decay * p[i];
-        m[i] = s->beta1 * m[i] + s->gain1 * slope;
-        v[i] = s->beta2 * v[i] + s->gain2 * (slope * slope);
+        m[i] = without_dust(s->beta1 * m[i] + s->gain1 * slope);
+        v[i] = without_dust(s->beta2 * v[i] + s->gain2 * (slope * slope));
         p[i] -= s->rate * m[i] / (sqrtf(v[i]) / s->root_bias + s->epsilon);
+    }
+}
+
+static void adam_rest(const struct adam_step *steps, size_t n_steps, float *p, float *m, float *v, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        float step = INFINITY;
+        for (size_t s = 0; s < n_steps && (m[i] != 0 || v[i] != 0); s++) {
+            m[i] = without_dust(steps->beta1 * m[i]);
+            v[i] = without_dust(steps->beta2 * v[i]);
+            if (fabsf(step) <= fabsf(p[i]) * ADAM_STILL) continue;
+            step = steps[s].rate * m[i] / (sqrtf(v[i]) / steps[s].root_bias + steps[s].epsilon);
+            p[i] -= step;
+        }
     }
 }
 
@@ -320,6 +337,7 @@ const struct kernels kernels_scalar = {
     .dropout_add = dropout_add,
     .dropout_relu = dropout_relu,
     .adam = adam,
+    .adam_rest = adam_rest,
     .count_at_least = count_at_least,
     .sum_at_least = sum_at_least,
     .keep_between = keep_between,

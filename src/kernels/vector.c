@@ -48,6 +48,10 @@ static inline vf choose(vi mask, vf yes, vf no) {
     return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
 }
 
+static inline vf magnitude(vf x) {
+    return (vf)((vi)x & 0x7FFFFFFF);
+}
+
 static inline float sum_lanes(vf v) {
     float lane[LANES];
     memcpy(lane, &v, sizeof v);
@@ -102,7 +106,7 @@ static inline vf tanh_lanes(vf x) {
  * section 6.2): relative error below 1.2e-7 everywhere. */
 static inline vf normal_cdf_lanes(vf x) {
     const vf z = x * -0.70710678118f;
-    const vf a = (vf)((vi)z & 0x7FFFFFFF);
+    const vf a = magnitude(z);
     const vf t = 1.0f / vf_fma(a, splat(0.5f), splat(1.0f));
     vf p = splat(0.17087277f);
     p = vf_fma(p, t, splat(-0.82215223f));
@@ -364,16 +368,92 @@ static void dropout_relu(uint64_t *bits, float s, const float *x, float *y, size
     }
 }
 
+static inline vf without_dust(vf x) {
+    return choose(magnitude(x) < splat(ADAM_DUST), (vf){0}, x);
+}
+
 static void adam(const struct adam_step *s, const float *g, float *p, float *m, float *v, size_t n) {
     for (size_t i = 0; i < n; i += LANES) {
         const size_t k = n - i < LANES ? n - i : LANES;
         const vf slope = vf_fma(splat(s->decay), load_part(p + i, k), load_part(g + i, k));
-        const vf first = vf_fma(splat(s->gain1), slope, s->beta1 * load_part(m + i, k));
-        const vf second = vf_fma(s->gain2 * slope, slope, s->beta2 * load_part(v + i, k));
+        const vf first = without_dust(vf_fma(splat(s->gain1), slope, s->beta1 * load_part(m + i, k)));
+        const vf second = without_dust(vf_fma(s->gain2 * slope, slope, s->beta2 * load_part(v + i, k)));
         store_part(m + i, first, k);
         store_part(v + i, second, k);
         const vf step = s->rate * first / (vf_sqrt(second) / s->root_bias + s->epsilon);
         store_part(p + i, load_part(p + i, k) - step, k);
+    }
+}
+
+static inline bool is_none(vi mask) {
+    int lane[LANES], any = 0;
+    memcpy(lane, &mask, sizeof mask);
+    for (int i = 0; i < LANES; i++) any |= lane[i];
+    return !any;
+}
+
+/* UNROLL vectors of a row without a gradient. */
+struct resting {
+    vf value[UNROLL], first[UNROLL], second[UNROLL];
+};
+
+/* Steps until p stands still or all are done; returns how many. */
+static inline size_t rest_moving(struct resting *r, const struct adam_step *steps, size_t n_steps) {
+    enum { AT_ONCE = 8 };
+    size_t s = 0;
+    for (vi moving = (vi){0} == (vi){0}; s < n_steps && !is_none(moving);) {
+        vf step[UNROLL] = {{0}};
+        for (const size_t end = n_steps - s < AT_ONCE ? n_steps : s + AT_ONCE; s < end; s++)
+            for (size_t u = 0; u < UNROLL; u++) {
+                r->first[u] = without_dust(steps[s].beta1 * r->first[u]);
+                r->second[u] = without_dust(steps[s].beta2 * r->second[u]);
+                step[u] = steps[s].rate * r->first[u] / (vf_sqrt(r->second[u]) / steps[s].root_bias + steps[s].epsilon);
+                r->value[u] -= step[u];
+            }
+        moving = (vi){0};
+        for (size_t u = 0; u < UNROLL; u++) moving |= magnitude(step[u]) > magnitude(r->value[u]) * ADAM_STILL;
+    }
+    return s;
+}
+
+/* Dust is taken away now and then: what is below stays below, and far above subnormal numbers. */
+static inline void rest_still(struct resting *r, const struct adam_step *steps, size_t n_steps) {
+    enum { AT_ONCE = 16 };
+    vi left = (vi){0} == (vi){0};
+    for (size_t s = 0; s < n_steps && !is_none(left);) {
+        for (const size_t end = n_steps - s < AT_ONCE ? n_steps : s + AT_ONCE; s < end; s++)
+            for (size_t u = 0; u < UNROLL; u++) {
+                r->first[u] *= steps->beta1;
+                r->second[u] *= steps->beta2;
+            }
+        left = (vi){0};
+        for (size_t u = 0; u < UNROLL; u++) {
+            r->first[u] = without_dust(r->first[u]);
+            r->second[u] = without_dust(r->second[u]);
+            left |= (vi)r->first[u] | (vi)r->second[u];
+        }
+    }
+}
+
+static void adam_rest(const struct adam_step *steps, size_t n_steps, float *p, float *m, float *v, size_t n) {
+    for (size_t i = 0; i < n; i += UNROLL * LANES) {
+        struct resting r;
+        size_t k[UNROLL];
+        for (size_t u = 0; u < UNROLL; u++) {
+            const size_t at = i + u * LANES;
+            k[u] = at < n ? n - at : 0;
+            r.value[u] = load_part(p + at, k[u]);
+            r.first[u] = load_part(m + at, k[u]);
+            r.second[u] = load_part(v + at, k[u]);
+        }
+        const size_t moved = rest_moving(&r, steps, n_steps);
+        rest_still(&r, steps, n_steps - moved);
+        for (size_t u = 0; u < UNROLL; u++) {
+            const size_t at = i + u * LANES;
+            store_part(p + at, r.value[u], k[u]);
+            store_part(m + at, r.first[u], k[u]);
+            store_part(v + at, r.second[u], k[u]);
+        }
     }
 }
 
@@ -576,6 +656,7 @@ const struct kernels KERNELS_TABLE = {
     .dropout_add = dropout_add,
     .dropout_relu = dropout_relu,
     .adam = adam,
+    .adam_rest = adam_rest,
     .count_at_least = count_at_least,
     .sum_at_least = sum_at_least,
     .keep_between = keep_between,

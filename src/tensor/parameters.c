@@ -20,6 +20,7 @@ struct parameters {
     struct adam_step *steps; /* [step + 1] constants of every step taken, for replays; 0 unused */
     size_t steps_capacity;
     uint64_t step;
+    uint64_t unsteady;       /* the last step that does not shrink without a gradient: adam_shrinks */
     float *zeros;            /* as long as the longest row */
     bool only_read;
     size_t longest;
@@ -145,6 +146,7 @@ static genair_code add_step_constants(struct parameters *p, uint64_t step, genai
                                         .root_bias = (float)sqrt(1 - pow(a->beta2, (double)step)),
                                         .epsilon = (float)a->epsilon,
                                         .decay = (float)a->decay};
+    if (step == 1 || !adam_shrinks(&p->steps[step - 1], &p->steps[step])) p->unsteady = step;
     return GENAIR_OK;
 }
 
@@ -269,8 +271,9 @@ static void replay(const struct parameters *p, struct parameter *x, size_t row, 
     float *value = x->value + row * x->cols, *m = x->m + row * x->cols, *v = x->v + row * x->cols;
     /* A row without any gradient so far has m = v = 0: it does not move. */
     if (x->done[row] == 0 && p->adam.decay == 0) return;
-    for (uint64_t s = x->done[row] + 1; s <= until; s++)
-        p->kernels->adam(&p->steps[s], p->zeros, value, m, v, x->cols);
+    uint64_t s = x->done[row] + 1;
+    for (; s <= until && s <= p->unsteady; s++) p->kernels->adam(&p->steps[s], p->zeros, value, m, v, x->cols);
+    if (s <= until) p->kernels->adam_rest(&p->steps[s], (size_t)(until - s + 1), value, m, v, x->cols);
     x->done[row] = (uint32_t)until;
 }
 

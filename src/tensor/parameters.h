@@ -4,7 +4,8 @@
  * A dense parameter has a gradient of its own shape. A table (item vectors) gets gradients for the rows of
  * a step only; the other rows still move by their momentum, as in PyTorch's dense Adam, but lazily: before
  * a row is read, the steps that it missed are replayed with gradient 0. The numbers are the same, to the
- * byte, as touching every row at every step.
+ * byte, as touching every row at every step. Most of these steps are too small to change a value, and cost a multiplication of
+ * each moment (kernels' adam_rest): else an epoch would cost items x steps, the square of a shop's size.
  *
  * The rows of a table may be shared out among processes (base/shard.h): each then has memory for its own, and what is said
  * below of a table's rows is said of their places there. */

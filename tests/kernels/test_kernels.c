@@ -177,6 +177,49 @@ static void check_adam(const struct kernels *k) {
     }
 }
 
+static struct adam_step step_constants(int step, double rate) {
+    return (struct adam_step){.beta1 = 0.9f, .beta2 = 0.999f, .gain1 = 0.1f, .gain2 = 0.001f,
+                              .rate = (float)(rate / (1 - pow(0.9, step))), .root_bias = (float)sqrt(1 - pow(0.999, step)),
+                              .epsilon = 1e-8f};
+}
+
+/* The steps without a gradient at once are those steps one by one, whatever size values and moments have. */
+static void check_adam_rest(const struct kernels *k) {
+    enum { STEPS = 3000 };
+    static struct adam_step steps[STEPS + 1];
+    static const size_t counts[] = {1, 7, 8, 9, 160, 700, 2900};
+    static const float zeros[MAX];
+    for (int s = 1; s <= STEPS; s++) {
+        steps[s] = step_constants(s, 1e-2);
+        if (s > 1) assert_true(adam_shrinks(&steps[s - 1], &steps[s]));
+    }
+    float want[3][MAX], got[3][MAX], sizes[MAX];
+    for (size_t l = 0; l < COUNT(lengths); l++)
+        for (size_t c = 0; c < COUNT(counts); c++)
+            for (size_t first = 1; first < 100; first += 49) {
+                const size_t n = lengths[l];
+                fill(sizes, n, l + c, 1);
+                for (int i = 0; i < 3; i++) {
+                    fill(want[i], n, 5 + (uint64_t)i, 1);
+                    for (size_t j = 0; j < n; j++) {
+                        want[i][j] *= powf(10, -12 + 12 * sizes[(j + (size_t)i) % n]);
+                        if (i == 2) want[i][j] = fabsf(want[i][j]);
+                        if ((j + c) % 5 == 0) want[i][j] = 0;
+                    }
+                    memcpy(got[i], want[i], sizeof got[i]);
+                }
+                for (size_t s = 0; s < counts[c]; s++) k->adam(&steps[first + s], zeros, want[0], want[1], want[2], n);
+                k->adam_rest(&steps[first], counts[c], got[0], got[1], got[2], n);
+                for (int i = 0; i < 3; i++) assert_memory_equal(want[i], got[i], n * sizeof(float));
+            }
+    struct adam_step faster = step_constants(11, 2e-2), other = step_constants(11, 1e-2), decaying = other;
+    assert_false(adam_shrinks(&steps[10], &faster));
+    other.beta2 = 0.99f;
+    decaying.decay = 1e-3f;
+    assert_false(adam_shrinks(&steps[10], &other));
+    assert_false(adam_shrinks(&steps[10], &decaying));
+}
+
 static void check_count(const struct kernels *k) {
     float x[MAX];
     for (size_t l = 0; l < COUNT(lengths); l++) {
@@ -377,6 +420,7 @@ static void all_tables(void **state) {
         check_layernorm(k);
         check_dropout(k);
         check_adam(k);
+        check_adam_rest(k);
         check_count(k);
         check_panel_product(k);
         check_transpose(k);
