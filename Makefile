@@ -64,7 +64,7 @@ endif
 asan tsan: dependencies
 	test -e build-$@/build.ninja || meson setup build-$@ $(SANITIZE) $(if $(filter asan,$@),-Db_sanitize=address$(comma)undefined,-Db_sanitize=thread)
 	ninja -C build-$@
-	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1 tools/run-tests.sh build-$@ --timeout-multiplier 10
+	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:suppressions=$(CURDIR)/tools/tsan.suppressions tools/run-tests.sh build-$@ --timeout-multiplier 10
 
 fuzz: dependencies
 	@tools/install-dependencies.sh clang

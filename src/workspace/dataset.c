@@ -155,13 +155,21 @@ static genair_code open_ids(struct dataset *d, struct files *f, const char *path
 
 /* ---- cooccurrence.bin ---- */
 
-static bool rows_sound(const struct cooccurrence *c) {
+static bool rows_sound(const struct cooccurrence *c, const struct store *s) {
+    enum { PIECE = 1 << 23 }; /* pairs between two times that what was looked at leaves memory */
+    uint64_t released = 0;
     if (c->start[1] != 0) return false;
-    for (uint32_t i = 1; i <= c->n_items; i++)
+    for (uint32_t i = 1; i <= c->n_items; i++) {
+        uint32_t last = 0;
         for (uint64_t k = c->start[i]; k < c->start[i + 1]; k++) {
-            if (k > c->start[i] && c->item[k] <= c->item[k - 1]) return false;
+            if (c->item[k] <= last || c->item[k] > c->n_items) return false;
             if (c->count[k] == 0 || c->count[k] > c->max_count) return false;
+            last = c->item[k];
         }
+        if (c->start[i + 1] - released < PIECE) continue;
+        released = c->start[i + 1];
+        store_release(s);
+    }
     return true;
 }
 
@@ -188,7 +196,7 @@ static genair_code open_cooccurrence(struct dataset *d, struct files *f, const c
                                .item = p[0],
                                .count = p[1]};
     if (!offsets_sound(c->start, (size_t)d->n_items + 1, n) ||
-        !items_sound(c->item, n, d->n_items) || !rows_sound(c))
+        !rows_sound(c, s))
         return store_damaged(s, st, "its rows are out of bounds");
     return GENAIR_OK;
 }

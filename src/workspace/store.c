@@ -207,6 +207,24 @@ static bool all_zero(const unsigned char *p, size_t n) {
     return true;
 }
 
+/* A piece at a time, which then leaves memory: files may be larger than it. */
+static genair_code hash_array(const struct store *s, const struct array *a, char out[DIGITS + 1], genair_status *st) {
+    enum { PIECE = 64 << 20 };
+    const unsigned char *p = s->file.data + a->offset;
+    if (a->n_bytes <= PIECE) {
+        hash_bytes(p, (size_t)a->n_bytes, out);
+        return GENAIR_OK;
+    }
+    struct hasher *h = hasher_create();
+    if (!h) return fail_memory(st);
+    for (uint64_t at = 0; at < a->n_bytes; at += PIECE) {
+        hasher_add(h, p + at, min_size(PIECE, (size_t)(a->n_bytes - at)));
+        mapping_release(&s->file);
+    }
+    hasher_finish(h, out);
+    return GENAIR_OK;
+}
+
 /* Arrays follow each other with less than ALIGN zeros between them, up to the table. */
 static genair_code check_arrays(const struct store *s, genair_status *st) {
     const unsigned char *p = s->file.data;
@@ -223,7 +241,8 @@ static genair_code check_arrays(const struct store *s, genair_status *st) {
             a->n_bytes % a->element_bytes != 0)
             return store_damaged(s, st, "its table of arrays is damaged");
         char digits[DIGITS + 1];
-        hash_bytes(p + from, (size_t)a->n_bytes, digits);
+        const genair_code code = hash_array(s, a, digits, st);
+        if (code != GENAIR_OK) return code;
         if (memcmp(digits, a->hash, DIGITS) != 0)
             return store_damaged(s, st, "its content does not match its checksum");
         end = from + a->n_bytes;
