@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This module projects a matrix onto its two leading principal components without the others: where t-SNE
- * starts from. For the components themselves, to full precision, there is fuse/pca.h. */
+ * starts from. For the components themselves, to full precision, there is algebra/pca.h. */
 #ifndef GENAIR_ANALYZE_PLANE_H
 #define GENAIR_ANALYZE_PLANE_H
 

@@ -97,7 +97,7 @@ static const struct option_spec table[] = {
      .help = "Share of the users whose last items are held out to validate and test; all that others chose is learned "
              "from. A thousandth is plenty of millions."},
     {"memory", 0, OPTION_INT, "1024", 1, 16777216, .argument = "MB", .commands = PREPARE,
-     .help = "Memory for counting pairs; more goes through temporary files in the workspace."},
+     .help = "Memory for what grows with the log; more goes through temporary files in the workspace."},
     {"candidate-seed", 0, OPTION_INT, "44", 0, 9007199254740992.0, .argument = "N", .commands = PREPARE,
      .help = "Seed of the stored evaluation candidates, one set for every run on this data."},
 
@@ -371,7 +371,7 @@ static const struct option_spec table[] = {
     {"run", 0, OPTION_LIST, NULL, .argument = "NAME", .commands = " evaluate compare analyze ", .rule = RULE_NAME,
      .help = "Name of a run; give it several times for several runs."},
     {"protocol", 0, OPTION_CHOICE, "both", .choices = "sampled|full|both", .commands = " evaluate compare ",
-     .help = "Rank the target among 100 stored negatives, or among all items the user has not touched."},
+     .help = "Rank the target among 100 stored negatives, or among all items but those it is predicted from."},
     {"part", 0, OPTION_CHOICE, "test", .choices = "test|valid", .commands = " evaluate compare export ",
      .help = "Which held-out interactions."},
     {"groups", 0, OPTION_FLAG, "no", .commands = " evaluate ",
@@ -431,7 +431,7 @@ static const struct option_spec table[] = {
      .help = "ranks: of each user's target, TSV; lists: each user's ten best, TSV; items: the run's item vectors, .npy with "
              "the ids beside it; recbole: interactions and items as atomic files."},
     {"protocol", 0, OPTION_CHOICE, "full", .choices = "sampled|full", .commands = " export ",
-     .help = "Of the ranks: among 100 stored negatives, or among all items the user has not touched."},
+     .help = "Of the ranks: among 100 stored negatives, or among all items but those it is predicted from."},
     {"out", 0, OPTION_TEXT, NULL, .argument = "FILE|DIR", .commands = " export ",
      .help = "File to write; for recbole a directory, which names the files."},
 

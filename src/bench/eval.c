@@ -69,10 +69,13 @@ static double median(double *values) {
 
 genair_code bench_eval(genair_context *ctx, const genair_options *options, double peak,
                        json_t **result, genair_status *st) {
+    const char *const method = option_text(options, "method");
+    genair_code code = options_check_methods(options, 1, &method, st);
+    if (code != GENAIR_OK) return code;
     json_t *config = session_options(options);
     struct session s = {0};
     struct rounds r = {.flops = 0};
-    genair_code code = config ? session_open(ctx, option_text(options, "workspace"), config,
+    code = config ? session_open(ctx, option_text(options, "workspace"), config,
                                              (size_t)option_int(options, "data-scale"), &s, st)
                               : fail_memory(st);
     if (code == GENAIR_OK) code = model_refresh_items(s.model, st);

@@ -11,7 +11,7 @@ static const struct protocol {
     const char *name, *meaning;
 } protocols[] = {
     {"sampled", "the target against 100 items its user never touched"},
-    {"full", "the target against all items its user has not touched"},
+    {"full", "the target against all items but those it is predicted from"},
 };
 
 static void heading(FILE *out, const char *part, const struct protocol *p, const char *more) {

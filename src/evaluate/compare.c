@@ -154,7 +154,7 @@ static genair_code compare(genair_context *ctx, const genair_options *o, json_t 
     struct ranked_run *runs;
     code = ranked_runs_make(ctx, o, data, n, names, &runs, st);
     if (code == GENAIR_OK) {
-        code = compare_ranked(runs, n, part_of_options(o), out, st);
+        code = compare_ranked(runs, n, part_named(option_text(o, "part")), out, st);
         ranked_runs_free(runs, n);
     }
     dataset_close(data);

@@ -208,7 +208,7 @@ static genair_code evaluate(genair_context *ctx, const genair_options *o, json_t
         result = json_incref(json_array_get(runs, 0));
     } else if (code == GENAIR_OK) {
         result = json_object();
-        code = result ? describe_runs(runs, part_of_options(o), result, st) : fail_memory(st);
+        code = result ? describe_runs(runs, part_named(option_text(o, "part")), result, st) : fail_memory(st);
     }
     json_decref(runs);
     dataset_close(data);

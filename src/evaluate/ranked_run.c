@@ -6,11 +6,7 @@
 
 #include <string.h>
 
-enum part part_of_options(const genair_options *o) {
-    return strcmp(option_text(o, "part"), part_name(PART_VALID)) == 0 ? PART_VALID : PART_TEST;
-}
-
-bool protocol_wanted(const genair_options *o, enum protocol protocol) {
+static bool protocol_wanted(const genair_options *o, enum protocol protocol) {
     const char *choice = option_text(o, "protocol");
     return strcmp(choice, "both") == 0 || strcmp(choice, protocol_name(protocol)) == 0;
 }
@@ -36,7 +32,7 @@ static genair_code rank(genair_context *ctx, const genair_options *o, const stru
         if (!protocol_wanted(o, protocol)) continue;
         if (context_stopped(ctx)) return context_interrupted(st);
         const genair_code code = ranking_evaluate(context_parallel(ctx), &run->scorer, run->data,
-                                                  part_of_options(o), protocol, &r->result[p], st);
+                                                  part_named(option_text(o, "part")), protocol, &r->result[p], st);
         if (code != GENAIR_OK) return code;
         r->has[p] = true;
     }
@@ -53,7 +49,7 @@ static void deinit(struct ranked_run *r) {
     *r = (struct ranked_run){0};
 }
 
-genair_code ranked_run_make(genair_context *ctx, const genair_options *o,
+static genair_code ranked_run_make(genair_context *ctx, const genair_options *o,
                             const struct dataset *data, const char *name, struct ranked_run *out,
                             genair_status *st) {
     struct ranked_run r = {0};

@@ -16,15 +16,8 @@ struct ranked_run {
     double eval_seconds; /* ranking alone, without opening files */
 };
 
-/* The options --part and --protocol. */
-enum part part_of_options(const genair_options *o);
-bool protocol_wanted(const genair_options *o, enum protocol protocol);
-
-/* Errors of run_open and ranking_evaluate, with the run's name. */
-CHECKED genair_code ranked_run_make(genair_context *ctx, const genair_options *o,
-                                    const struct dataset *data, const char *name,
-                                    struct ranked_run *out, genair_status *st);
-/* All names of --run in turn; *out: [n], the caller's, released with ranked_runs_free. */
+/* All names of --run in turn, as the options --part and --protocol ask; *out: [n], the caller's, released with
+ * ranked_runs_free. Errors of run_open and ranking_evaluate, with the run's name. */
 CHECKED genair_code ranked_runs_make(genair_context *ctx, const genair_options *o,
                                      const struct dataset *data, size_t n, const char *const *names,
                                      struct ranked_run **out, genair_status *st);

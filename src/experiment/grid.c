@@ -87,11 +87,12 @@ void grid_free(struct grid *g) {
     *g = (struct grid){0};
 }
 
-const char *grid_axis(const struct grid *g, size_t a) {
+/* Name and value of axis a at a point, borrowed. */
+static const char *grid_axis(const struct grid *g, size_t a) {
     return json_string_value(json_array_get(json_array_get(g->axes, a), 0));
 }
 
-const char *grid_value(const struct grid *g, size_t point, size_t a) {
+static const char *grid_value(const struct grid *g, size_t point, size_t a) {
     for (size_t i = g->n_axes - 1; i > a; i--)
         point /= json_array_size(values_of(json_array_get(g->axes, i)));
     const json_t *values = values_of(json_array_get(g->axes, a));

@@ -17,9 +17,6 @@ struct grid {
 /* Every value is one that `train` allows for the option NAME. Errors: GENAIR_USAGE naming axis and value. */
 CHECKED genair_code grid_read(size_t n, const char *const *axes, struct grid *out, genair_status *st);
 void grid_free(struct grid *g);
-/* Name and value of axis a at a point, borrowed. */
-const char *grid_axis(const struct grid *g, size_t a);
-const char *grid_value(const struct grid *g, size_t point, size_t a);
 /* The i-th value that an option of text takes over the points: of its axis, else the one that train has. NULL from the
  * last on. */
 const char *grid_choice(const struct grid *g, const genair_options *train, const char *option, size_t i);

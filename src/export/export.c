@@ -32,7 +32,7 @@ static genair_code note(const struct export *e, const char *path, genair_status 
 
 static genair_code rank(const struct export *e, enum protocol protocol, struct ranking_result *out,
                         genair_status *st) {
-    const enum part part = strcmp(option_text(e->options, "part"), part_name(PART_VALID)) == 0 ? PART_VALID : PART_TEST;
+    const enum part part = part_named(option_text(e->options, "part"));
     return ranking_evaluate(context_parallel(e->ctx), &e->run->scorer, e->run->data, part, protocol, out, st);
 }
 

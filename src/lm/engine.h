@@ -80,7 +80,7 @@ typedef genair_code engine_sink(void *user, const struct answer *a, genair_statu
 
 struct engine_statistics {
     uint64_t prompt_tokens, prefix_tokens_saved, generated_tokens, steps;
-    double prompt_seconds, generate_seconds; /* steps are shared out by their tokens of each kind */
+    double prompt_seconds, generate_seconds; /* steps are shared out by the multiplications of each kind of token */
 };
 
 /* A sequence reserves the keys and values of its prompt and max_new (or forced) tokens; one that does not fit the budget even

@@ -42,7 +42,6 @@ void cities_free(struct cities *s);
 /* Room for so many items and drawn contexts, none in it yet; memory of the tape. false when there is none. */
 bool cities_sample_open(struct tape *t, const struct cities *s, size_t n_items, size_t n_contexts,
                         struct cities_sample *out);
-void cities_add_context(struct cities_sample *sample, const struct cities *s, const struct context *c);
 void cities_end_item(struct cities_sample *sample);
 /* Adds an item with k of its contexts, drawn with replacement, or with all. An item that is added several times in a row
  * shares contexts. */

@@ -115,7 +115,7 @@ bool cities_sample_open(struct tape *t, const struct cities *s, size_t n_items, 
     return true;
 }
 
-void cities_add_context(struct cities_sample *sample, const struct cities *s, const struct context *c) {
+static void cities_add_context(struct cities_sample *sample, const struct cities *s, const struct context *c) {
     uint32_t n;
     const uint32_t *items = dataset_training(s->seen.data, c->user, &n);
     const size_t left = left_of(s->window, c->place), right = right_of(s->window, n, c->place);

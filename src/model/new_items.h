@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module gives items that training has not seen a vector in a run of method genair: hidden states, the stored
- * principal components (eq. 7), the trained projector (eq. 8). Other methods have no such way from text to vector. */
+/* This module gives items that training has not seen a row of the item matrix that a run of method genair reads: hidden states, the
+ * stored principal components (eq. 7); the trained projector (eq. 8) follows when the run is opened (learned.c). Other methods have no such way
+ * from text to vector. */
 #ifndef GENAIR_MODEL_NEW_ITEMS_H
 #define GENAIR_MODEL_NEW_ITEMS_H
 

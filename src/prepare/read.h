@@ -19,7 +19,7 @@ enum { ID_MAX_BYTES = 64 * 1024, LINE_MAX_BYTES = 16 * 1024 * 1024 };
 struct interaction {
     struct text user, item; /* borrowed until the next call */
     int64_t time;           /* milliseconds since 1970-01-01 UTC */
-    double rating;          /* NaN when the file has none */
+    double rating;          /* NaN when the file has none; it is checked, and no more */
 };
 
 struct read_options {

@@ -29,7 +29,7 @@ struct source {
 
     /* its columns; the names lie in header */
     char *header;
-    size_t header_size, header_capacity;
+    size_t header_capacity;
     struct text *columns, *fields;
     size_t n_columns, columns_capacity, fields_capacity;
 

@@ -65,10 +65,6 @@ double metrics_ndcg(const struct metrics *m, uint32_t k) {
     return at(m, m->ndcg, k);
 }
 
-double metrics_hr(const struct metrics *m, uint32_t k) {
-    return at(m, m->hr, k);
-}
-
 json_t *metrics_json(const struct metrics *m) {
     json_t *o = json_object();
     int failed = !o;

@@ -39,7 +39,6 @@ void metrics_by_group(const uint32_t *rank, const uint8_t *group, size_t n, size
                       const struct cutoffs *cutoffs, struct metrics *out);
 /* NDCG@k of the list, 0 when k is not among the cut-offs. */
 double metrics_ndcg(const struct metrics *m, uint32_t k);
-double metrics_hr(const struct metrics *m, uint32_t k);
 /* {"HR@5": …, "NDCG@5": …, …, "MRR": …}; the caller's; NULL when memory is out. */
 json_t *metrics_json(const struct metrics *m);
 

@@ -51,6 +51,10 @@ const char *part_name(enum part part) {
     return part == PART_VALID ? "valid" : "test";
 }
 
+enum part part_named(const char *name) {
+    return strcmp(name, part_name(PART_VALID)) == 0 ? PART_VALID : PART_TEST;
+}
+
 const char *protocol_name(enum protocol protocol) {
     return protocol == PROTOCOL_SAMPLED ? "sampled" : "full";
 }

@@ -18,6 +18,7 @@ enum protocol { PROTOCOL_SAMPLED, PROTOCOL_FULL };
 enum { RANKING_LIST = 10 }; /* length of the lists that ranking keeps */
 
 const char *part_name(enum part part);             /* "valid", "test" */
+enum part part_named(const char *name);            /* of the two */
 const char *protocol_name(enum protocol protocol); /* "sampled", "full" */
 /* Position of the user's target in its history, UINT32_MAX without one. The history that predicts
  * it is everything before. */

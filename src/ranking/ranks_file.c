@@ -13,7 +13,7 @@ static const char special[] = "\t\n\r\\", letter[] = "tnr\\"; /* in names */
 
 /* ---- writing ---- */
 
-genair_code put_tsv_name(struct writer *w, struct text name, genair_status *st) {
+static genair_code put_tsv_name(struct writer *w, struct text name, genair_status *st) {
     size_t begin = 0;
     for (size_t i = 0; i < name.n; i++) {
         const char *found = name.p[i] ? strchr(special, name.p[i]) : NULL;

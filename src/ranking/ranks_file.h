@@ -10,7 +10,6 @@
 
 struct writer;
 
-CHECKED genair_code put_tsv_name(struct writer *w, struct text name, genair_status *st);
 
 /* A line a user: user, target, rank (0 is the best), ties. */
 CHECKED genair_code ranks_file_write(const char *path, const struct dataset *data,

@@ -57,7 +57,8 @@ static void put_number(struct html *h, double x) {
     html_put(h, digits);
 }
 
-void html_value(struct html *h, const json_t *value) {
+/* Text as html_text; counts in full, other numbers in 4 decimals or 5 digits; a dash for null and NULL. */
+static void html_value(struct html *h, const json_t *value) {
     char digits[32];
     switch (value ? json_typeof(value) : JSON_NULL) {
     case JSON_STRING:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* This module writes HTML: what comes from data goes through html_text or html_value, which escape. */
+/* This module writes HTML: what comes from data goes through html_text or html_table, which escape. */
 #ifndef GENAIR_REPORT_HTML_H
 #define GENAIR_REPORT_HTML_H
 
@@ -19,8 +19,6 @@ void html_put(struct html *h, const char *markup); /* as it is: markup of ours *
 /* Text of a catalogue or log: markup characters become entities, control characters and what is no UTF-8 become
  * U+FFFD. */
 void html_text(struct html *h, struct text t);
-/* Text as html_text; counts in full, other numbers in 4 decimals or 5 digits; a dash for null and NULL. */
-void html_value(struct html *h, const json_t *value);
 /* rows: flat objects. Columns are their keys in order of first appearance; the first one heads its row. Nothing for an
  * empty array. */
 void html_table(struct html *h, const char *caption, const json_t *rows);

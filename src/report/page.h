@@ -22,7 +22,7 @@ struct page {
     size_t n_stale; /* runs of other data, left out */
 };
 
-/* Fills runs; release each with report_runs_free. */
+/* Fills runs; report_runs_free releases them. */
 CHECKED genair_code report_runs_open(struct page *p, genair_status *st);
 void report_runs_free(struct page *p);
 /* What was recorded for a stage; NULL when it was not run. */

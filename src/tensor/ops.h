@@ -121,8 +121,5 @@ struct inverse {
     const uint32_t *entry;
 };
 struct inverse tape_inverse(struct tape *t, const uint32_t *index, size_t n, size_t n_rows);
-/* to[r] += scale * the sum of from's rows in r's entries, for all r. to, from: rows of width floats. */
-void scatter_rows(struct tape *t, const struct inverse *inverse, float scale, const float *from, size_t width,
-                  float *to);
 
 #endif

@@ -14,7 +14,7 @@
 
 struct session {
     struct dataset *data;
-    struct npy *matrix;      /* ws/fused.npy, or NULL for base */
+    struct npy *matrix;      /* ws/fused.npy, or that of --items; NULL for base */
     float *converted;        /* its rows, where the file is not plain float32 */
     struct run *base;        /* of --base-run, or NULL */
     int32_t *similar;        /* users, where the method learns from them, or NULL */

@@ -24,9 +24,8 @@ struct dataset {
         *start; /* [n_users + 1]: user u's history is item[start[u] .. start[u + 1] - 1] */
     const uint32_t *item; /* in time order, 1-based ids */
     const int64_t *time;  /* of each interaction, milliseconds */
-    /* The user's leading positions that belong to training: n - 2 under leave-one-out, fewer than
-     * 3: all. Cold items stand there too; training takes dataset_training, which leaves them out.
-     */
+    /* The user's leading positions that belong to training: without targets all (split by time: all before the cut), else those
+     * before the first target. Cold items stand there too; training takes dataset_training, which leaves them out. */
     const uint32_t *n_train; /* [n_users] */
     /* Target positions in the history, or UINT32_MAX where the user has none. Validation predicts
      * item[start + valid] from what stands before it, test likewise. */

@@ -21,7 +21,6 @@ may_include() { # may_include FOLDER: the folders whose headers its files may in
     cli) echo cli ;;
     analyze) echo base kernels tensor workspace algebra ranking model fuse evaluate analyze ;; # looks at what others made, by their means
     report) echo base kernels tensor workspace ranking model evaluate analyze report ;; # tables and pictures of both
-    analyze) echo base kernels tensor workspace ranking model fuse evaluate analyze ;; # looks at what others made, by their means
     intake) echo base kernels tensor workspace algebra lm ranking model prepare archetype intake ;; # new items go the whole way
     serve) echo base kernels tensor workspace algebra lm ranking model prepare archetype recommend intake serve ;; # answers what recommend knows
     bench) echo base kernels tensor workspace lm ranking model train bench ;; # measures what training runs

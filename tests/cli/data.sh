@@ -38,6 +38,16 @@ for file in sequences.bin ids.bin cooccurrence.bin candidates.bin; do
     same "little memory and one thread give the same $file" ws/$file bounded/$file
 done
 
+run 0 prepare -w half --interactions shop/interactions.tsv --held-out-users 0.5 --json
+json_holds 'half the users are held out' ".users == $users and .test_users > $users * 0.35 and .test_users < $users * 0.65 and .validation_users == .test_users"
+json_holds 'of the others all is training' ".training_interactions == $interactions - 2 * .test_users"
+run 0 train -w half --run pop --method pop
+run 0 export -w half --run pop --what ranks --protocol sampled --out half.tsv
+run 0 prepare -w half --interactions shop/interactions.tsv --held-out-users 0.5 --json
+json_holds 'they are ranked, and nobody else' ".test_users == $(($(wc -l <half.tsv) - 1))"
+run 2 prepare -w half --interactions shop/interactions.tsv --held-out-users 0
+run 2 prepare -w half --interactions shop/interactions.tsv --held-out-users 1.5
+
 # ---- embed, fuse ----
 run 1 fuse -w ws
 holds "the missing step is named" grep -q "'genair archetype' or 'genair embed' first" err
