@@ -118,7 +118,8 @@ static bool summarise_protocol(const json_t *runs, const char *part, const char 
     json_t *first = json_object_get(json_object_get(json_array_get(runs, 0), part), protocol);
     if (!first) return true;
     json_t *means = json_object(), *sds = json_object();
-    bool done = set(mean, protocol, means) && set(sd, protocol, sds);
+    bool done = set(mean, protocol, means);
+    done = set(sd, protocol, sds) && done;
     const char *key;
     json_t *value;
     json_object_foreach(first, key, value) {

@@ -48,7 +48,9 @@ static json_int_t place_among(const json_t *names, const json_t *name) {
 /* "groups": names; "group": for each item the place of its category among them, -1 for others. */
 static genair_code add_groups(const struct catalogue *c, const struct item_plane *p, json_t *out, genair_status *st) {
     json_t *counts = json_object(), *names = json_array(), *group = json_array(), *categories = json_array();
-    genair_code code = set(out, "groups", names) && set(out, "group", group) ? GENAIR_OK : fail_memory(st);
+    bool done = set(out, "groups", names);
+    done = set(out, "group", group) && done;
+    genair_code code = done ? GENAIR_OK : fail_memory(st);
     for (size_t i = 0; code == GENAIR_OK && i < p->n; i++) {
         json_t *category = NULL;
         code = category_of(c, p->item[i], &category, st);
