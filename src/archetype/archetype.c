@@ -22,10 +22,8 @@
 #include <string.h>
 
 enum {
-    MAX_TEMPLATE_BYTES = 1 << 20,
     MAX_SETTINGS = 16,
-    SETTING_BYTES = 256,
-    CHUNK = 256 /* prompt tokens in a step */
+    SETTING_BYTES = 256
 };
 
 struct stage {
@@ -62,21 +60,6 @@ static void stage_deinit(struct stage *s) {
 }
 
 /* ---- what goes in ---- */
-
-static genair_code open_template(struct stage *s, genair_status *st) {
-    const char *path = option_text(s->options, "template");
-    struct text source = text_of(template_builtin);
-    char *data = NULL;
-    genair_code code = GENAIR_OK;
-    if (path) code = file_read(path, MAX_TEMPLATE_BYTES, &data, &source.n, st);
-    if (path) source.p = data;
-    if (code == GENAIR_OK) {
-        hash_bytes(source.p, source.n, s->template_hash);
-        code = template_parse(source, path ? path : "the built-in template", &s->template, st);
-    }
-    mem_free(data);
-    return code;
-}
 
 static genair_code open_model(struct stage *s, genair_status *st) {
     const char *path = option_text(s->options, "model");
@@ -305,7 +288,7 @@ static genair_code make_pending(struct stage *s, genair_status *st) {
         .format = tokenizer_chat_format(s->tokenizer),
         .options = {.n_slots = slots(s),
                     .kv_bytes = (uint64_t)option_int(o, "kv-memory") << 20,
-                    .chunk = CHUNK,
+                    .chunk = GENERATE_CHUNK,
                     .arithmetic = ENGINE_INT8}};
     return generate_pending(s->generate) ? generate_run(s->generate, &with, st) : GENAIR_OK;
 }
@@ -441,7 +424,7 @@ static genair_code make_or_not(struct stage *s, const json_t *inputs, json_t **r
 static genair_code run(struct stage *s, json_t **result, genair_status *st) {
     genair_code code = workspace_verify(s->workspace, "prepare", st);
     json_t *inputs = NULL;
-    if (code == GENAIR_OK) code = open_template(s, st);
+    if (code == GENAIR_OK) code = template_open(option_text(s->options, "template"), s->template_hash, &s->template, st);
     if (code == GENAIR_OK) code = open_model(s, st);
     if (code == GENAIR_OK) code = open_catalogue(s, st);
     s->sampling = sampling_of(s->options);
