@@ -18,7 +18,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -366,10 +365,8 @@ static genair_code finish_share(struct stage *s, json_t **result, genair_status 
 
 /* Of this rank, or, alone, of all that ranks left. */
 static genair_code join_ranks(struct stage *s, const json_t *inputs, genair_status *st) {
-    char *text = json_text(inputs, JSON_COMPACT | JSON_SORT_KEYS), digits[33];
-    if (!text) return fail_memory(st);
-    hash_bytes(text, strlen(text), digits);
-    free(text);
+    char digits[33];
+    if (!json_hash("", inputs, digits)) return fail_memory(st);
     const struct ranks_settings settings = {workspace_path(s->workspace), s->settings, s->n_settings, digits};
     if (s->ranks.n > 1) return ranks_begin(&settings, s->catalogue.data->n_items, s->generate, &s->leases, st);
     return ranks_adopt(&settings, s->store, s->generate, &s->n_merged, st);
