@@ -18,14 +18,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
-    MAX_TEMPLATE_BYTES = 1 << 20,
     MAX_SETTINGS = 16,
-    SETTING_BYTES = 256,
-    CHUNK = 256 /* prompt tokens in a step */
+    SETTING_BYTES = 256
 };
 
 struct stage {
@@ -62,21 +59,6 @@ static void stage_deinit(struct stage *s) {
 }
 
 /* ---- what goes in ---- */
-
-static genair_code open_template(struct stage *s, genair_status *st) {
-    const char *path = option_text(s->options, "template");
-    struct text source = text_of(template_builtin);
-    char *data = NULL;
-    genair_code code = GENAIR_OK;
-    if (path) code = file_read(path, MAX_TEMPLATE_BYTES, &data, &source.n, st);
-    if (path) source.p = data;
-    if (code == GENAIR_OK) {
-        hash_bytes(source.p, source.n, s->template_hash);
-        code = template_parse(source, path ? path : "the built-in template", &s->template, st);
-    }
-    mem_free(data);
-    return code;
-}
 
 static genair_code open_model(struct stage *s, genair_status *st) {
     const char *path = option_text(s->options, "model");
@@ -305,7 +287,7 @@ static genair_code make_pending(struct stage *s, genair_status *st) {
         .format = tokenizer_chat_format(s->tokenizer),
         .options = {.n_slots = slots(s),
                     .kv_bytes = (uint64_t)option_int(o, "kv-memory") << 20,
-                    .chunk = CHUNK,
+                    .chunk = GENERATE_CHUNK,
                     .arithmetic = ENGINE_INT8}};
     return generate_pending(s->generate) ? generate_run(s->generate, &with, st) : GENAIR_OK;
 }
@@ -383,10 +365,8 @@ static genair_code finish_share(struct stage *s, json_t **result, genair_status 
 
 /* Of this rank, or, alone, of all that ranks left. */
 static genair_code join_ranks(struct stage *s, const json_t *inputs, genair_status *st) {
-    char *text = json_text(inputs, JSON_COMPACT | JSON_SORT_KEYS), digits[33];
-    if (!text) return fail_memory(st);
-    hash_bytes(text, strlen(text), digits);
-    free(text);
+    char digits[33];
+    if (!json_hash("", inputs, digits)) return fail_memory(st);
     const struct ranks_settings settings = {workspace_path(s->workspace), s->settings, s->n_settings, digits};
     if (s->ranks.n > 1) return ranks_begin(&settings, s->catalogue.data->n_items, s->generate, &s->leases, st);
     return ranks_adopt(&settings, s->store, s->generate, &s->n_merged, st);
@@ -441,7 +421,7 @@ static genair_code make_or_not(struct stage *s, const json_t *inputs, json_t **r
 static genair_code run(struct stage *s, json_t **result, genair_status *st) {
     genair_code code = workspace_verify(s->workspace, "prepare", st);
     json_t *inputs = NULL;
-    if (code == GENAIR_OK) code = open_template(s, st);
+    if (code == GENAIR_OK) code = template_open(option_text(s->options, "template"), s->template_hash, &s->template, st);
     if (code == GENAIR_OK) code = open_model(s, st);
     if (code == GENAIR_OK) code = open_catalogue(s, st);
     s->sampling = sampling_of(s->options);

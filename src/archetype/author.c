@@ -3,11 +3,10 @@
 
 #include "archetype/generate.h"
 #include "base/alloc.h"
-#include "base/files.h"
 
 #include <string.h>
 
-enum { MAX_TEMPLATE_BYTES = 1 << 20, SLOTS = 16, KV_BYTES = 1 << 30, CHUNK = 256 };
+enum { SLOTS = 16, KV_BYTES = 1 << 30 };
 
 struct author {
     struct archetypes *store; /* for its settings */
@@ -42,19 +41,14 @@ static genair_code open_store(const char *workspace, struct author *a, genair_st
     return fail_line(st, GENAIR_USAGE, workspace, 0, "its archetypes were written elsewhere (--texts): give vectors");
 }
 
+/* Another template is told as such, also where it is none that can be parsed. */
 static genair_code open_template(const char *path, struct author *a, genair_status *st) {
-    struct text source = text_of(template_builtin);
-    char *data = NULL, digits[33];
-    genair_code code = GENAIR_OK;
-    if (path) code = file_read(path, MAX_TEMPLATE_BYTES, &data, &source.n, st);
-    if (code != GENAIR_OK) return code;
-    if (path) source.p = data;
-    hash_bytes(source.p, source.n, digits);
-    if (strcmp(digits, setting(a, "template")) != 0)
-        code = fail(st, GENAIR_USAGE, "the workspace's archetypes were made with another template: give it with --template");
-    else
-        code = template_parse(source, path ? path : "the built-in template", &a->template, st);
-    mem_free(data);
+    char digits[33] = "";
+    genair_status why = {0};
+    const genair_code code = template_open(path, digits, &a->template, &why);
+    if (*digits && strcmp(digits, setting(a, "template")) != 0)
+        return fail(st, GENAIR_USAGE, "the workspace's archetypes were made with another template: give it with --template");
+    if (code != GENAIR_OK && st) *st = why;
     return code;
 }
 
@@ -143,7 +137,7 @@ genair_code author_describe(struct author *a, genair_context *ctx, const struct 
     const struct generator with = {.weights = a->weights,
                                    .tokenizer = a->tokenizer,
                                    .format = tokenizer_chat_format(a->tokenizer),
-                                   .options = {.n_slots = SLOTS, .kv_bytes = KV_BYTES, .chunk = CHUNK,
+                                   .options = {.n_slots = SLOTS, .kv_bytes = KV_BYTES, .chunk = GENERATE_CHUNK,
                                                .arithmetic = ENGINE_INT8}};
     struct generate *generate = NULL;
     genair_code code = generate_create(&g, &generate, st);

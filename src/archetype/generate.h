@@ -67,6 +67,8 @@ CHECKED genair_code generate_look(struct generate *g, struct archetypes *other, 
  * known to be done is told the others. The leases are borrowed. */
 CHECKED genair_code generate_share(struct generate *g, struct leases *leases, bool fresh, genair_status *st);
 
+enum { GENERATE_CHUNK = 256 }; /* prompt tokens in a step */
+
 /* The model's side: opened only when there is something to make. */
 struct generator {
     const struct lm_weights *weights;

@@ -2,6 +2,7 @@
 #include "archetype/template.h"
 
 #include "base/alloc.h"
+#include "base/files.h"
 #include "base/size.h"
 
 #include <assert.h>
@@ -14,6 +15,8 @@ const char template_builtin[] =
     "price is <item_price>. The <noun> rating is <item_rating>. The <noun> description is "
     "<item_description>. The <noun> <attribute> is <value>. What potential users align best with "
     "this <noun>?\n";
+
+enum { MAX_BYTES = 1 << 20 };
 
 enum piece_kind { PLAIN, NOUN, NAMED, OTHER_NAME, OTHER_VALUE };
 
@@ -235,6 +238,19 @@ genair_code template_parse(struct text source, const char *path, struct template
         *out = t;
     else
         template_free(t);
+    return code;
+}
+
+genair_code template_open(const char *path, char hash[33], struct template **out, genair_status *st) {
+    struct text source = text_of(template_builtin);
+    char *data = NULL;
+    genair_code code = GENAIR_OK;
+    if (path) code = file_read(path, MAX_BYTES, &data, &source.n, st);
+    if (code != GENAIR_OK) return code;
+    if (path) source.p = data;
+    hash_bytes(source.p, source.n, hash);
+    code = template_parse(source, path ? path : "the built-in template", out, st);
+    mem_free(data);
     return code;
 }
 

@@ -24,6 +24,9 @@ extern const char template_builtin[];
  * UTF-8, a placeholder without end or name; a template without any attribute. */
 CHECKED genair_code template_parse(struct text source, const char *path, struct template **out,
                                    genair_status *st);
+/* The template in a file, or the built-in one where path is NULL. hash: of its bytes; set as soon as they are read, also where they
+ * are no template. Errors: as file_read and template_parse. The template is the caller's, to be freed. */
+CHECKED genair_code template_open(const char *path, char hash[33], struct template **out, genair_status *st);
 void template_free(struct template *t); /* NULL is fine */
 
 /* The attributes that it names, *n of them, in the order of their first appearance; borrowed. */

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 static _Thread_local bool lost;
 /* While a text is read: handed out in place of the first allocation that fails. */
@@ -48,6 +49,18 @@ char *json_text(const json_t *value, size_t flags) {
         return NULL;
     }
     return text;
+}
+
+bool json_hash(const char *before, const json_t *value, char out[33]) {
+    char *text = json_text(value, JSON_COMPACT | JSON_SORT_KEYS);
+    struct hasher *h = text ? hasher_create() : NULL;
+    if (h) {
+        hasher_add(h, before, strlen(before));
+        hasher_add(h, text, strlen(text));
+        hasher_finish(h, out);
+    }
+    free(text);
+    return h != NULL;
 }
 
 /* A byte at a time, and none once memory is out: a token that lacks bytes is never looked into, which ends in jansson's assertions

@@ -20,6 +20,10 @@ bool json_lost(void);
 /* json_dumps's text, to be given to free(); NULL when memory is or was out, or value is NULL. */
 char *json_text(const json_t *value, size_t flags);
 
+/* The hash of before ("": nothing) and behind it the value's compact text with sorted keys. false: memory is or was out,
+ * or value is NULL. */
+CHECKED bool json_hash(const char *before, const json_t *value, char out[33]);
+
 /* json_loadb. *out: NULL on failure. Errors: GENAIR_MEMORY; GENAIR_FORMAT with where and what in *error, st left to the caller, who knows
  * what the text is. error: may be NULL. */
 CHECKED genair_code json_read(struct text text, size_t flags, json_t **out, json_error_t *error, genair_status *st);

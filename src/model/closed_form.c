@@ -42,20 +42,11 @@ genair_code closed_form_fit(genair_context *ctx, const genair_options *options, 
     return code;
 }
 
-static struct safetensor tensor(const char *name, size_t rows, size_t columns, const float *data) {
-    return (struct safetensor){.name = name,
-                               .type = "F32",
-                               .n_dims = 2,
-                               .shape = {rows, columns},
-                               .n_values = rows * columns,
-                               .data = (const unsigned char *)data};
-}
-
 genair_code closed_form_save(const struct closed_form_method *method, const char *path,
                              size_t n_items, size_t n_columns, const float *first,
                              const float *second, genair_status *st) {
-    const struct safetensor tensors[] = {tensor(method->first, n_items + 1, n_columns, first),
-                                         tensor(method->second, n_items + 1, n_columns, second)};
+    const struct safetensor tensors[] = {safetensor_f32(method->first, n_items + 1, n_columns, first),
+                                         safetensor_f32(method->second, n_items + 1, n_columns, second)};
     const char *const keys[] = {"method"}, *const values[] = {method->name};
     return safetensors_write(path, method->second ? 2 : 1, tensors, 1, keys, values, st);
 }

@@ -40,45 +40,36 @@ static bool only_trains(const struct model *m, const struct parameter *p) {
     return strncmp(p->name, m->method->name, n) == 0 && p->name[n] == '.';
 }
 
-/* What is saved beside parameters: [rows, cols]. */
-struct made {
-    struct safetensor tensor;
-    const float *values;
-};
-
-static struct made made_of(const char *name, size_t rows, size_t cols, const float *values) {
-    return (struct made){{.name = name, .type = "F32", .n_dims = 2, .shape = {rows, cols}, .n_values = rows * cols}, values};
-}
-
-static genair_code make(struct model *m, struct made out[2], size_t *n, genair_status *st) {
+/* What is saved beside parameters. */
+static genair_code make(struct model *m, struct safetensor out[2], size_t *n, genair_status *st) {
     *n = 0;
     if (m->method->items)
-        out[(*n)++] = made_of("item_vectors", m->config.n_items, m->config.hidden, m->item_vectors + m->config.hidden);
+        out[(*n)++] = safetensor_f32("item_vectors", m->config.n_items, m->config.hidden, m->item_vectors + m->config.hidden);
     if (!m->method->mask_vector || m->config.backbone != BERT4REC) return GENAIR_OK;
     const struct tensor *mask = m->method->mask_vector(m);
     if (!mask) return fail_memory(st);
-    out[(*n)++] = made_of("mask_vector", mask->rows, mask->cols, mask->value);
+    out[(*n)++] = safetensor_f32("mask_vector", mask->rows, mask->cols, mask->value);
     return GENAIR_OK;
 }
 
-static genair_code begin(const struct model *m, const struct made *made, size_t n_made, const char *path, struct writer **out,
-                         genair_status *st) {
+static genair_code begin(const struct model *m, const struct safetensor *made, size_t n_made, const char *path,
+                         struct writer **out, genair_status *st) {
     const size_t n = parameters_count(m->parameters);
     struct safetensor *tensors = mem_array(n + n_made, sizeof *tensors);
     if (!tensors) return fail_memory(st);
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         const struct parameter *p = parameters_at(m->parameters, i);
-        if (!only_trains(m, p)) tensors[kept++] = parameter_tensor_of(p, p->name);
+        if (!only_trains(m, p)) tensors[kept++] = safetensor_f32(p->name, p->rows, p->cols, NULL);
     }
-    for (size_t i = 0; i < n_made; i++) tensors[kept++] = made[i].tensor;
+    for (size_t i = 0; i < n_made; i++) tensors[kept++] = made[i];
     const genair_code code = safetensors_begin(path, kept, tensors, 0, NULL, NULL, out, st);
     mem_free(tensors);
     return code;
 }
 
 genair_code learned_save(struct model *m, const char *path, genair_status *st) {
-    struct made made[2];
+    struct safetensor made[2];
     size_t n_made = 0;
     struct writer *w = NULL;
     genair_code code = model_refresh_items(m, st);
@@ -89,7 +80,7 @@ genair_code learned_save(struct model *m, const char *path, genair_status *st) {
         if (!only_trains(m, p)) code = parameter_put(m, p, p->value, w, st);
     }
     for (size_t i = 0; code == GENAIR_OK && w && i < n_made; i++)
-        code = writer_put(w, made[i].values, made[i].tensor.n_values * sizeof(float), st);
+        code = writer_put(w, made[i].data, made[i].n_values * sizeof(float), st);
     if (code == GENAIR_OK && w) return writer_commit(w, st);
     writer_abandon(w);
     return code;

@@ -6,11 +6,6 @@
 
 enum { VALUES_AT_ONCE = 1 << 20 };
 
-struct safetensor parameter_tensor_of(const struct parameter *p, const char *name) {
-    return (struct safetensor){.name = name, .type = "F32", .n_dims = 2, .shape = {p->rows, p->cols},
-                               .n_values = p->rows * p->cols};
-}
-
 /* Rows first to end - 1, from 1 on, of all processes into w. */
 static genair_code put_rows(struct model *m, const struct parameter *p, const float *array, size_t first, size_t end,
                             struct writer *w, genair_status *st) {

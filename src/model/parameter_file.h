@@ -8,9 +8,6 @@
 #include "model/model.h"
 #include "workspace/safetensors.h"
 
-/* The tensor of a parameter, or of another array of its shape, without data. */
-struct safetensor parameter_tensor_of(const struct parameter *p, const char *name);
-
 /* An array [held, cols] of p (its values, a moment, a copy) as the next tensor of a file that safetensors_begin began. All
  * processes call it; w is NULL where another one writes. What w failed with is returned, but nobody waits for who failed. A
  * table that is shared out resets the tape. */

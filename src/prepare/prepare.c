@@ -12,7 +12,6 @@
 #include "workspace/metadata_rows.h"
 #include "workspace/stage_result.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -76,18 +75,6 @@ static genair_code describe_inputs(const genair_options *o, json_t **out, genair
     else
         json_decref(inputs);
     return code;
-}
-
-static genair_code hash_inputs(const json_t *inputs, char out[33], genair_status *st) {
-    char *text = json_text(inputs, JSON_COMPACT | JSON_SORT_KEYS);
-    struct hasher *h = text ? hasher_create() : NULL;
-    if (h) {
-        hasher_add(h, GENAIR_VERSION, strlen(GENAIR_VERSION));
-        hasher_add(h, text, strlen(text));
-        hasher_finish(h, out);
-    }
-    free(text);
-    return h ? GENAIR_OK : fail_memory(st);
 }
 
 /* ---- reading ---- */
@@ -273,8 +260,8 @@ static genair_code make_in(genair_context *ctx, const genair_options *o, struct 
                                           ITEM_RECORDS,         METADATA_ROWS_FILE};
     char made_from[33];
     struct outcome outcome = {0};
-    genair_code code = hash_inputs(inputs, made_from, st);
-    if (code == GENAIR_OK) code = make(ctx, o, staging, made_from, &outcome, st);
+    if (!json_hash(GENAIR_VERSION, inputs, made_from)) return fail_memory(st);
+    genair_code code = make(ctx, o, staging, made_from, &outcome, st);
     if (code != GENAIR_OK) return code;
     json_t *described = describe_outcome(&outcome, o);
     code = described ? workspace_publish(w, "prepare", inputs, staging, outputs,

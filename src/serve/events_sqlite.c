@@ -4,9 +4,9 @@
 #include "serve/events_store.h"
 
 #include "base/alloc.h"
+#include "workspace/sqlite.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 #include <string.h>
 
 enum { BUSY_MILLISECONDS = 5000, APPLICATION = 1195460933 /* "GAIE" */ };
@@ -28,20 +28,16 @@ static genair_code fail_store(const struct sqlite *s, sqlite3 *db, genair_status
 }
 
 static genair_code execute(const struct sqlite *s, const char *sql, genair_status *st) {
-    return sqlite3_exec(s->writing, sql, NULL, NULL, NULL) == SQLITE_OK ? GENAIR_OK : fail_store(s, s->writing, st);
+    return sqlite_execute(s->writing, sql) ? GENAIR_OK : fail_store(s, s->writing, st);
 }
 
 /* ---- writing ---- */
 
-static bool bind(sqlite3_stmt *statement, int at, struct text t) {
-    return sqlite3_bind_text64(statement, at, t.p ? t.p : "", t.n, SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK;
-}
-
 static genair_code insert(struct sqlite *s, const struct event *e, size_t *repeated, genair_status *st) {
     sqlite3_stmt *i = s->insert;
-    const bool bound = bind(i, 1, e->user) && bind(i, 2, e->item) &&
+    const bool bound = sqlite_bind(i, 1, e->user) && sqlite_bind(i, 2, e->item) &&
                        sqlite3_bind_int64(i, 3, e->time) == SQLITE_OK &&
-                       (e->key.n ? bind(i, 4, e->key) : sqlite3_bind_null(i, 4) == SQLITE_OK);
+                       (e->key.n ? sqlite_bind(i, 4, e->key) : sqlite3_bind_null(i, 4) == SQLITE_OK);
     const int step = bound ? sqlite3_step(i) : SQLITE_ERROR;
     const genair_code code = step == SQLITE_DONE ? GENAIR_OK : fail_store(s, s->writing, st);
     if (code == GENAIR_OK) *repeated += sqlite3_changes(s->writing) == 0;
@@ -73,7 +69,7 @@ static genair_code read_events(void *store, struct text user, size_t limit, even
     sqlite3_stmt *q = s->select;
     genair_code code = GENAIR_OK;
     int step = SQLITE_ERROR;
-    if (bind(q, 1, user) && sqlite3_bind_int64(q, 2, (sqlite3_int64)limit) == SQLITE_OK)
+    if (sqlite_bind(q, 1, user) && sqlite3_bind_int64(q, 2, (sqlite3_int64)limit) == SQLITE_OK)
         while (code == GENAIR_OK && (step = sqlite3_step(q)) == SQLITE_ROW) {
             const char *item = (const char *)sqlite3_column_text(q, 0);
             const struct text t = {item, (size_t)sqlite3_column_bytes(q, 0)};

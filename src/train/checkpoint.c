@@ -59,7 +59,7 @@ static genair_code begin(const struct session *s, const struct loop_state *state
     for (size_t i = 0; sound && i < n; i++) {
         const struct parameter *p = parameters_at(s->model->parameters, i / N_PARTS);
         part_name_of(p, i % N_PARTS, names[i]);
-        tensors[i] = parameter_tensor_of(p, names[i]);
+        tensors[i] = safetensor_f32(names[i], p->rows, p->cols, NULL);
     }
     const genair_code code = sound ? begin_file(s, state, path, tensors, n, lines, out, st) : fail_memory(st);
     mem_free(names);
@@ -86,22 +86,16 @@ genair_code checkpoint_save(const struct session *s, const struct loop_state *st
     return code;
 }
 
-static const char *metadata(const struct safetensors *f, const char *key) {
-    for (size_t i = 0; i < f->n_metadata; i++)
-        if (strcmp(f->metadata_keys[i], key) == 0) return f->metadata_values[i];
-    return "";
-}
-
 static bool read_count(const struct safetensors *f, const char *key, uint64_t *out) {
     int64_t value;
-    if (!text_i64(text_of(metadata(f, key)), &value) || value < 0) return false;
+    if (!text_i64(text_of(safetensors_metadata(f, key)), &value) || value < 0) return false;
     *out = (uint64_t)value;
     return true;
 }
 
 /* %a of a double, whatever the locale's decimal point: written and read by the same process or its heir. */
 static bool read_real(const struct safetensors *f, const char *key, double *out) {
-    const char *s = metadata(f, key);
+    const char *s = safetensors_metadata(f, key);
     char *end;
     errno = 0;
     *out = strtod(s, &end);
@@ -112,7 +106,7 @@ static genair_code read_state(const struct safetensors *f, struct loop_state *st
                               bool *sound, genair_status *st) {
     json_t *lines;
     *sound = false;
-    if (json_read(text_of(metadata(f, "lines")), 0, &lines, NULL, st) == GENAIR_MEMORY) return GENAIR_MEMORY;
+    if (json_read(text_of(safetensors_metadata(f, "lines")), 0, &lines, NULL, st) == GENAIR_MEMORY) return GENAIR_MEMORY;
     if (!json_is_array(lines)) {
         json_decref(lines);
         return GENAIR_OK;

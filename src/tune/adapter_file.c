@@ -115,18 +115,13 @@ genair_code adapter_file_rank(const char *path, size_t *rank, genair_status *st)
 
 /* ---- ours ---- */
 
-static struct safetensor tensor_of(const struct parameter *p, const char *name, const float *values) {
-    return (struct safetensor){.name = name, .type = "F32", .n_dims = 2, .shape = {p->rows, p->cols},
-                               .n_values = p->rows * p->cols, .data = (const unsigned char *)values};
-}
-
 genair_code adapter_file_save(const struct parameters *p, const char *path, genair_status *st) {
     const size_t n = parameters_count(p);
     struct safetensor *tensors = mem_array(n, sizeof *tensors);
     if (!tensors) return fail_memory(st);
     for (size_t i = 0; i < n; i++) {
         const struct parameter *x = parameters_at(p, i);
-        tensors[i] = tensor_of(x, x->name, x->value);
+        tensors[i] = safetensor_f32(x->name, x->rows, x->cols, x->value);
     }
     const genair_code code = safetensors_write(path, n, tensors, 0, NULL, NULL, st);
     mem_free(tensors);
@@ -150,7 +145,7 @@ genair_code adapter_checkpoint_save(const struct tuning *t, const char *path, ge
     for (size_t i = 0; tensors && full && i < n; i++) {
         const struct parameter *p = parameters_at(t->parameters, i / N_ADAPTER_PARTS);
         snprintf(full[i], NAME_BYTES, "%s%s", p->name, parts[i % N_ADAPTER_PARTS]);
-        tensors[i] = tensor_of(p, full[i], part_of(p, i % N_ADAPTER_PARTS));
+        tensors[i] = safetensor_f32(full[i], p->rows, p->cols, part_of(p, i % N_ADAPTER_PARTS));
     }
     snprintf(values[0], sizeof values[0], "%" PRIu64, t->step);
     snprintf(values[1], sizeof values[1], "%a", t->first_loss);
@@ -162,12 +157,6 @@ genair_code adapter_checkpoint_save(const struct tuning *t, const char *path, ge
     mem_free(tensors);
     mem_free(full);
     return code;
-}
-
-static const char *metadata(const struct safetensors *f, const char *key) {
-    for (size_t i = 0; i < f->n_metadata; i++)
-        if (strcmp(f->metadata_keys[i], key) == 0) return f->metadata_values[i];
-    return "";
 }
 
 static bool read_parts(const struct safetensors *f, const struct parameter *p) {
@@ -187,11 +176,11 @@ genair_code adapter_checkpoint_load(struct tuning *t, const char *path, genair_s
     genair_code code = safetensors_open(path, &f, st);
     if (code != GENAIR_OK) return code;
     int64_t step = 0;
-    bool sound = text_i64(text_of(metadata(f, "step")), &step) && step > 0 && (uint64_t)step <= t->options->steps;
+    bool sound = text_i64(text_of(safetensors_metadata(f, "step")), &step) && step > 0 && (uint64_t)step <= t->options->steps;
     for (size_t i = 0; sound && i < parameters_count(t->parameters); i++)
         sound = read_parts(f, parameters_at(t->parameters, i));
-    t->first_loss = strtod(metadata(f, "first_loss"), NULL); /* %a, by this program in any locale */
-    t->last_loss = strtod(metadata(f, "last_loss"), NULL);
+    t->first_loss = strtod(safetensors_metadata(f, "first_loss"), NULL); /* %a, by this program in any locale */
+    t->last_loss = strtod(safetensors_metadata(f, "last_loss"), NULL);
     if (!sound)
         code = fail_line(st, GENAIR_FORMAT, path, 0, "is not a checkpoint of this fine-tuning; delete it to begin anew");
     if (code == GENAIR_OK) code = parameters_set_step(t->parameters, (uint64_t)step, st);

@@ -4,10 +4,10 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/files.h"
+#include "workspace/sqlite.h"
 
 #include <assert.h>
 #include <stdbool.h>
-#include <sqlite3.h>
 #include <string.h>
 
 enum { APPLICATION = 0x47414941 /* "GAIA" */, LAYOUT = 1, BUSY_MILLISECONDS = 10000, HASH_BYTES = 32 };
@@ -29,7 +29,7 @@ static genair_code fail_store(const struct store *s, genair_status *st) {
 }
 
 static genair_code execute(const struct store *s, const char *sql, genair_status *st) {
-    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? GENAIR_OK : fail_store(s, st);
+    return sqlite_execute(s->db, sql) ? GENAIR_OK : fail_store(s, st);
 }
 
 static void close_store(struct store *s) {
@@ -37,14 +37,8 @@ static void close_store(struct store *s) {
     mem_free(s->path);
 }
 
-/* The one integer that a statement gives. */
 static genair_code ask(const struct store *s, const char *sql, int64_t *out, genair_status *st) {
-    sqlite3_stmt *q = NULL;
-    const bool done = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
-    if (done) *out = sqlite3_column_int64(q, 0);
-    const genair_code code = done ? GENAIR_OK : fail_store(s, st);
-    sqlite3_finalize(q);
-    return code;
+    return sqlite_ask(s->db, sql, out) ? GENAIR_OK : fail_store(s, st);
 }
 
 static genair_code check_layout(struct store *s, genair_status *st) {
@@ -95,14 +89,10 @@ static bool checksum(const struct added_item *a, char out[33]) {
     return true;
 }
 
-static bool bind_text(sqlite3_stmt *q, int at, struct text t) {
-    return sqlite3_bind_text64(q, at, t.p ? t.p : "", t.n, SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK;
-}
-
 static genair_code put_row(const struct store *s, sqlite3_stmt *q, const struct added_item *a, genair_status *st) {
     char digits[HASH_BYTES + 1];
     if (!checksum(a, digits)) return fail_memory(st);
-    bool bound = bind_text(q, 1, a->item) && bind_text(q, 2, a->record) && bind_text(q, 3, a->archetype) &&
+    bool bound = sqlite_bind(q, 1, a->item) && sqlite_bind(q, 2, a->record) && sqlite_bind(q, 3, a->archetype) &&
                  sqlite3_bind_text(q, 6, digits, HASH_BYTES, SQLITE_STATIC) == SQLITE_OK;
     for (int i = 0; bound && i < N_PARTS; i++)
         bound = (a->part[i] ? sqlite3_bind_blob64(q, 4 + i, a->part[i], a->width[i] * sizeof(float), SQLITE_STATIC)
@@ -148,7 +138,7 @@ genair_code added_items_put(const char *workspace, const struct added_item *item
 
 static genair_code remove_row(const struct store *s, sqlite3_stmt *q, struct text item, genair_status *st) {
     char name[TEXT_EXCERPT];
-    genair_code code = bind_text(q, 1, item) && sqlite3_step(q) == SQLITE_DONE ? GENAIR_OK : fail_store(s, st);
+    genair_code code = sqlite_bind(q, 1, item) && sqlite3_step(q) == SQLITE_DONE ? GENAIR_OK : fail_store(s, st);
     if (code == GENAIR_OK && sqlite3_changes(s->db) == 0) {
         text_excerpt(item, name);
         code = fail(st, GENAIR_USAGE, "no item '%s' was added to the workspace", name);

@@ -6,11 +6,11 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "workspace/sqlite.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +64,7 @@ static genair_code fail_store(const struct archetypes *a, genair_status *st) {
 }
 
 static genair_code execute(struct archetypes *a, const char *sql, genair_status *st) {
-    return sqlite3_exec(a->db, sql, NULL, NULL, NULL) == SQLITE_OK ? GENAIR_OK : fail_store(a, st);
+    return sqlite_execute(a->db, sql) ? GENAIR_OK : fail_store(a, st);
 }
 
 static genair_code prepare(struct archetypes *a, const char *sql, sqlite3_stmt **out,
@@ -73,14 +73,8 @@ static genair_code prepare(struct archetypes *a, const char *sql, sqlite3_stmt *
                                                                       : fail_store(a, st);
 }
 
-/* The one integer that a statement gives. */
 static genair_code ask(struct archetypes *a, const char *sql, int64_t *out, genair_status *st) {
-    sqlite3_stmt *s = NULL;
-    genair_code code = prepare(a, sql, &s, st);
-    if (code == GENAIR_OK && sqlite3_step(s) != SQLITE_ROW) code = fail_store(a, st);
-    if (code == GENAIR_OK) *out = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    return code;
+    return sqlite_ask(a->db, sql, out) ? GENAIR_OK : fail_store(a, st);
 }
 
 /* ---- settings ---- */
@@ -415,23 +409,18 @@ static bool checksum(const struct archetypes *a, const struct archetype *row, ch
     return true;
 }
 
-static bool bind_text(sqlite3_stmt *s, int column, struct text t) {
-    return sqlite3_bind_text64(s, column, t.p ? t.p : "", t.n, SQLITE_STATIC, SQLITE_UTF8) ==
-           SQLITE_OK;
-}
-
 static bool bind_row(const struct archetypes *a, const struct archetype *row, const char *digits) {
     sqlite3_stmt *s = a->put;
     const size_t bytes = a->width * sizeof *row->prefill;
-    bool bound = bind_text(s, 1, row->item) && bind_text(s, 3, row->prompt) &&
+    bool bound = sqlite_bind(s, 1, row->item) && sqlite_bind(s, 3, row->prompt) &&
                  sqlite3_bind_text(s, 2, row->done ? "done" : "failed", -1, SQLITE_STATIC) ==
                      SQLITE_OK &&
                  sqlite3_bind_int64(s, 5, (int64_t)row->n_prompt) == SQLITE_OK &&
                  sqlite3_bind_int64(s, 6, (int64_t)row->n_generated) == SQLITE_OK &&
-                 bind_text(s, 7, row->finish) &&
+                 sqlite_bind(s, 7, row->finish) &&
                  sqlite3_bind_text(s, 8, digits, HASH_BYTES, SQLITE_STATIC) == SQLITE_OK;
     if (bound && row->done) /* else they stay NULL */
-        bound = bind_text(s, 4, row->text) &&
+        bound = sqlite_bind(s, 4, row->text) &&
                 sqlite3_bind_blob64(s, 9, row->prefill, bytes, SQLITE_STATIC) == SQLITE_OK &&
                 sqlite3_bind_blob64(s, 10, row->decoding, bytes, SQLITE_STATIC) == SQLITE_OK;
     return bound;
@@ -499,7 +488,7 @@ genair_code archetypes_get(struct archetypes *a, struct text item, struct archet
     if (!a->get) code = prepare(a, "SELECT " COLUMNS " FROM items WHERE item = ?1", &a->get, st);
     if (code != GENAIR_OK) return code;
     sqlite3_reset(a->get);
-    if (!bind_text(a->get, 1, item)) return fail_store(a, st);
+    if (!sqlite_bind(a->get, 1, item)) return fail_store(a, st);
     const int step = sqlite3_step(a->get);
     *found = step == SQLITE_ROW;
     if (step == SQLITE_DONE) return GENAIR_OK;

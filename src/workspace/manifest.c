@@ -32,14 +32,6 @@ static genair_code damaged(const struct workspace *w, genair_status *st, const c
                      what, w->path);
 }
 
-static bool hash_json(const json_t *j, char out[33]) {
-    char *text = json_text(j, JSON_COMPACT | JSON_SORT_KEYS);
-    if (!text) return false;
-    hash_bytes(text, strlen(text), out);
-    free(text);
-    return true;
-}
-
 static bool record_sound(const json_t *record) {
     if (!json_is_string(json_object_get(record, "hash")) ||
         !json_is_string(json_object_get(record, "version")))
@@ -57,7 +49,7 @@ static bool record_sound(const json_t *record) {
 /* NULL when memory is out; released with free. */
 static char *manifest_text(json_t *stages) {
     char digits[33];
-    if (!hash_json(stages, digits)) return NULL;
+    if (!json_hash("", stages, digits)) return NULL;
     json_t *root =
         json_pack("{s:s, s:i, s:O}", "checksum", digits, "format", FORMAT, "stages", stages);
     char *text = root ? json_text(root, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
@@ -291,7 +283,7 @@ static genair_code add_record(struct workspace *w, const char *stage, const json
     for (size_t i = 0; code == GENAIR_OK && i < n_outputs; i++)
         code = describe_output(directory, outputs[i], described, st);
     char digits[33];
-    if (code == GENAIR_OK && !hash_json(described, digits)) code = fail_memory(st);
+    if (code == GENAIR_OK && !json_hash("", described, digits)) code = fail_memory(st);
     if (code == GENAIR_OK) {
         /* Deep copies: what the caller changes later is not what was recorded. */
         json_t *record =

@@ -267,7 +267,18 @@ const struct safetensor *safetensors_find(const struct safetensors *f, const cha
     return NULL;
 }
 
+const char *safetensors_metadata(const struct safetensors *f, const char *key) {
+    for (size_t i = 0; i < f->n_metadata; i++)
+        if (strcmp(f->metadata_keys[i], key) == 0) return f->metadata_values[i];
+    return "";
+}
+
 /* ---- writing ---- */
+
+struct safetensor safetensor_f32(const char *name, size_t rows, size_t cols, const float *data) {
+    return (struct safetensor){.name = name, .type = "F32", .n_dims = 2, .shape = {rows, cols}, .n_values = rows * cols,
+                               .data = (const unsigned char *)data};
+}
 
 static const char *type_of(const struct safetensor *t) {
     return t->type ? t->type : "F32";

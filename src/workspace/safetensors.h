@@ -37,6 +37,10 @@ CHECKED genair_code safetensors_read(const struct safetensors *f, uint64_t offse
 void safetensors_close(struct safetensors *f);
 const struct safetensor *safetensors_find(const struct safetensors *f,
                                           const char *name); /* or NULL */
+const char *safetensors_metadata(const struct safetensors *f, const char *key); /* borrowed; "" where there is none */
+
+/* A float32 matrix to be written. name and data are borrowed; data: NULL where the caller puts the values. */
+struct safetensor safetensor_f32(const char *name, size_t rows, size_t cols, const float *data);
 struct writer;
 /* The file up to the first value, for tensors that are not in memory as a whole: the caller puts their values, in the given
  * order, and commits. */

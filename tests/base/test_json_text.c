@@ -106,6 +106,22 @@ static void files(void **state) {
     mem_free(path);
 }
 
+/* The bytes stand in workspaces: a manifest's checksum, what a data set was made from. */
+static void a_hash_is_that_of_the_text(void **state) {
+    (void)state;
+    static const char text[] = "1.0{\"a\":[1,2],\"b\":\"x\"}";
+    char expected[33], digits[33];
+    json_t *value = json_pack("{s:s, s:[i, i]}", "b", "x", "a", 1, 2);
+    hash_bytes(text, strlen(text), expected);
+    assert_true(json_hash("1.0", value, digits));
+    assert_string_equal(digits, expected);
+    hash_bytes(text + 3, strlen(text) - 3, expected);
+    assert_true(json_hash("", value, digits));
+    assert_string_equal(digits, expected);
+    assert_false(json_hash("", NULL, digits));
+    json_decref(value);
+}
+
 static int watch(void **state) {
     json_watch();
     return scratch_open(state);
@@ -117,6 +133,7 @@ int main(void) {
         cmocka_unit_test(an_earlier_loss_is_kept),
         cmocka_unit_test(wrong_text_is_located),
         cmocka_unit_test(files),
+        cmocka_unit_test(a_hash_is_that_of_the_text),
     };
     return cmocka_run_group_tests(tests, watch, scratch_close);
 }

@@ -79,6 +79,9 @@ run 1 add-items -w ws --run one --items new.jsonl --model cut.gguf
 printf 'What of <item_name>?' >template
 run 2 add-items -w ws --run one --items new.jsonl --model "$model" --template template
 holds 'why' grep -q 'made with another template' err
+printf 'What of it?' >none
+run 2 add-items -w ws --run one --items new.jsonl --model "$model" --template none
+holds 'why, of a file that is no template too' grep -q 'made with another template' err
 holds 'nothing was kept' test "$(sum)" = "$before"
 
 # ---- out again ----
