@@ -11,6 +11,10 @@
 static atomic_long left; /* requests until the one that fails; 0 or less: none will */
 static atomic_bool failed;
 
+long failing_alloc_next(long n) {
+    return n + 1 + n / 50;
+}
+
 void failing_alloc_start(long n) {
     atomic_store(&failed, false);
     atomic_store(&left, n);

@@ -14,6 +14,9 @@
 
 #include <stdbool.h>
 
+/* The n to try after n where an operation asks for thousands of pieces: each of the first fifty, then about each fiftieth of what went
+ * before. */
+long failing_alloc_next(long n);
 void failing_alloc_start(long n); /* the n-th request from now on fails, n >= 1, in any thread */
 bool failing_alloc_stop(void);    /* no more failures; whether there was one */
 

@@ -43,7 +43,7 @@ static void refuse_in_turn(stage *run, const char *command, const char *const *s
     assert_int_equal(genair_options_create(command, &o, NULL), GENAIR_OK);
     set_options(o, settings);
     long n = 1;
-    for (;; n++) {
+    for (;; n = failing_alloc_next(n)) {
         genair_status st = {0};
         char *json = NULL;
         failing_alloc_start(n);

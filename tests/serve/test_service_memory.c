@@ -43,15 +43,9 @@ static int ask(struct service *s, const char *text, char **body) {
     return out.status;
 }
 
-/* Opening and answering ask for thousands of pieces, a language model for tens of thousands: each of the first fifty, then about each
- * fiftieth of what went before. */
-static long after(long n) {
-    return n + 1 + n / 50;
-}
-
 static void opening_reports_it(void **state) {
     (void)state;
-    for (long n = 1;; n = after(n)) {
+    for (long n = 1;; n = failing_alloc_next(n)) {
         struct service *s = NULL;
         genair_status st = {0};
         failing_alloc_start(n);
@@ -72,7 +66,7 @@ static void opening_reports_it(void **state) {
 
 /* before: asked each time, with memory; NULL: nothing. */
 static void refuse_in_turn(struct service *s, const char *text, const char *before) {
-    for (long n = 1;; n = after(n)) {
+    for (long n = 1;; n = failing_alloc_next(n)) {
         if (before) assert_int_equal(ask(s, before, NULL), 200);
         failing_alloc_start(n);
         const int status = ask(s, text, NULL);
