@@ -81,8 +81,10 @@ genair_code json_read(struct text text, size_t flags, json_t **out, json_error_t
     if (!reserve) return fail_memory(st);
     reserved = room;
     const bool before = json_lost(); /* of a value that this thread is still making */
-    json_t *value = json_load_callback(next_byte, &text, flags, error);
-    const bool whole = !json_lost();
+    json_error_t own;
+    json_t *value = json_load_callback(next_byte, &text, flags, error ? error : &own);
+    /* the latter where the process's own allocator is not watched */
+    const bool whole = !json_lost() && (value || json_error_code(error ? error : &own) != json_error_out_of_memory);
     lost = before;
     mem_free(reserve);
     reserve = NULL;

@@ -28,7 +28,7 @@ struct adam_step {
     float decay; /* L2 penalty: g + decay p takes g's place */
 };
 
-/* What the slowest of arithmetic, that of subnormal numbers, is spared: no p above 1e-26 can tell. */
+/* What the slowest of arithmetic, that of subnormal numbers, is spared: no p above 1e-22 can tell (rate 1e-3, epsilon 1e-8). */
 #define ADAM_DUST 1e-36f
 /* A step of at most this share of |p| leaves p as it is: half of what half its last place may be. */
 #define ADAM_STILL 0x1p-26f

@@ -438,21 +438,19 @@ static inline void rest_still(struct resting *r, const struct adam_step *steps, 
 static void adam_rest(const struct adam_step *steps, size_t n_steps, float *p, float *m, float *v, size_t n) {
     for (size_t i = 0; i < n; i += UNROLL * LANES) {
         struct resting r;
-        size_t k[UNROLL];
+        size_t at[UNROLL];
         for (size_t u = 0; u < UNROLL; u++) {
-            const size_t at = i + u * LANES;
-            k[u] = at < n ? n - at : 0;
-            r.value[u] = load_part(p + at, k[u]);
-            r.first[u] = load_part(m + at, k[u]);
-            r.second[u] = load_part(v + at, k[u]);
+            at[u] = i + u * LANES < n ? i + u * LANES : n;
+            r.value[u] = load_part(p + at[u], n - at[u]);
+            r.first[u] = load_part(m + at[u], n - at[u]);
+            r.second[u] = load_part(v + at[u], n - at[u]);
         }
         const size_t moved = rest_moving(&r, steps, n_steps);
         rest_still(&r, steps, n_steps - moved);
         for (size_t u = 0; u < UNROLL; u++) {
-            const size_t at = i + u * LANES;
-            store_part(p + at, r.value[u], k[u]);
-            store_part(m + at, r.first[u], k[u]);
-            store_part(v + at, r.second[u], k[u]);
+            store_part(p + at[u], r.value[u], n - at[u]);
+            store_part(m + at[u], r.first[u], n - at[u]);
+            store_part(v + at[u], r.second[u], n - at[u]);
         }
     }
 }

@@ -44,7 +44,7 @@ static void scatter_task(void *context, size_t task, int worker) {
 
 /* to[r] += scale * the sum of from's rows in r's entries, for all r. to, from: rows of width floats. */
 static void scatter_rows(struct tape *t, const struct inverse *inverse, float scale, const float *from, size_t width,
-                  float *to) {
+                         float *to) {
     struct scatter s = {t->kernels, inverse, scale, from, width, to};
     parallel_run(t->parallel, (inverse->n_rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK, scatter_task, &s);
 }

@@ -156,7 +156,7 @@ static genair_code open_ids(struct dataset *d, struct files *f, const char *path
 /* ---- cooccurrence.bin ---- */
 
 static bool rows_sound(const struct cooccurrence *c, const struct store *s) {
-    enum { PIECE = 1 << 23 }; /* pairs between two times that what was looked at leaves memory */
+    enum { PIECE = 1 << 18 }; /* pairs between two times that what was looked at leaves memory */
     uint64_t released = 0;
     if (c->start[1] != 0) return false;
     for (uint32_t i = 1; i <= c->n_items; i++) {

@@ -209,7 +209,7 @@ static bool all_zero(const unsigned char *p, size_t n) {
 
 /* A piece at a time, which then leaves memory: files may be larger than it. */
 static genair_code hash_array(const struct store *s, const struct array *a, char out[DIGITS + 1], genair_status *st) {
-    enum { PIECE = 64 << 20 };
+    enum { PIECE = 1 << 20 };
     const unsigned char *p = s->file.data + a->offset;
     if (a->n_bytes <= PIECE) {
         hash_bytes(p, (size_t)a->n_bytes, out);
