@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/size.h"
 #include "evaluate/group_tables.h"
-#include "fuse/entropy.h"
+#include "algebra/entropy.h"
 #include "algebra/pca.h"
 #include "model/load.h"
 #include "ranking/groups.h"

@@ -223,7 +223,7 @@ static const struct option_spec table[] = {
      .methods = " rlmrec llminit llm-esr llmemb ", .help = "Principal components kept of them; 0 as they are. Without it, 384; llm-esr, "
              "llmemb: 1536."},
     {"semantic-scale", 0, OPTION_CHOICE, "none", .choices = "none|unit", .commands = ENGINE, .methods = TEXT_METHODS,
-     .help = "unit: every item vector from text is brought to length 1 first."},
+     .help = "unit: every item vector from text is brought to length 1 first; the default of llm-esr."},
     {"base-run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train sweep bench ", .methods = " cities melt llmemb ",
      .rule = RULE_NAME, .help = "The finished run of --method base that the method builds on; for llmemb, of sasrec."},
     {"cities-head", 0, OPTION_CHOICE, "min", .choices = "min|pareto", .commands = ENGINE, .methods = " cities ",

@@ -2,6 +2,7 @@
 /* genair doctor: what this machine offers, what of it is used, and what is missing, with what to do about it. Changes
  * nothing. */
 #include "base/blas.h"
+#include "base/built_with.h"
 #include "base/context.h"
 #include "base/files.h"
 #include "base/options.h"
@@ -120,6 +121,21 @@ static void report_programs(struct report *r) {
     }
 }
 
+static void report_build(struct report *r) {
+    static const struct {
+        const char *name, *packages, *use;
+        bool there;
+    } parts[] = {{"FAISS", "libfaiss-dev and g++", "--index approximate", BUILT_WITH_FAISS},
+                 {"MPI", "libopenmpi-dev", "train in several processes", BUILT_WITH_MPI},
+                 {"PostgreSQL", "libpq-dev", "serve --store postgresql://…", BUILT_WITH_POSTGRESQL}};
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        set(r, "built_with", parts[i].name, json_boolean(parts[i].there));
+        if (!parts[i].there)
+            advise(r, "built without %s, so there is no %s: install %s and build again", parts[i].name, parts[i].use,
+                   parts[i].packages);
+    }
+}
+
 GENAIR_API genair_code genair_doctor(genair_context *ctx, const genair_options *o, char **json, genair_status *st) {
     const double begin = context_seconds();
     struct report r = {.options = o, .sound = true, .out = json_pack("{s:s}", "version", GENAIR_VERSION), .advice = json_array()};
@@ -129,6 +145,7 @@ GENAIR_API genair_code genair_doctor(genair_context *ctx, const genair_options *
     report_threads(&r, ctx);
     report_memory(&r);
     report_workspace(&r);
+    report_build(&r);
     report_programs(&r);
     r.sound = json_object_set(r.out, "advice", r.advice) == 0 && r.sound;
     genair_code code = r.sound ? stage_result(r.out, context_seconds() - begin, json, st) : fail_memory(st);

@@ -2,15 +2,11 @@
 #include "experiment/grid.h"
 
 #include "base/json_text.h"
-#include "base/size.h"
+#include "train/session.h"
 
 #include <string.h>
 
 enum { MAX_METHODS = 64 }; /* more than there are */
-
-/* What does not change a run's result, or names it. */
-static const char *const no_axes[] = {"workspace", "threads", "config", "json", "quiet", "help", "run", "resume",
-                                      "checkpoint-every"};
 
 static json_t *values_of(const json_t *axis) {
     return json_array_get(axis, 1);
@@ -18,9 +14,8 @@ static json_t *values_of(const json_t *axis) {
 
 static genair_code check_name(const char *name, const json_t *before, genair_status *st) {
     if (!option_find("train", name)) return option_unknown("train", name, st);
-    for (size_t i = 0; i < COUNT(no_axes); i++)
-        if (strcmp(no_axes[i], name) == 0)
-            return fail(st, GENAIR_USAGE, "--grid %s: it changes nothing that a sweep could compare", name);
+    if (session_neutral(name))
+        return fail(st, GENAIR_USAGE, "--grid %s: it is the same for all runs of a workspace, so there is nothing to compare", name);
     for (size_t i = 0; i < json_array_size(before); i++)
         if (strcmp(json_string_value(json_array_get(json_array_get(before, i), 0)), name) == 0)
             return fail(st, GENAIR_USAGE, "--grid %s is given twice; list all its values in one", name);

@@ -176,7 +176,7 @@ static bool similar_users(const json_t *options) {
     return method_real(options, "esr-alpha") > 0 && !is(options, "esr-distill", "none");
 }
 
-static const struct method_default defaults[] = {{"semantic-components", "1536"}, {0}};
+static const struct method_default defaults[] = {{"semantic-components", "1536"}, {"semantic-scale", "unit"}, {0}};
 
 static const struct method method_llm_esr_served = {.name = "llm-esr", .term = "self-distillation", .weight_options = "",
                                                     .parameters = parameters, .release = release, .forward = forward};

@@ -4,16 +4,13 @@
 #ifndef GENAIR_RANKING_LISTS_H
 #define GENAIR_RANKING_LISTS_H
 
-#include <stdbool.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
 #include "base/status.h"
 
-/* false: built without FAISS, and the others fail with GENAIR_USAGE. */
-bool lists_available(void);
-/* "libfaiss-dev is missing", as GENAIR_USAGE, for those who ask for an approximate index. */
+/* "libfaiss-dev is missing", as GENAIR_USAGE, for those who ask for an approximate index; built without FAISS the others say
+ * the same. */
 CHECKED genair_code lists_require(genair_status *st);
 
 /* centres: [n_lists, width], of length 1. x: [n, width], finite, of length 1 (or zeros), n >= n_lists >= 1. The same

@@ -49,10 +49,6 @@ template <typename Work> genair_code guarded(genair_status *st, Work work) noexc
 
 } // namespace
 
-bool lists_available(void) {
-    return true;
-}
-
 genair_code lists_require(genair_status *) {
     return GENAIR_OK;
 }

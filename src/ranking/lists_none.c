@@ -2,10 +2,6 @@
 /* Without FAISS there is no approximate index. */
 #include "ranking/lists.h"
 
-bool lists_available(void) {
-    return false;
-}
-
 genair_code lists_require(genair_status *st) {
     return fail(st, GENAIR_USAGE, "--index approximate: this program was built without FAISS; install libfaiss-dev and g++ and "
                                   "build it again (-Dfaiss=enabled), or go without: every item is looked at then");

@@ -6,12 +6,6 @@
 #include "recommend/asked.h"
 #include "workspace/stage_result.h"
 
-genair_code similar_asked(struct recommender *r, const genair_options *o, json_t *out, genair_status *st) {
-    uint32_t item;
-    const genair_code code = catalogue_item(recommender_catalogue(r), option_text(o, "item"), &item, st);
-    return code == GENAIR_OK ? recommender_similar(r, item, (size_t)option_int(o, "k"), out, st) : code;
-}
-
 static genair_code similar(genair_context *ctx, const genair_options *o, json_t *out,
                            genair_status *st) {
     struct recommender *r;

@@ -11,6 +11,20 @@ enum { MAX_HISTORIES = 100 };
 
 /* ---- GET ---- */
 
+bool request_item(const struct request *r, const struct catalogue *c, uint32_t *item, struct response *out) {
+    genair_status st = {0};
+    struct text name;
+    const genair_code code = request_text(r, "item", &name) ? check_name(name, "item", &st)
+                                                            : fail(&st, GENAIR_USAGE, "'item' is missing");
+    if (code != GENAIR_OK)
+        response_failure(out, &st);
+    else if (!catalogue_find(c, name, item))
+        response_error(out, 404, "no such item in the workspace");
+    else
+        return true;
+    return false;
+}
+
 struct asked {
     struct wish wish;
     struct text user;

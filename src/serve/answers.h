@@ -23,10 +23,6 @@ struct events *service_events(struct service *s);
 struct measures *service_measures(struct service *s);
 bool service_retired(const struct service *s);
 
-void response_json(struct response *out, int status, json_t *value); /* takes value; NULL: out of memory */
-void response_failure(struct response *out, const genair_status *st);
-/* One of both, by code; takes value. */
-void response_result(struct response *out, genair_code code, json_t *value, const genair_status *st);
 /* The item that the parameter "item" names; false with the refusal in out: 400, or 404 when there is none such. */
 bool request_item(const struct request *r, const struct catalogue *c, uint32_t *item, struct response *out);
 

@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "base/context.h"
-#include "base/json_text.h"
 #include "archetype/author.h"
 #include "intake/intake.h"
 #include "recommend/recommender.h"
@@ -13,7 +12,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 
 /* ---- the run that is served: counted, so that it can be exchanged under way ---- */
 
@@ -161,47 +159,4 @@ struct events *service_events(struct service *s) {
 
 struct measures *service_measures(struct service *s) {
     return &s->measures;
-}
-
-/* ---- responses ---- */
-
-void response_json(struct response *out, int status, json_t *value) {
-    char *text = json_text(value, JSON_COMPACT);
-    json_decref(value);
-    *out = (struct response){.status = status, .body = text, .size = text ? strlen(text) : 0, .type = "application/json"};
-    if (!text) *out = (struct response){.status = 503, .type = "application/json", .retry_after = 1};
-}
-
-void response_error(struct response *out, int status, const char *message) {
-    response_json(out, status, json_pack("{s:{s:i, s:s}}", "error", "status", status, "message", message));
-}
-
-/* What the client did wrong is 400; what is out of memory or on a sick disk may be better in a moment. */
-void response_failure(struct response *out, const genair_status *st) {
-    const int status = st->code == GENAIR_USAGE ? 400 : st->code == GENAIR_MEMORY || st->code == GENAIR_IO ? 503 : 500;
-    response_error(out, status, st->message);
-    if (status == 503) out->retry_after = 1;
-}
-
-void response_result(struct response *out, genair_code code, json_t *value, const genair_status *st) {
-    if (code == GENAIR_OK) {
-        response_json(out, 200, value);
-        return;
-    }
-    json_decref(value);
-    response_failure(out, st);
-}
-
-bool request_item(const struct request *r, const struct catalogue *c, uint32_t *item, struct response *out) {
-    genair_status st = {0};
-    struct text name;
-    const genair_code code = request_text(r, "item", &name) ? check_name(name, "item", &st)
-                                                            : fail(&st, GENAIR_USAGE, "'item' is missing");
-    if (code != GENAIR_OK)
-        response_failure(out, &st);
-    else if (!catalogue_find(c, name, item))
-        response_error(out, 404, "no such item in the workspace");
-    else
-        return true;
-    return false;
 }

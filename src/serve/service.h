@@ -7,6 +7,7 @@
 #include "recommend/recommender.h"
 #include "serve/events.h"
 #include "serve/request.h"
+#include "serve/response.h"
 
 struct service;
 
@@ -27,16 +28,6 @@ CHECKED genair_code service_reload(struct service *s, genair_status *st);
 /* From now on /readyz says 503: a balancer sends nobody more. */
 void service_retire(struct service *s);
 
-struct response {
-    int status;
-    char *body; /* the receiver's, released with free() */
-    size_t size;
-    const char *type;
-    int retry_after; /* seconds; 0: not said */
-    const char *allow; /* methods, with status 405 */
-    const char *policy; /* what a page may load and run (Content-Security-Policy); NULL: not said */
-};
-
 struct route {
     const char *method, *path; /* a path that ends with '/', but for "/", has a name behind it */
     size_t max_body;
@@ -51,8 +42,6 @@ const struct route *service_routes(size_t *n);
 const struct route *service_find(const char *method, struct text path, struct response *out);
 /* Runs a route's handler and counts it. Any thread. */
 void service_answer(struct service *s, const struct route *route, const struct request *r, struct response *out);
-/* {"error": {"status", "message"}} */
-void response_error(struct response *out, int status, const char *message);
 
 struct service_counts {
     uint64_t requests, failed, events; /* answered; with a 5xx; accepted */

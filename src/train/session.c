@@ -13,11 +13,9 @@
 
 #include <string.h>
 
-/* Options of `train` that do not change what it computes. */
-static const char *const neutral[] = {"workspace", "threads", "config", "json", "quiet", "help", "run", "resume",
-                                      "checkpoint-every", "model", "item-noun", "attribute-characters"};
-
-static bool is_neutral(const char *name) {
+bool session_neutral(const char *name) {
+    static const char *const neutral[] = {"workspace", "threads", "config", "json", "quiet", "help", "run", "resume",
+                                          "checkpoint-every", "model", "item-noun", "attribute-characters"};
     for (size_t i = 0; i < COUNT(neutral); i++)
         if (strcmp(neutral[i], name) == 0) return true;
     return strncmp(name, "scft-", 5) == 0; /* of a stage of its own, whose vectors count */
@@ -66,7 +64,7 @@ json_t *session_options_of(const genair_options *o, const char *method) {
     size_t n;
     const struct option_spec *table = options_table(&n);
     for (size_t i = 0; config && i < n; i++) {
-        if (!option_applies(&table[i], options_command(o)) || is_neutral(table[i].name) ||
+        if (!option_applies(&table[i], options_command(o)) || session_neutral(table[i].name) ||
             !option_of_method(&table[i], method))
             continue;
         json_t *value = own_value(o, &table[i], method);

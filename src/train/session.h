@@ -27,6 +27,8 @@ struct session {
     struct model_config config;
 };
 
+/* Options of `train` on which no run depends, or only through vectors that all runs of a workspace share (scft-…, model). */
+bool session_neutral(const char *option);
 /* Every option that a run's result depends on, by its long name, with the method's own defaults: the content of
  * config.json. Options that the method does not have are left out. NULL when memory is out. */
 json_t *session_options(const genair_options *o);

@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "base/size.h"
-#include "fuse/entropy.h"
+#include "algebra/entropy.h"
 
 #include "support/scratch.h"
 

@@ -19,7 +19,7 @@ may_include() { # may_include FOLDER: the folders whose headers its files may in
     train) echo base kernels tensor workspace algebra lm ranking model tune train ;;
     archetype) echo base kernels tensor workspace lm archetype ;;
     cli) echo cli ;;
-    analyze) echo base kernels tensor workspace algebra ranking model fuse evaluate analyze ;; # looks at what others made, by their means
+    analyze) echo base kernels tensor workspace algebra ranking model evaluate analyze ;; # looks at what others made, by their means
     report) echo base kernels tensor workspace ranking model evaluate analyze report ;; # tables and pictures of both
     intake) echo base kernels tensor workspace algebra lm ranking model prepare archetype intake ;; # new items go the whole way
     serve) echo base kernels tensor workspace algebra lm ranking model prepare archetype recommend intake serve ;; # answers what recommend knows

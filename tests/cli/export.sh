@@ -72,7 +72,8 @@ run 1 export -w nothing --what recbole --out x
 # ---- doctor ----
 run 0 doctor -w ws --json --threads 1
 json_holds 'doctor' '.threads.used == 1 and .kernels.scalar and (.kernels[.kernels.used] == true) and
-    .processor.processors >= 1 and .disk.directory == "ws" and .disk.writable and (.advice | type == "array")'
+    .processor.processors >= 1 and .disk.directory == "ws" and .disk.writable and (.advice | type == "array") and
+    (.built_with | length == 3 and all(type == "boolean"))'
 PATH=/nowhere run 0 doctor --json
 json_holds 'what is missing is named' '.programs.gnuplot == null and (.advice | any(test("gnuplot")))'
 run 0 doctor -w not_there

@@ -96,6 +96,8 @@ run 2 sweep -w one $small --name methods --grid method=base,genair --rlmrec-beta
 holds 'one that none of them has is refused' grep -q 'none of the methods here has an option --rlmrec-beta; it belongs to: rlmrec' err
 run 2 sweep -w one $small --name methods --method base --grid rlmrec-beta=1,2
 holds 'as an axis too' grep -q 'method base has no option --rlmrec-beta' err
+run 2 sweep -w one $small --name methods --method llmemb --grid scft-steps=1,2
+holds 'what all runs share is no axis' grep -q 'grid scft-steps: it is the same for all runs of a workspace' err
 run 0 fuse -w one --out other --components 8
 run 0 sweep -w one $small --name items --epochs 1 --grid items=other
 run 0 fuse -w one --out other --components 4
@@ -122,7 +124,7 @@ bad "is 'x': allowed is a number" --grid alpha=1,x
 bad "empty value" --grid alpha=1,,2
 bad "1 is given twice" --grid alpha=1,1
 bad "gamma is given twice" --grid gamma=1 --grid gamma=2
-bad "changes nothing" --grid threads=1,2
+bad "nothing to compare" --grid threads=1,2
 bad "more than 1000000 points" --grid "alpha=$(seq -s, 1000)" --grid "ease-lambda=$(seq -s, 1000)" --grid gamma=1,2
 bad "300 points.*--yes" --grid "alpha=$(seq -s, 300)"
 run 1 sweep -w nowhere --grid alpha=1

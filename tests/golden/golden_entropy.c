@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Group 09_entropy: matrix-based entropy of item vectors and of popularity groups (eqs. 24-25). */
-#include "fuse/entropy.h"
+#include "algebra/entropy.h"
 #include "golden/groups.h"
 
 #include "base/size.h"

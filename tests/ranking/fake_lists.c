@@ -5,10 +5,6 @@
 
 #include <string.h>
 
-bool lists_available(void) {
-    return true;
-}
-
 genair_code lists_require(genair_status *st) {
     (void)st;
     return GENAIR_OK;

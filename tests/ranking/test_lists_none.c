@@ -15,7 +15,6 @@ static void it_is_told(void **state) {
     genair_options *o;
     struct index_setting setting;
     genair_status st = {0};
-    assert_false(lists_available());
     assert_int_equal(genair_options_create("serve", &o, NULL), GENAIR_OK);
     assert_int_equal(index_asked(o, &setting, &st), GENAIR_OK);
     assert_false(setting.approximate);

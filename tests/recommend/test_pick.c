@@ -4,9 +4,9 @@
 #include "ranking/fake_model.h"
 
 #include "base/blas.h"
+#include "base/built_with.h"
 #include "kernels/kernels.h"
 #include "ranking/index.h"
-#include "ranking/lists.h"
 #include "ranking/score_row.h"
 #include "recommend/pick.h"
 
@@ -79,7 +79,7 @@ static void all_ways_give_one_list(void **state) {
     struct parallel *parallel;
     blas_use_one_thread();
     assert_int_equal(parallel_create(2, &parallel, NULL), GENAIR_OK);
-    if (lists_available()) assert_int_equal(index_create(&m->scorer, &setting, parallel, &index, NULL), GENAIR_OK);
+    if (BUILT_WITH_FAISS) assert_int_equal(index_create(&m->scorer, &setting, parallel, &index, NULL), GENAIR_OK);
     const struct {
         const uint32_t *allow;
         size_t n;
@@ -103,7 +103,7 @@ static void all_ways_give_one_list(void **state) {
 /* Of a few lists: what may not be listed is not, what was viewed goes by all items, and scores are right. */
 static void few_lists_keep_the_filters(void **state) {
     (void)state;
-    if (!lists_available()) skip();
+    if (!BUILT_WITH_FAISS) skip();
     struct fake_model *m = fake_model(ITEMS, WIDTH, 0, 4);
     const struct run run = {.scorer = m->scorer};
     const struct index_setting setting = {.approximate = true, .probe = 4};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This module measures how many directions a set of vectors fills: matrix-based entropy (eqs.
  * 24-25). */
-#ifndef GENAIR_FUSE_ENTROPY_H
-#define GENAIR_FUSE_ENTROPY_H
+#ifndef GENAIR_ALGEBRA_ENTROPY_H
+#define GENAIR_ALGEBRA_ENTROPY_H
 
 #include "algebra/gram.h"
 

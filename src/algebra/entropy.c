@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fuse/entropy.h"
+#include "algebra/entropy.h"
 
 #include "base/alloc.h"
 #include "base/size.h"
