@@ -12,14 +12,14 @@
 #include <string.h>
 
 /* MOST_GROUPS: steps of dropout that a block has. */
-enum { N_PROJECTIONS = 7, N_BIASED = 3, GROUP_TOKENS = 2048, ROWS_PER_TASK = 64, MOST_GROUPS = 1 << 16 };
+enum { N_BIASED = 3, GROUP_TOKENS = 2048, ROWS_PER_TASK = 64, MOST_GROUPS = 1 << 16 };
 
 /* q, k and v first: they have biases. */
-static const char *const projection_names[N_PROJECTIONS] = {"attn_q", "attn_k",      "attn_v",  "attn_output",
+static const char *const projection_names[LAYER_MATRICES] = {"attn_q", "attn_k",      "attn_v",  "attn_output",
                                                             "ffn_gate", "ffn_up", "ffn_down"};
 
 struct adapted_block {
-    struct parameter *a[N_PROJECTIONS], *b[N_PROJECTIONS];
+    struct parameter *a[LAYER_MATRICES], *b[LAYER_MATRICES];
 };
 
 struct adapted {
@@ -33,17 +33,12 @@ struct adapted {
     struct tensor *views; /* [parameters] of the adapters, which outlive the tape's resets */
     struct tape tape;
     /* the weights of one block */
-    float *matrix[N_PROJECTIONS], *bias[N_BIASED], *attention_norm, *ffn_norm, *final_norm;
+    float *matrix[LAYER_MATRICES], *bias[N_BIASED], *attention_norm, *ffn_norm, *final_norm;
     float *states;   /* [n_layers + 1, tokens, hidden], or [tokens, hidden] when nothing is kept */
     float *gradient; /* [tokens, hidden] */
     size_t states_capacity, gradient_capacity, step_tokens;
     uint64_t step;
 };
-
-static void tensors_of(const struct lm_layer *l, const struct lm_tensor *out[N_PROJECTIONS]) {
-    const struct lm_tensor *const t[] = {&l->q, &l->k, &l->v, &l->out, &l->gate, &l->up, &l->down};
-    memcpy(out, t, sizeof t);
-}
 
 /* ---- weights ---- */
 
@@ -89,12 +84,12 @@ static genair_code read_tensor(const struct adapted *m, const struct lm_tensor *
 
 static genair_code read_block(struct adapted *m, size_t l, genair_status *st) {
     const struct lm_layer *layer = &m->weights->layers[l];
-    const struct lm_tensor *t[N_PROJECTIONS], *const biases[] = {&layer->q_bias, &layer->k_bias, &layer->v_bias};
-    tensors_of(layer, t);
+    const struct lm_tensor *const biases[] = {&layer->q_bias, &layer->k_bias, &layer->v_bias};
     if (context_stopped(m->ctx)) return context_interrupted(st);
     genair_code code = read_tensor(m, &layer->attn_norm, m->attention_norm, st);
     if (code == GENAIR_OK) code = read_tensor(m, &layer->ffn_norm, m->ffn_norm, st);
-    for (size_t i = 0; i < N_PROJECTIONS && code == GENAIR_OK; i++) code = read_tensor(m, t[i], m->matrix[i], st);
+    for (size_t i = 0; i < LAYER_MATRICES && code == GENAIR_OK; i++)
+        code = read_tensor(m, &layer->matrices[i], m->matrix[i], st);
     for (size_t i = 0; i < N_BIASED && code == GENAIR_OK; i++)
         if (biases[i]->rows) code = read_tensor(m, biases[i], m->bias[i], st);
     return code;
@@ -114,17 +109,16 @@ static genair_code read_embeddings(struct adapted *m, const struct sequences *s,
 static genair_code add_adapters(struct adapted *m, uint64_t seed, genair_status *st) {
     genair_code code = GENAIR_OK;
     for (size_t l = 0; l < m->weights->config.n_layers; l++) {
-        const struct lm_tensor *t[N_PROJECTIONS];
-        tensors_of(&m->weights->layers[l], t);
-        for (size_t i = 0; i < N_PROJECTIONS && code == GENAIR_OK; i++) {
+        const struct lm_tensor *t = m->weights->layers[l].matrices;
+        for (size_t i = 0; i < LAYER_MATRICES && code == GENAIR_OK; i++) {
             char name[64];
             struct adapted_block *b = &m->blocks[l];
             snprintf(name, sizeof name, "blk.%zu.%s.lora_a", l, projection_names[i]);
-            code = parameters_add(m->parameters, name, m->options.rank, t[i]->cols, false, &b->a[i], st);
+            code = parameters_add(m->parameters, name, m->options.rank, t[i].cols, false, &b->a[i], st);
             if (code != GENAIR_OK) break;
-            parameter_uniform(b->a[i], 1 / sqrt((double)t[i]->cols), seed);
+            parameter_uniform(b->a[i], 1 / sqrt((double)t[i].cols), seed);
             name[strlen(name) - 1] = 'b';
-            code = parameters_add(m->parameters, name, t[i]->rows, m->options.rank, false, &b->b[i], st);
+            code = parameters_add(m->parameters, name, t[i].rows, m->options.rank, false, &b->b[i], st);
         }
     }
     return code;
@@ -132,17 +126,16 @@ static genair_code add_adapters(struct adapted *m, uint64_t seed, genair_status 
 
 static bool allocate(struct adapted *m) {
     const struct lm_config *c = &m->weights->config;
-    const struct lm_tensor *t[N_PROJECTIONS];
+    const struct lm_tensor *t = m->weights->layers[0].matrices; /* of one shape in all */
     m->blocks = mem_zeros(c->n_layers, sizeof *m->blocks);
-    m->views = mem_zeros(c->n_layers * N_PROJECTIONS * 2, sizeof *m->views);
-    tensors_of(&m->weights->layers[0], t); /* of one shape in all */
+    m->views = mem_zeros(c->n_layers * LAYER_MATRICES * 2, sizeof *m->views);
     bool sound = m->blocks && m->views;
-    for (size_t i = 0; i < N_PROJECTIONS; i++) {
+    for (size_t i = 0; i < LAYER_MATRICES; i++) {
         size_t n;
-        m->matrix[i] = mul_size(t[i]->rows, t[i]->cols, &n) ? mem_aligned(n, sizeof(float)) : NULL;
+        m->matrix[i] = mul_size(t[i].rows, t[i].cols, &n) ? mem_aligned(n, sizeof(float)) : NULL;
         sound = sound && m->matrix[i];
         if (i >= N_BIASED) continue;
-        m->bias[i] = mem_aligned(t[i]->rows, sizeof(float));
+        m->bias[i] = mem_aligned(t[i].rows, sizeof(float));
         sound = sound && m->bias[i];
     }
     float **const norms[] = {&m->attention_norm, &m->ffn_norm, &m->final_norm};
@@ -187,7 +180,7 @@ genair_code adapted_create(genair_context *ctx, const struct lm_weights *w, cons
 
 void adapted_free(struct adapted *m) {
     if (!m) return;
-    for (size_t i = 0; i < N_PROJECTIONS; i++) mem_free(m->matrix[i]);
+    for (size_t i = 0; i < LAYER_MATRICES; i++) mem_free(m->matrix[i]);
     for (size_t i = 0; i < N_BIASED; i++) mem_free(m->bias[i]);
     mem_free(m->attention_norm);
     mem_free(m->ffn_norm);
@@ -234,7 +227,7 @@ static struct tensor *frozen(struct adapted *m, const struct lm_tensor *t, float
 /* The tensor of an adapter's matrix, for all groups of a step. */
 static struct tensor *adapter(struct adapted *m, size_t l, size_t i, size_t k) {
     struct parameter *p = k ? m->blocks[l].b[i] : m->blocks[l].a[i];
-    struct tensor *view = &m->views[(l * N_PROJECTIONS + i) * 2 + k];
+    struct tensor *view = &m->views[(l * LAYER_MATRICES + i) * 2 + k];
     if (!p->tensor) {
         *view = (struct tensor){.rows = p->rows, .cols = p->cols, .value = p->value, .gradient = p->gradient};
         p->tensor = view;
@@ -244,13 +237,12 @@ static struct tensor *adapter(struct adapted *m, size_t l, size_t i, size_t k) {
 
 static struct tensor *forward_block(struct adapted *m, size_t l, const struct group *g, struct tensor *x) {
     const struct lm_layer *layer = &m->weights->layers[l];
-    const struct lm_tensor *t[N_PROJECTIONS], *const biases[] = {&layer->q_bias, &layer->k_bias, &layer->v_bias};
+    const struct lm_tensor *const biases[] = {&layer->q_bias, &layer->k_bias, &layer->v_bias};
     struct block block = {.attention_norm = frozen(m, &layer->attn_norm, m->attention_norm),
                           .ffn_norm = frozen(m, &layer->ffn_norm, m->ffn_norm)};
     struct projection *const to[] = {&block.q, &block.k, &block.v, &block.out, &block.gate, &block.up, &block.down};
-    tensors_of(layer, t);
-    for (size_t i = 0; i < N_PROJECTIONS; i++)
-        *to[i] = (struct projection){.w = frozen(m, t[i], m->matrix[i]), .a = adapter(m, l, i, 0), .b = adapter(m, l, i, 1),
+    for (size_t i = 0; i < LAYER_MATRICES; i++)
+        *to[i] = (struct projection){.w = frozen(m, &layer->matrices[i], m->matrix[i]), .a = adapter(m, l, i, 0), .b = adapter(m, l, i, 1),
                                      .bias = i < N_BIASED ? frozen(m, biases[i], m->bias[i]) : NULL};
     if (tape_failed(&m->tape)) return NULL;
     return block_forward(&m->tape, &block, &m->shape, x, g->offsets, g->n);

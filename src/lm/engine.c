@@ -358,8 +358,7 @@ static void account(struct run *r, const struct step *step, double seconds) {
     double weights = 0;
     for (size_t i = 0; i < m->config.n_layers; i++) {
         const struct layer *l = &m->layers[i];
-        const struct matrix *const all[] = {&l->q, &l->k, &l->v, &l->out, &l->gate, &l->up, &l->down};
-        for (size_t j = 0; j < COUNT(all); j++) weights += (double)all[j]->rows * (double)all[j]->cols;
+        for (size_t j = 0; j < LAYER_MATRICES; j++) weights += (double)l->matrices[j].rows * (double)l->matrices[j].cols;
     }
     const double prompt = weights * (double)step->n_prompt_rows + output * (double)(step->n_logits - step->n_sampled);
     const double answer = weights * (double)(step->n_rows - step->n_prompt_rows) + output * (double)step->n_sampled;

@@ -13,7 +13,12 @@
 struct layer {
     float *attn_norm, *ffn_norm;
     float *q_bias, *k_bias, *v_bias; /* NULL: none */
-    struct matrix q, k, v, out, gate, up, down;
+    union {
+        struct {
+            struct matrix q, k, v, out, gate, up, down;
+        };
+        struct matrix matrices[LAYER_MATRICES];
+    };
 };
 
 struct model_lm {

@@ -49,23 +49,14 @@ static genair_code load_layer(struct loading *l, const struct lm_layer *from, bo
     const struct {
         const struct lm_tensor *t;
         bool pairs;
-        struct matrix *out;
-    } matrices[] = {
-        {&from->q, pairs, &to->q},       {&from->k, pairs, &to->k},     {&from->v, false, &to->v},
-        {&from->out, false, &to->out},   {&from->gate, false, &to->gate}, {&from->up, false, &to->up},
-        {&from->down, false, &to->down},
-    };
-    const struct {
-        const struct lm_tensor *t;
-        bool pairs;
         float **out;
     } vectors[] = {
         {&from->attn_norm, false, &to->attn_norm}, {&from->ffn_norm, false, &to->ffn_norm}, {&from->q_bias, pairs, &to->q_bias},
         {&from->k_bias, pairs, &to->k_bias},       {&from->v_bias, false, &to->v_bias},
     };
     genair_code code = GENAIR_OK;
-    for (size_t i = 0; code == GENAIR_OK && i < COUNT(matrices); i++)
-        code = load_matrix(l, matrices[i].t, matrices[i].pairs, matrices[i].out);
+    for (size_t i = 0; code == GENAIR_OK && i < LAYER_MATRICES; i++)
+        code = load_matrix(l, &from->matrices[i], pairs && i < 2 /* q, k */, &to->matrices[i]);
     for (size_t i = 0; code == GENAIR_OK && i < COUNT(vectors); i++)
         code = load_vector(l, vectors[i].t, vectors[i].pairs, vectors[i].out);
     return code;
@@ -73,11 +64,8 @@ static genair_code load_layer(struct loading *l, const struct lm_layer *from, bo
 
 static double all_bytes(const struct lm_weights *w) {
     double sum = bytes_of(&w->embedding) + (w->tied ? 0 : bytes_of(&w->output));
-    for (size_t i = 0; i < w->config.n_layers; i++) {
-        const struct lm_layer *l = &w->layers[i];
-        const struct lm_tensor *const t[] = {&l->q, &l->k, &l->v, &l->out, &l->gate, &l->up, &l->down};
-        for (size_t j = 0; j < COUNT(t); j++) sum += bytes_of(t[j]);
-    }
+    for (size_t i = 0; i < w->config.n_layers; i++)
+        for (size_t j = 0; j < LAYER_MATRICES; j++) sum += bytes_of(&w->layers[i].matrices[j]);
     return sum;
 }
 
@@ -105,9 +93,8 @@ genair_code model_lm_load(genair_context *ctx, const struct lm_weights *w, lm_re
 void model_lm_free(struct model_lm *m) {
     for (size_t i = 0; m->layers && i < m->config.n_layers; i++) {
         struct layer *l = &m->layers[i];
-        struct matrix *const matrices[] = {&l->q, &l->k, &l->v, &l->out, &l->gate, &l->up, &l->down};
         float *const vectors[] = {l->attn_norm, l->ffn_norm, l->q_bias, l->k_bias, l->v_bias};
-        for (size_t j = 0; j < COUNT(matrices); j++) matrix_free(matrices[j]);
+        for (size_t j = 0; j < LAYER_MATRICES; j++) matrix_free(&l->matrices[j]);
         for (size_t j = 0; j < COUNT(vectors); j++) mem_free(vectors[j]);
     }
     matrix_free(&m->embedding);
@@ -119,10 +106,7 @@ void model_lm_free(struct model_lm *m) {
 
 uint64_t model_lm_bytes(const struct model_lm *m) {
     uint64_t bytes = matrix_bytes(&m->embedding) + matrix_bytes(&m->output);
-    for (size_t i = 0; i < m->config.n_layers; i++) {
-        const struct layer *l = &m->layers[i];
-        const struct matrix *const matrices[] = {&l->q, &l->k, &l->v, &l->out, &l->gate, &l->up, &l->down};
-        for (size_t j = 0; j < COUNT(matrices); j++) bytes += matrix_bytes(matrices[j]);
-    }
+    for (size_t i = 0; i < m->config.n_layers; i++)
+        for (size_t j = 0; j < LAYER_MATRICES; j++) bytes += matrix_bytes(&m->layers[i].matrices[j]);
     return bytes;
 }

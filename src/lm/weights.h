@@ -34,9 +34,17 @@ struct lm_tensor {
     uint64_t offset; /* of its first byte */
 };
 
+enum { LAYER_MATRICES = 7 };
+
 struct lm_layer {
-    struct lm_tensor attn_norm, q, k, v, out, ffn_norm, gate, up, down;
+    struct lm_tensor attn_norm, ffn_norm;
     struct lm_tensor q_bias, k_bias, v_bias; /* rows 0 where there is none */
+    union {
+        struct {
+            struct lm_tensor q, k, v, out, gate, up, down;
+        };
+        struct lm_tensor matrices[LAYER_MATRICES];
+    };
 };
 
 struct lm_weights {

@@ -10,10 +10,6 @@
 
 #include <string.h>
 
-static bool is(const struct model *m, const char *option, const char *value) {
-    return strcmp(method_text(m->config.inputs->options, option), value) == 0;
-}
-
 static struct matrix_request matrix(const json_t *options, size_t which) {
     (void)which;
     return (struct matrix_request){.components = method_count(options, "hidden"), .exact = true,
@@ -29,7 +25,7 @@ static genair_code parameters(struct model *m, const float *language, genair_sta
         return fail(st, GENAIR_USAGE, "--alphafuse-null %zu: allowed is 1 to --hidden, %zu", n, m->config.hidden);
     const genair_code code = add_table(m, "alphafuse.table", n, NULL, st);
     if (code != GENAIR_OK) return code;
-    if (is(m, "alphafuse-init", "normal"))
+    if (method_is(m->config.inputs->options, "alphafuse-init", "normal"))
         parameter_normal(m->table, 1, m->seed);
     else
         parameter_fill(m->table, 0);
@@ -51,14 +47,14 @@ static struct tensor *items(struct model *m, struct tensor *source, const uint32
     const float *language = m->config.inputs->matrix[0].values; /* of item 1 first */
     uint32_t *rows = tape_array(&m->tape, source->rows, sizeof *rows);
     for (size_t i = 0; rows && i < source->rows; i++) rows[i] = ids[i] - 1;
-    return rows ? op_overlay(&m->tape, language, m->config.hidden, rows, source, !is(m, "alphafuse-fuse", "concat"))
+    return rows ? op_overlay(&m->tape, language, m->config.hidden, rows, source, !method_is(m->config.inputs->options, "alphafuse-fuse", "concat"))
                 : NULL;
 }
 
 /* ---- the authors' loss ---- */
 
 static bool ranks(const struct model *m) {
-    return is(m, "alphafuse-loss", "infonce");
+    return method_is(m->config.inputs->options, "alphafuse-loss", "infonce");
 }
 
 static size_t n_negatives(const struct model *m) {

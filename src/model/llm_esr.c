@@ -27,12 +27,8 @@ static const json_t *options_of(const struct model *m) {
     return m->config.inputs->options;
 }
 
-static bool is(const json_t *options, const char *option, const char *value) {
-    return strcmp(method_text(options, option), value) == 0;
-}
-
 static struct matrix_request matrix(const json_t *options, size_t which) {
-    if (which == 0) return (struct matrix_request){.components = method_count(options, "semantic-components")};
+    if (which == 0) return method_matrix(options, which);
     return (struct matrix_request){.components = method_count(options, "hidden") / 2, .exact = true};
 }
 
@@ -79,7 +75,7 @@ static genair_code served_parameters(struct model *m, genair_status *st) {
 static genair_code parameters(struct model *m, const float *semantic, genair_status *st) {
     (void)semantic;
     const json_t *options = options_of(m);
-    const size_t heads = is(options, "esr-cross", "no") ? 0 : method_count(options, "esr-cross-heads");
+    const size_t heads = method_is(options, "esr-cross", "no") ? 0 : method_count(options, "esr-cross-heads");
     genair_code code = check(m, heads, st);
     if (code != GENAIR_OK) return code;
     struct esr *s = m->state = mem_zeros(1, sizeof *s);
@@ -173,7 +169,7 @@ static double flops(const struct model *m, size_t n) {
 }
 
 static bool similar_users(const json_t *options) {
-    return method_real(options, "esr-alpha") > 0 && !is(options, "esr-distill", "none");
+    return method_real(options, "esr-alpha") > 0 && !method_is(options, "esr-distill", "none");
 }
 
 static const struct method_default defaults[] = {{"semantic-components", "1536"}, {"semantic-scale", "unit"}, {0}};

@@ -10,11 +10,6 @@
 enum { HIDDEN_PER_WIDTH = 6 }; /* 768 for 128 */
 #define MASK_DEVIATION 0.01
 
-static struct matrix_request matrix(const json_t *options, size_t which) {
-    (void)which;
-    return (struct matrix_request){.components = method_count(options, "semantic-components")};
-}
-
 static genair_code parameters(struct model *m, const float *semantic, genair_status *st) {
     const size_t d = m->config.hidden, in = m->config.fused_width;
     genair_code code = GENAIR_OK;
@@ -68,6 +63,6 @@ static void loss(struct model *m, const struct method_step *s, struct step_losse
 
 static const struct method_default defaults[] = {{"semantic-components", "1536"}, {0}};
 
-const struct method method_llmemb = {.name = "llmemb", .base_run = true, .n_matrices = 1, .matrix = matrix,
+const struct method method_llmemb = {.name = "llmemb", .base_run = true, .n_matrices = 1, .matrix = method_matrix,
                                      .defaults = defaults, .term = "alignment", .weight_options = " or --llmemb-alpha",
                                      .parameters = parameters, .begin = begin, .items = items, .loss = loss};

@@ -14,7 +14,7 @@ static bool is_pca(const json_t *options) {
 static struct matrix_request matrix(const json_t *options, size_t which) {
     (void)which;
     if (is_pca(options)) return (struct matrix_request){.components = method_count(options, "hidden"), .exact = true};
-    return (struct matrix_request){.components = method_count(options, "semantic-components")};
+    return method_matrix(options, which);
 }
 
 static genair_code parameters(struct model *m, const float *semantic, genair_status *st) {

@@ -25,6 +25,15 @@ const char *method_text(const json_t *options, const char *name) {
     return s ? s : "";
 }
 
+struct matrix_request method_matrix(const json_t *options, size_t which) {
+    (void)which;
+    return (struct matrix_request){.components = method_count(options, "semantic-components")};
+}
+
+bool method_is(const json_t *options, const char *name, const char *value) {
+    return strcmp(method_text(options, name), value) == 0;
+}
+
 double method_real(const json_t *options, const char *name) {
     return json_number_value(json_object_get(options, name));
 }

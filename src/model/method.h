@@ -112,6 +112,9 @@ const struct method *method_of(const struct model_config *c);
 
 /* Options of the run by their long names; a missing one is a defect of the table of options. */
 const char *method_text(const json_t *options, const char *name);
+/* As a method's .matrix: --semantic-components of it. */
+struct matrix_request method_matrix(const json_t *options, size_t which);
+bool method_is(const json_t *options, const char *name, const char *value);
 double method_real(const json_t *options, const char *name);
 size_t method_count(const json_t *options, const char *name);
 

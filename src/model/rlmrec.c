@@ -14,26 +14,17 @@
 
 #define LEAK 0.01f
 
-static bool is(const struct model *m, const char *option, const char *value) {
-    return strcmp(method_text(m->config.inputs->options, option), value) == 0;
-}
-
 static double beta_of(const struct model *m) {
     const json_t *options = m->config.inputs->options;
     if (json_object_get(options, "rlmrec-beta")) return method_real(options, "rlmrec-beta");
-    return is(m, "rlmrec-align", "infonce") ? 0.01 : 0.1;
-}
-
-static struct matrix_request matrix(const json_t *options, size_t which) {
-    (void)which;
-    return (struct matrix_request){.components = method_count(options, "semantic-components")};
+    return method_is(options, "rlmrec-align", "infonce") ? 0.01 : 0.1;
 }
 
 static genair_code parameters(struct model *m, const float *semantic, genair_status *st) {
     (void)semantic;
     const size_t d = m->config.hidden, width = m->config.inputs->matrix[0].width;
     const size_t given = method_count(m->config.inputs->options, "rlmrec-hidden"), h = given ? given : (width + d) / 2;
-    const bool gen = is(m, "rlmrec-align", "gen");
+    const bool gen = method_is(m->config.inputs->options, "rlmrec-align", "gen");
     genair_code code = add_table(m, "item_emb", d, NULL, st);
     if (code == GENAIR_OK) code = add_linear(m, "rlmrec.lin1", h, gen ? d : width, st);
     if (code == GENAIR_OK) code = add_linear(m, "rlmrec.lin2", gen ? width : d, h, st);
@@ -42,7 +33,7 @@ static genair_code parameters(struct model *m, const float *semantic, genair_sta
 
 static struct item_list begin_step(struct model *m, const struct batch *b) {
     (void)b;
-    const bool all = beta_of(m) > 0 && is(m, "rlmrec-items", "all");
+    const bool all = beta_of(m) > 0 && method_is(m->config.inputs->options, "rlmrec-items", "all");
     return all ? (struct item_list){m->catalogue, m->n_catalogue} : (struct item_list){0};
 }
 
@@ -57,7 +48,7 @@ static struct tensor *language(struct model *m, const struct positives *p) {
 }
 
 static bool places(struct model *m, const struct batch *b, struct tensor *table, struct positives *out) {
-    if (!is(m, "rlmrec-items", "all")) return model_positives(m, b, table, false, out);
+    if (!method_is(m->config.inputs->options, "rlmrec-items", "all")) return model_positives(m, b, table, false, out);
     const size_t n = m->n_catalogue;
     uint32_t *row = tape_array(&m->tape, n, sizeof *row), *once = tape_array(&m->tape, n, sizeof *once);
     for (size_t i = 0; row && once && i < n; i++) {
@@ -76,7 +67,7 @@ static void loss(struct model *m, const struct method_step *s, struct step_losse
     struct tensor *e = op_gather(t, s->table, NULL, p.row, p.n), *z = language(m, &p);
     float *weight = tape_array(t, p.n, sizeof *weight);
     if (tape_failed(t)) return;
-    const bool infonce = is(m, "rlmrec-align", "infonce"), gen = is(m, "rlmrec-align", "gen");
+    const bool infonce = method_is(m->config.inputs->options, "rlmrec-align", "infonce"), gen = method_is(m->config.inputs->options, "rlmrec-align", "gen");
     const double tau = infonce ? method_real(m->config.inputs->options, "rlmrec-tau") : 1;
     struct tensor *a = op_unit_rows(t, gen ? project(m, e) : e, (float)(1 / tau));
     struct tensor *b = op_unit_rows(t, gen ? z : project(m, z), 1);
@@ -96,6 +87,6 @@ static void loss(struct model *m, const struct method_step *s, struct step_losse
 
 static const struct method_default defaults[] = {{"semantic-components", "384"}, {0}};
 
-const struct method method_rlmrec = {.name = "rlmrec", .n_matrices = 1, .matrix = matrix, .defaults = defaults,
+const struct method method_rlmrec = {.name = "rlmrec", .n_matrices = 1, .matrix = method_matrix, .defaults = defaults,
                                      .term = "alignment", .weight_options = " or --rlmrec-beta",
                                      .parameters = parameters, .begin_step = begin_step, .loss = loss};

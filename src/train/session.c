@@ -87,10 +87,6 @@ json_t *session_options(const genair_options *o) {
     return session_options_of(o, option_text(o, "method"));
 }
 
-static bool is(const json_t *config, const char *key, const char *value) {
-    return strcmp(method_text(config, key), value) == 0;
-}
-
 /* The fused matrix of that name (NULL: the workspace's own) as [n_items, D] floats: the mapping itself where it can be read as such. */
 static genair_code open_matrix(const char *workspace, const char *name, struct session *s, const float **rows,
                                genair_status *st) {
@@ -124,16 +120,16 @@ static struct objective objective_of(const json_t *config, const struct dataset 
     static const char *const forms[] = {[CALIBRATION_NONE] = "none", [CALIBRATION_KERNEL] = "kernel",
                                         [CALIBRATION_DOT] = "dot", [CALIBRATION_LINEAR] = "linear"};
     struct objective o = {.gbce_t = method_real(config, "gbce-t"),
-                          .unique_items = is(config, "calibration-items", "unique"),
+                          .unique_items = method_is(config, "calibration-items", "unique"),
                           .alpha = method_real(config, "alpha"),
                           .gamma = method_real(config, "gamma"),
                           .t = 2,
                           .cooccurrence = &data->cooccurrence};
     for (int i = 0; i < N_LOSSES; i++)
-        if (is(config, "loss", loss_names[i])) o.loss = (enum rank_loss)i;
+        if (method_is(config, "loss", loss_names[i])) o.loss = (enum rank_loss)i;
     for (size_t i = 0; i < COUNT(forms); i++)
-        if (is(config, "calibration", forms[i])) o.calibration = (enum calibration_form)i;
-    if (!is(config, "method", "genair")) o.calibration = CALIBRATION_NONE;
+        if (method_is(config, "calibration", forms[i])) o.calibration = (enum calibration_form)i;
+    if (!method_is(config, "method", "genair")) o.calibration = CALIBRATION_NONE;
     return o;
 }
 

@@ -92,7 +92,7 @@ genair_code similar_users_find(genair_context *ctx, float *users, size_t n_users
 /* ---- the user matrix ---- */
 
 static bool is(const json_t *config, const char *source) {
-    return strcmp(method_text(config, "user-semantic"), source) == 0;
+    return method_is(config, "user-semantic", source);
 }
 
 genair_code similar_users_identity(struct workspace *w, const json_t *config, char out[33], genair_status *st) {
