@@ -16,7 +16,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SEQUENCES_PER_TASK = 8, LONG = 16 };
+enum { LONG = 16 };
 
 struct node {
     struct tape *tape;
@@ -151,24 +151,18 @@ static void backward_head(const struct node *a, size_t b, size_t h, float *scrat
     product_square(k, n, w, true, causal, scale, ds, s.q, s.ldq, dk, s.ldk, a->accumulate_kv || later);
 }
 
-static void run_heads(const struct node *a, size_t task, int worker,
+static void run_heads(const struct node *a, size_t sequence, int worker,
                       void (*head)(const struct node *, size_t, size_t, float *)) {
     float *scratch = a->scratch + (size_t)worker * 2 * a->longest * a->longest;
-    const size_t end = min_size(a->a.n_sequences, (task + 1) * SEQUENCES_PER_TASK);
-    for (size_t b = task * SEQUENCES_PER_TASK; b < end; b++)
-        for (size_t h = 0; h < a->a.n_heads; h++) head(a, b, h, scratch);
+    for (size_t h = 0; h < a->a.n_heads; h++) head(a, sequence, h, scratch);
 }
 
-static void forward_task(void *context, size_t task, int worker) {
-    run_heads(context, task, worker, forward_head);
+static void forward_task(void *context, size_t sequence, int worker) {
+    run_heads(context, sequence, worker, forward_head);
 }
 
-static void backward_task(void *context, size_t task, int worker) {
-    run_heads(context, task, worker, backward_head);
-}
-
-static size_t n_tasks(const struct node *a) {
-    return (a->a.n_sequences + SEQUENCES_PER_TASK - 1) / SEQUENCES_PER_TASK;
+static void backward_task(void *context, size_t sequence, int worker) {
+    run_heads(context, sequence, worker, backward_head);
 }
 
 /* Useful operations of one direction's products: causal rows see half. */
@@ -187,7 +181,7 @@ static void attention_backward(void *context) {
     a->accumulate_q = tensor_accumulates(a->a.q);
     a->accumulate_kv = tensor_accumulates(a->a.kv);
     a->accumulate_v = a->a.v ? tensor_accumulates(a->a.v) : a->accumulate_kv;
-    parallel_run(a->tape->parallel, n_tasks(a), backward_task, a);
+    parallel_run(a->tape->parallel, a->a.n_sequences, backward_task, a);
     a->tape->flops += 2 * flops_of(a);
 }
 
@@ -218,7 +212,7 @@ struct tensor *op_attention(struct tape *t, const struct attention *attention) {
         a->dropout = tape_dropout(t, attention->dropout);
     }
     if (tape_failed(t)) return NULL;
-    parallel_run(t->parallel, n_tasks(a), forward_task, a);
+    parallel_run(t->parallel, n_sequences, forward_task, a);
     t->flops += flops_of(a);
     tape_push(t, attention_backward, a);
     return y;

@@ -26,7 +26,7 @@ struct gemm {
     const float *bias;    /* [n] or NULL: C starts as the bias instead of beta C */
 };
 
-/* Over all threads, split by rows of C. */
+/* Over all threads; how C is cut changes no element. */
 void gemm(struct parallel *p, const struct gemm *g);
 /* In the calling thread. */
 void gemm_single(const struct gemm *g);

@@ -5,19 +5,19 @@
 
 #include "base/size.h"
 
+enum { LINE = 16 }; /* floats of a cache line */
+
 struct linear {
     struct tape *tape;
     struct tensor *x, *w, *b, *y;
+    size_t columns; /* that a task sums */
 };
 
-enum { COLUMNS_PER_TASK = 64 };
-
-/* Sums COLUMNS_PER_TASK columns over all rows. */
+/* Sums some columns over all rows. */
 static void sum_columns(void *node, size_t i, int worker) {
     (void)worker;
     const struct linear *l = node;
-    const size_t cols = l->y->cols, first = i * COLUMNS_PER_TASK;
-    const size_t width = min_size(COLUMNS_PER_TASK, cols - first);
+    const size_t cols = l->y->cols, first = i * l->columns, width = min_size(l->columns, cols - first);
     for (size_t r = 0; r < l->y->rows; r++) {
         const float *dy = l->y->gradient + r * cols + first;
         l->tape->kernels->add(l->b->gradient + first, dy, l->b->gradient + first, width);
@@ -38,7 +38,9 @@ static void linear_backward(void *node) {
     }
     if (l->b && l->b->gradient) {
         tensor_open_gradient(l->b);
-        parallel_run(l->tape->parallel, (out + COLUMNS_PER_TASK - 1) / COLUMNS_PER_TASK, sum_columns, l);
+        const size_t each = out / (size_t)parallel_threads(l->tape->parallel);
+        l->columns = max_size(LINE, (each + LINE - 1) / LINE * LINE);
+        parallel_run(l->tape->parallel, (out + l->columns - 1) / l->columns, sum_columns, l);
     }
     if (l->x->gradient) {
         const struct gemm g = {.kernels = l->tape->kernels, .m = n, .n = in, .k = out, .a = l->y->gradient,
@@ -59,7 +61,7 @@ struct tensor *op_linear(struct tape *t, struct tensor *x, struct tensor *w, str
                            .ldc = w->rows, .alpha = 1, .bias = b ? b->value : NULL};
     gemm(t->parallel, &g);
     t->flops += 2.0 * (double)x->rows * (double)x->cols * (double)w->rows;
-    *node = (struct linear){t, x, w, b, y};
+    *node = (struct linear){t, x, w, b, y, 0};
     tape_push(t, linear_backward, node);
     return y;
 }
