@@ -6,7 +6,7 @@
 #define GENAIR_ALGEBRA_PCA_FILE_H
 
 #include "algebra/pca.h"
-#include "workspace/parts.h"
+#include "workspace/item_parts.h"
 
 struct fused_components {
     struct pca part[N_PARTS]; /* those with width 0 do not go into the matrix; n, rank and the other variances are not kept */

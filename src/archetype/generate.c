@@ -341,13 +341,13 @@ static bool next_item(struct generate *g, uint32_t *item) {
     return false;
 }
 
-static bool give_request(void *user, struct request *out) {
+static bool give_request(void *user, struct lm_request *out) {
     struct generate *g = user;
     uint32_t item;
     if (g->code != GENAIR_OK || !next_item(g, &item)) return false;
     g->code = encode_item(g, item, g->st);
     if (g->code != GENAIR_OK) return false;
-    *out = (struct request){.id = item,
+    *out = (struct lm_request){.id = item,
                             .stream = stream_of(name_of(g, item)),
                             .prompt = g->tokens.ids,
                             .n_prompt = g->tokens.n,

@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
-#include "bench/lm_model.h"
+#include "bench/random_lm.h"
 #include "lm/engine.h"
 
 #include <string.h>
@@ -61,10 +61,10 @@ struct requests {
     size_t n, prompt, max_new, next;
 };
 
-static bool next_request(void *user, struct request *out) {
+static bool next_request(void *user, struct lm_request *out) {
     struct requests *r = user;
     if (r->next == r->n) return false;
-    *out = (struct request){.id = r->next, .stream = r->next, .prompt = r->tokens + r->next * r->prompt, .n_prompt = r->prompt,
+    *out = (struct lm_request){.id = r->next, .stream = r->next, .prompt = r->tokens + r->next * r->prompt, .n_prompt = r->prompt,
                             .max_new = r->max_new};
     r->next++;
     return true;
@@ -93,8 +93,8 @@ static json_t *measured(double multiply_adds, double seconds, double tokens, dou
 
 static json_t *describe(const struct engine *e, const struct requests *r, const struct engine_statistics *prompts,
                         const struct engine_statistics *answers, double peak, const char *kernels) {
-    const double output = (double)LM_MODEL_VOCABULARY * LM_MODEL_HIDDEN;
-    const double layers = lm_model_multiply_adds();
+    const double output = (double)RANDOM_LM_VOCABULARY * RANDOM_LM_HIDDEN;
+    const double layers = random_lm_multiply_adds();
     const double n_fed = (double)prompts->prompt_tokens, n_first = (double)prompts->generated_tokens;
     const double n_drawn = (double)answers->generated_tokens;
     return json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:f, s:f, s:f}", "prompt",
@@ -126,24 +126,24 @@ static genair_code make_requests(const genair_options *o, struct requests *r, ge
     for (size_t i = 0; i < r->n * r->prompt; i++) {
         const bool common = i % r->prompt < r->prompt / 2;
         struct rng rng = rng_start((uint64_t)option_int(o, "seed"), RNG_GENERATE, common ? i % r->prompt : i);
-        r->tokens[i] = (uint32_t)rng_below(&rng, LM_MODEL_VOCABULARY);
+        r->tokens[i] = (uint32_t)rng_below(&rng, RANDOM_LM_VOCABULARY);
     }
     return GENAIR_OK;
 }
 
 genair_code bench_lm(genair_context *ctx, const genair_options *options, double peak, json_t **result, genair_status *st) {
     (void)peak; /* of float32 */
-    struct lm_model model;
-    lm_model_make(&model);
+    struct random_lm model;
+    random_lm_make(&model);
     const char *file = option_text(options, "model-out");
     const struct kernels *kernels = kernels_select(NULL);
     struct requests r = {0};
     struct engine *e = NULL;
     const size_t max_new = (size_t)option_int(options, "new-tokens");
-    genair_code code = file ? lm_model_save(&model, file, st) : GENAIR_OK;
+    genair_code code = file ? random_lm_save(&model, file, st) : GENAIR_OK;
     if (code == GENAIR_OK) code = make_requests(options, &r, st);
     const struct engine_options engine = {.n_slots = r.n, .kv_bytes = UINT64_MAX, .chunk = CHUNK, .arithmetic = ENGINE_INT8,
-                                          .kernels = kernels, .read = lm_model_rows};
+                                          .kernels = kernels, .read = random_lm_rows};
     double best = 0;
     genair_status peak_status = {0};
     if (code == GENAIR_OK) code = engine_create(ctx, &model.weights, &engine, &e, st);

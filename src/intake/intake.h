@@ -5,7 +5,7 @@
 #define GENAIR_INTAKE_INTAKE_H
 
 #include "base/context.h"
-#include "workspace/parts.h"
+#include "workspace/item_parts.h"
 #include "workspace/dataset.h"
 
 #include <jansson.h>

@@ -87,7 +87,7 @@ size_t attention_scratch(const struct lm_config *c, size_t positions) {
 }
 
 /* Queries of the piece, scaled: row (token, head). */
-static void gather(const struct attention *a, const struct piece *p, float *q) {
+static void gather(const struct cached_attention *a, const struct piece *p, float *q) {
     const struct lm_config *c = a->config;
     const size_t group = c->n_heads / c->n_kv_heads, width = group * c->head_dim;
     const float scale = (float)(1 / sqrt((double)c->head_dim));
@@ -97,7 +97,7 @@ static void gather(const struct attention *a, const struct piece *p, float *q) {
 }
 
 /* Scores to terms of the softmax; the rest of a row to 0. out: 1 / sum, in the first column of each row of result. */
-static float weigh(const struct attention *a, float *scores, size_t seen, size_t n_columns) {
+static float weigh(const struct cached_attention *a, float *scores, size_t seen, size_t n_columns) {
     float max;
     const float sum = a->kernels->softmax_terms(scores, seen, &max);
     memset(scores + seen, 0, (n_columns - seen) * sizeof *scores);
@@ -112,7 +112,7 @@ static void fetch(const float *from, size_t n) {
 }
 
 /* next: of the same worker, or NULL. */
-static void attend(const struct attention *a, const struct piece *p, const struct piece *next, float *scratch) {
+static void attend(const struct cached_attention *a, const struct piece *p, const struct piece *next, float *scratch) {
     const struct lm_config *c = a->config;
     const size_t group = c->n_heads / c->n_kv_heads, n_rows = p->n * group, width = head_floats(c);
     const size_t position = p->span->position + p->first, n_keys = position + p->n, n_columns = round_to_panel(n_keys);
@@ -143,11 +143,11 @@ static void attend(const struct attention *a, const struct piece *p, const struc
     }
 }
 
-static size_t pieces_of(const struct attention *a, const struct span *s) {
+static size_t pieces_of(const struct cached_attention *a, const struct span *s) {
     return (s->n + TOKENS_PER_TASK - 1) / TOKENS_PER_TASK * a->config->n_kv_heads;
 }
 
-static struct piece piece_at(const struct attention *a, size_t i) {
+static struct piece piece_at(const struct cached_attention *a, size_t i) {
     const struct span *s = a->spans;
     for (; i >= pieces_of(a, s); s++) i -= pieces_of(a, s);
     struct piece p = {.span = s, .head = i % a->config->n_kv_heads, .first = i / a->config->n_kv_heads * TOKENS_PER_TASK};
@@ -156,13 +156,13 @@ static struct piece piece_at(const struct attention *a, size_t i) {
 }
 
 static void attend_piece(void *context, size_t i, int worker) {
-    const struct attention *a = context;
+    const struct cached_attention *a = context;
     const bool last = i + 1 == a->n_pieces;
     const struct piece p = piece_at(a, i), next = piece_at(a, last ? i : i + 1);
     attend(a, &p, !last && p.n == 1 && next.n == 1 ? &next : NULL, a->scratch + (size_t)worker * a->scratch_stride);
 }
 
-void attention(struct parallel *p, struct attention *a) {
+void cached_attention(struct parallel *p, struct cached_attention *a) {
     a->n_pieces = 0;
     for (size_t i = 0; i < a->n_spans; i++) a->n_pieces += pieces_of(a, &a->spans[i]);
     parallel_run(p, a->n_pieces, attend_piece, a);

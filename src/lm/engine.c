@@ -159,7 +159,7 @@ static void start_from_prefix(struct run *r, struct sequence *s) {
 }
 
 static genair_code take_next(struct run *r) {
-    struct request request = {0};
+    struct lm_request request = {0};
     if (!r->source(r->user, &request)) {
         r->dry = true;
         return GENAIR_OK;
@@ -391,7 +391,7 @@ static genair_code read_prefix(struct run *r, const uint32_t *prefix, size_t n) 
     const struct lm_config *c = &r->e->model.config;
     struct sequence *s = NULL;
     if (n == 0 || n > c->context) return GENAIR_OK;
-    const struct request request = {.prompt = prefix, .n_prompt = n};
+    const struct lm_request request = {.prompt = prefix, .n_prompt = n};
     genair_code code = sequence_create(c, &request, 0, &s, r->st);
     if (code == GENAIR_OK && kv_bytes_of(r->e, s) > r->e->kv_bytes / 4) { /* it must leave room for its copies */
         sequence_free(s);
@@ -454,7 +454,7 @@ genair_code engine_states(struct engine *e, const uint32_t *tokens, size_t n, fl
     const struct lm_config *c = &e->model.config;
     if (n > c->context) return fail(st, GENAIR_USAGE, "%zu tokens: the model reads at most %zu", n, c->context);
     struct sequence *s = NULL;
-    const struct request request = {.prompt = tokens, .n_prompt = n};
+    const struct lm_request request = {.prompt = tokens, .n_prompt = n};
     genair_code code = sequence_create(c, &request, 0, &s, st);
     if (code == GENAIR_OK) code = batch_memory_reserve(&e->model, e->batch, n, st);
     if (code == GENAIR_OK) code = kv_create(c, n, &s->kv, st);

@@ -42,7 +42,7 @@ struct sampling {
 enum finish { FINISH_END, FINISH_LENGTH, FINISH_CONTEXT, FINISH_EMPTY, N_FINISHES };
 extern const char *const finish_names[N_FINISHES];
 
-struct request {
+struct lm_request {
     uint64_t id;              /* of the caller */
     uint64_t stream;          /* random stream: the text depends on (seed, stream) and the prompt alone */
     const uint32_t *prompt;   /* [n_prompt], n_prompt >= 1; the engine copies it */
@@ -74,7 +74,7 @@ uint64_t engine_weight_bytes(const struct engine *e);
 uint64_t engine_kv_bytes_per_token(const struct engine *e);
 
 /* Gives the next request; false when there is none now. Called when a slot is free. */
-typedef bool engine_source(void *user, struct request *out);
+typedef bool engine_source(void *user, struct lm_request *out);
 /* Takes an answer; a code other than GENAIR_OK ends the run with it. */
 typedef genair_code engine_sink(void *user, const struct answer *a, genair_status *st);
 

@@ -227,7 +227,7 @@ static void layer_pass(struct pass *p, const struct span *spans, size_t n_spans)
     const struct activations normed = activations(p, b->normed, b->hidden, &b->codes);
     multiply(p, &normed, qkv, COUNT(qkv));
     over_rows(p, place);
-    attention(p->m->parallel, &(struct attention){
+    cached_attention(p->m->parallel, &(struct cached_attention){
         .config = &p->m->config, .kernels = p->m->kernels, .spans = spans, .n_spans = n_spans, .layer = p->index, .q = b->q,
         .out = b->mixed, .q_stride = b->heads, .out_stride = b->heads, .scratch = b->attention,
         .scratch_stride = b->attention_floats});

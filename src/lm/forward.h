@@ -80,7 +80,7 @@ float *forward_logits(const struct model_lm *m, struct batch_memory *b, const si
 
 /* out[row, head_dim of each head] for all rows; keys and values of the rows' own positions are already in kv. q has been
  * rotated. scratch: attention_scratch(c, positions) floats for each worker. */
-struct attention {
+struct cached_attention {
     const struct lm_config *config;
     const struct kernels *kernels;
     const struct span *spans;
@@ -93,7 +93,7 @@ struct attention {
     size_t n_pieces; /* attention's own */
 };
 size_t attention_scratch(const struct lm_config *c, size_t positions);
-void attention(struct parallel *p, struct attention *a);
+void cached_attention(struct parallel *p, struct cached_attention *a);
 /* Stores key and value (head_dim each) of one position. */
 void kv_put(const struct lm_config *c, struct kv *kv, size_t layer, size_t head, size_t position, const float *key,
             const float *value);

@@ -24,7 +24,7 @@ static bool allocate(const struct lm_config *c, struct sequence *s) {
     return s->tokens && s->prompt_sum && s->answer_sum && s->last_hidden && s->means && (s->logits || !s->keep_logits);
 }
 
-genair_code sequence_create(const struct lm_config *c, const struct request *r, uint64_t seed, struct sequence **out,
+genair_code sequence_create(const struct lm_config *c, const struct lm_request *r, uint64_t seed, struct sequence **out,
                             genair_status *st) {
     if (r->n_prompt == 0) return fail(st, GENAIR_USAGE, "a prompt of no tokens");
     genair_code code = check_tokens(c, r->prompt, r->n_prompt, st);

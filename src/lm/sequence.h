@@ -24,7 +24,7 @@ struct sequence {
 };
 
 /* Copies what the request holds. Errors: GENAIR_USAGE for a token that the model does not have, or an empty prompt. */
-CHECKED genair_code sequence_create(const struct lm_config *c, const struct request *r, uint64_t seed,
+CHECKED genair_code sequence_create(const struct lm_config *c, const struct lm_request *r, uint64_t seed,
                                     struct sequence **out, genair_status *st);
 void sequence_free(struct sequence *s); /* NULL is fine */
 /* Positions whose keys and values it may need. */

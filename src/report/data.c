@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/size.h"
 #include "workspace/archetypes.h"
-#include "workspace/parts.h"
+#include "workspace/item_parts.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #include "base/size.h"
 #include "tune/scft.h"
 #include "workspace/npy.h"
-#include "workspace/parts.h"
+#include "workspace/item_parts.h"
 
 #include <math.h>
 #include <string.h>

@@ -102,12 +102,12 @@ static genair_code encode_user(struct reading *r, uint32_t user, genair_status *
 
 /* ---- reading ---- */
 
-static bool give(void *user, struct request *out) {
+static bool give(void *user, struct lm_request *out) {
     struct reading *r = user;
     if (r->code != GENAIR_OK || r->next == r->catalogue.data->n_users) return false;
     r->code = encode_user(r, r->next, r->st);
     if (r->code != GENAIR_OK) return false;
-    *out = (struct request){.id = r->next++, .prompt = r->tokens.ids, .n_prompt = r->tokens.n, .max_new = 1};
+    *out = (struct lm_request){.id = r->next++, .prompt = r->tokens.ids, .n_prompt = r->tokens.n, .max_new = 1};
     return true;
 }
 

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "workspace/parts.h"
+#include "workspace/item_parts.h"
 
 #include <stdint.h>
 

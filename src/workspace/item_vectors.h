@@ -7,7 +7,7 @@
 #include "base/context.h"
 #include "workspace/manifest.h"
 #include "workspace/npy.h"
-#include "workspace/parts.h"
+#include "workspace/item_parts.h"
 
 /* Writes the vector of an item (from 1) to out. */
 typedef genair_code item_vector(void *user, enum item_part part, uint32_t item, float *out,

@@ -22,11 +22,11 @@ struct exchange {
     size_t n_asked, n_right, n_answers;
 };
 
-static bool ask(void *user, struct request *out) {
+static bool ask(void *user, struct lm_request *out) {
     struct exchange *x = user;
     if (x->n_asked == N_ITEMS) return false;
     const struct tokens *prompt = &x->prompts[x->n_asked];
-    *out = (struct request){.id = x->n_asked++, .prompt = prompt->ids, .n_prompt = prompt->n, .max_new = MOST_NEW};
+    *out = (struct lm_request){.id = x->n_asked++, .prompt = prompt->ids, .n_prompt = prompt->n, .max_new = MOST_NEW};
     return true;
 }
 

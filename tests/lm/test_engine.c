@@ -48,10 +48,10 @@ static void make_job(struct job *j) {
     }
 }
 
-static bool next_request(void *user, struct request *out) {
+static bool next_request(void *user, struct lm_request *out) {
     struct job *j = user;
     if (j->next == j->n) return false;
-    *out = (struct request){.id = j->next, .stream = j->next * 17, .prompt = j->prompts[j->next],
+    *out = (struct lm_request){.id = j->next, .stream = j->next * 17, .prompt = j->prompts[j->next],
                             .n_prompt = j->lengths[j->next], .max_new = j->max_new, .forced = j->forced,
                             .n_forced = j->n_forced, .keep_logits = true};
     j->next++;

@@ -16,10 +16,10 @@
 enum { N_PROMPT = 6 };
 static const uint32_t prompts[2][N_PROMPT] = {{1, 2, 3, 4, 5, 6}, {1, 2, 3, 9, 8, 7}};
 
-static bool next_request(void *user, struct request *out) {
+static bool next_request(void *user, struct lm_request *out) {
     size_t *next = user;
     if (*next == 2) return false;
-    *out = (struct request){.id = *next, .prompt = prompts[*next], .n_prompt = N_PROMPT, .max_new = 3, .keep_logits = true};
+    *out = (struct lm_request){.id = *next, .prompt = prompts[*next], .n_prompt = N_PROMPT, .max_new = 3, .keep_logits = true};
     ++*next;
     return true;
 }

@@ -44,11 +44,11 @@ struct model_case {
     double *found_logits, *found_prefill, *found_decoding;
 };
 
-static bool next_prompt(void *user, struct request *out) {
+static bool next_prompt(void *user, struct lm_request *out) {
     struct model_case *c = user;
     if (c->next == c->n_prompts) return false;
     const size_t i = c->only < c->n_prompts ? c->only : c->next;
-    *out = (struct request){.id = i, .stream = i, .prompt = c->prompts[i], .n_prompt = c->lengths[i], .max_new = N_GENERATED,
+    *out = (struct lm_request){.id = i, .stream = i, .prompt = c->prompts[i], .n_prompt = c->lengths[i], .max_new = N_GENERATED,
                             .forced = c->forced ? c->generated[i] : NULL, .n_forced = N_GENERATED - 1, .keep_logits = true};
     c->next = c->only < c->n_prompts ? c->n_prompts : c->next + 1;
     return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/lm_model.h"
+#include "bench/random_lm.h"
 
 #include "base/alloc.h"
 #include "base/size.h"
@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LAYERS = LM_MODEL_LAYERS, HIDDEN = LM_MODEL_HIDDEN, HEADS = 14, KV_HEADS = 2, HEAD = LM_MODEL_HEAD, FFN = 4864,
-       VOCABULARY = LM_MODEL_VOCABULARY, CONTEXT = 32768 };
+enum { LAYERS = RANDOM_LM_LAYERS, HIDDEN = RANDOM_LM_HIDDEN, HEADS = 14, KV_HEADS = 2, HEAD = RANDOM_LM_HEAD, FFN = 4864,
+       VOCABULARY = RANDOM_LM_VOCABULARY, CONTEXT = 32768 };
 
 static struct lm_tensor tensor(enum lm_type type, size_t rows, size_t cols) {
     struct lm_tensor t = {.name = "random", .type = type, .rows = rows, .cols = cols};
@@ -17,7 +17,7 @@ static struct lm_tensor tensor(enum lm_type type, size_t rows, size_t cols) {
     return t;
 }
 
-void lm_model_make(struct lm_model *m) {
+void random_lm_make(struct random_lm *m) {
     const struct lm_tensor norm = tensor(LM_F32, 1, HIDDEN);
     const struct lm_layer layer = {
         .attn_norm = norm, .ffn_norm = norm, .q = tensor(LM_Q8_0, HEADS * HEAD, HIDDEN), .k = tensor(LM_Q8_0, KV_HEADS * HEAD, HIDDEN),
@@ -38,7 +38,7 @@ void lm_model_make(struct lm_model *m) {
 
 /* Codes by a small generator (Vigna's splitmix64), scales such that products keep their size; vectors are 1. Speed does not
  * depend on the values. */
-genair_code lm_model_rows(const void *source, const struct lm_tensor *t, size_t first, size_t n_rows, void *out,
+genair_code random_lm_rows(const void *source, const struct lm_tensor *t, size_t first, size_t n_rows, void *out,
                           genair_status *st) {
     (void)source;
     (void)st;
@@ -63,7 +63,7 @@ genair_code lm_model_rows(const void *source, const struct lm_tensor *t, size_t 
     return GENAIR_OK;
 }
 
-double lm_model_multiply_adds(void) {
+double random_lm_multiply_adds(void) {
     return (double)LAYERS * (2.0 * HIDDEN * HEADS * HEAD + 2.0 * HIDDEN * KV_HEADS * HEAD + 3.0 * HIDDEN * FFN);
 }
 
@@ -161,17 +161,17 @@ static void put_layer(struct gguf_writer *w, size_t i, const struct lm_layer *l)
     for (size_t j = 0; j < COUNT(tensors); j++) {
         char name[64];
         snprintf(name, sizeof name, "blk.%zu.%s", i, tensors[j].name);
-        gguf_put_rows(w, name, tensors[j].t, lm_model_rows, NULL);
+        gguf_put_rows(w, name, tensors[j].t, random_lm_rows, NULL);
     }
 }
 
-genair_code lm_model_save(const struct lm_model *m, const char *path, genair_status *st) {
+genair_code random_lm_save(const struct random_lm *m, const char *path, genair_status *st) {
     struct gguf_writer *w = gguf_writer_create();
     if (!w) return fail_memory(st);
     put_config(w, &m->weights.config);
     genair_code code = put_tokenizer(w, st);
-    gguf_put_rows(w, "token_embd.weight", &m->weights.embedding, lm_model_rows, NULL);
-    gguf_put_rows(w, "output_norm.weight", &m->weights.final_norm, lm_model_rows, NULL);
+    gguf_put_rows(w, "token_embd.weight", &m->weights.embedding, random_lm_rows, NULL);
+    gguf_put_rows(w, "output_norm.weight", &m->weights.final_norm, random_lm_rows, NULL);
     for (size_t i = 0; i < LAYERS; i++) put_layer(w, i, &m->layers[i]);
     if (code == GENAIR_OK) code = gguf_writer_save(w, path, st);
     gguf_writer_free(w);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This module names the two kinds of item vectors: of the prompt and of the generated answer. */
-#ifndef GENAIR_WORKSPACE_PARTS_H
-#define GENAIR_WORKSPACE_PARTS_H
+#ifndef GENAIR_WORKSPACE_ITEM_PARTS_H
+#define GENAIR_WORKSPACE_ITEM_PARTS_H
 
 enum item_part { PREFILL, DECODING, N_PARTS };
 
