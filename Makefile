@@ -6,7 +6,7 @@ MESON_FLAGS ?=
 WS ?= ws-demo
 SANITIZE = -Db_lundef=false -Dwerror=true
 
-.PHONY: all build demo model test check-long bench asan tsan fuzz fuzz-long lint cross-aarch64 deb try-deb reproducible sbom install help dependencies
+.PHONY: all build demo model test check-long bench asan tsan valgrind fuzz fuzz-long lint cross-aarch64 deb try-deb reproducible sbom install help dependencies
 all: build
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make check-long   the long checks as well"
 	@echo "make bench        speeds beside the machine's own peak"
 	@echo "make asan, tsan   the tests under the address and undefined, or the thread sanitizer"
+	@echo "make valgrind     the test programs under valgrind"
 	@echo "make fuzz         the readers' fuzz targets, FUZZ_SECONDS=60 each; fuzz-long: an hour each"
 	@echo "make lint         static analysis of the sources"
 	@echo "make cross-aarch64  a build for aarch64, its tests under qemu-user"
@@ -65,6 +66,14 @@ asan tsan: dependencies
 	test -e build-$@/build.ninja || meson setup build-$@ $(SANITIZE) $(if $(filter asan,$@),-Db_sanitize=address$(comma)undefined,-Db_sanitize=thread)
 	ninja -C build-$@
 	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:suppressions=$(CURDIR)/tools/tsan.suppressions tools/run-tests.sh build-$@ --timeout-multiplier 10
+
+# Test programs, not scripts; VALGRIND_SKIP=names of tests that would take hours.
+VALGRIND_SKIP ?= ^(golden/|lm/sampler|tune/scft|base/blas)
+valgrind: build
+	@tools/install-dependencies.sh valgrind
+	@meson introspect --tests $(BUILD) | jq -r '.[] | select(.cmd[0] | test("/(ba)?sh$$|python") | not) | .name' | grep -vE '$(VALGRIND_SKIP)' | \
+	    xargs -d '\n' tools/run-tests.sh $(BUILD) --no-rebuild --timeout-multiplier 40 \
+	    --wrapper 'valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99'
 
 fuzz: dependencies
 	@tools/install-dependencies.sh clang
