@@ -69,7 +69,7 @@ asan tsan: dependencies
 	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:suppressions=$(CURDIR)/tools/tsan.suppressions tools/run-tests.sh build-$@ --timeout-multiplier 10
 
 # Test programs, not scripts; VALGRIND_SKIP=names of tests that would take hours.
-VALGRIND_SKIP ?= ^(golden/|lm/sampler|tune/scft|base/blas)
+VALGRIND_SKIP ?= ^(golden/|lm/sampler|tune/scft|base/blas|algebra/pca|tensor/gemm)
 valgrind: build
 	@tools/install-dependencies.sh valgrind
 	@meson introspect --tests $(BUILD) | jq -r '.[] | select(.cmd[0] | test("/(ba)?sh$$|python") | not) | .name' | grep -vE '$(VALGRIND_SKIP)' | \

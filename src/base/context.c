@@ -5,16 +5,17 @@
 #include "base/blas.h"
 #include "base/group.h"
 #include "base/json_text.h"
+#include "base/limits.h"
 
 #include <math.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
+
+enum { MOST_THREADS = 256 }; /* unless more are asked for */
 
 struct genair_context {
     struct parallel *parallel;
@@ -27,19 +28,12 @@ struct genair_context {
     double began, began_done, last_done;
 };
 
-/* Those that this process may run on: mpirun and containers give it some of the machine's. */
-static int usable_processors(void) {
-    cpu_set_t usable;
-    if (sched_getaffinity(0, sizeof usable, &usable) == 0) return CPU_COUNT(&usable);
-    return (int)sysconf(_SC_NPROCESSORS_ONLN); /* more than a set holds */
-}
-
 genair_code genair_context_create(int threads, genair_log log, void *user, genair_context **out,
                                   genair_status *st) {
     if (threads < 0) return fail(st, GENAIR_USAGE, "%d threads: 0 for all processors, or a count", threads);
     if (threads == 0) {
-        const int n = usable_processors();
-        threads = n < 1 ? 1 : n > 256 ? 256 : n;
+        const long n = limit_threads();
+        threads = n < MOST_THREADS ? (int)n : MOST_THREADS;
     }
     if (threads > 1 && !blas_bears_threads())
         return fail(st, GENAIR_USAGE, "the loaded BLAS (%s) is wrong when several threads call it; install "

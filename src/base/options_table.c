@@ -63,7 +63,7 @@ static const struct option_spec table[] = {
     {"seed", 0, OPTION_INT, "44", 0, 9007199254740992.0, .argument = "N", .commands = "*",
      .help = "Seed of every random choice; the same seed gives the same bytes."},
     {"threads", 0, OPTION_INT, "0", 0, 1024, .argument = "N", .commands = "*",
-     .help = "Threads; 0 for all processors that the process may run on. Results do not depend on it."},
+     .help = "Threads; 0 for as many as the process has processors: those that it may run on, or a control group's quota of them. Results do not depend on it."},
     {"config", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = "*",
      .help = "Options from a file of lines `name = value`; the command line wins over it."},
     {"json", 0, OPTION_FLAG, "no", .commands = "*",

@@ -5,6 +5,7 @@
 #include "base/built_with.h"
 #include "base/context.h"
 #include "base/files.h"
+#include "base/limits.h"
 #include "base/options.h"
 #include "base/size.h"
 #include "doctor/machine.h"
@@ -49,7 +50,6 @@ static json_t *limit(double value) {
 static void report_processor(struct report *r) {
     static const char *const tables[] = {"amx", "vnni", "avx512", "avx2", "neon", "scalar"};
     const struct machine *m = &r->machine;
-    const long useful = machine_useful_threads(m);
     if (m->processor[0]) set(r, "processor", "name", json_string(m->processor));
     set(r, "processor", "processors", json_integer(m->processors));
     set(r, "processor", "allowed", json_integer(m->allowed));
@@ -60,13 +60,14 @@ static void report_processor(struct report *r) {
     if (kernels_select(NULL) == &kernels_scalar)
         advise(r, "the processor has none of the instruction sets this program has kernels for (AVX2 with FMA, AVX-512, "
                   "NEON): everything works, several times slower");
-    if (useful < m->allowed)
-        advise(r, "of %ld processors there is time of only %ld (a quota): give --threads %ld, more would wait for each other",
-               m->allowed, useful, useful);
 }
 
 static void report_threads(struct report *r, const genair_context *ctx) {
-    set(r, "threads", "used", json_integer(parallel_threads(context_parallel(ctx))));
+    const long used = parallel_threads(context_parallel(ctx)), useful = limit_threads();
+    set(r, "threads", "used", json_integer(used));
+    if (used > useful)
+        advise(r, "of %ld processors there is time of only %ld: without --threads %ld are used, more wait for each other",
+               r->machine.allowed, useful, useful);
     set(r, "blas", "library", json_string(blas_description()));
     set(r, "blas", "bears_threads", json_boolean(blas_bears_threads()));
     if (!blas_bears_threads())

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "doctor/machine.h"
 
-#include <sched.h>
+#include "base/limits.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,28 +37,6 @@ static double proc_kilobytes(const char *key) {
     return proc_value("/proc/meminfo", key, text, sizeof text) ? strtod(text, NULL) / 1024 : 0;
 }
 
-/* Up to two numbers of a control group's file; how many there are ("max" is none). */
-static int read_numbers(const char *path, double values[2]) {
-    FILE *f = fopen(path, "r");
-    if (!f) return 0;
-    const int n = fscanf(f, "%lf %lf", &values[0], &values[1]);
-    fclose(f);
-    return n < 0 ? 0 : n;
-}
-
-/* Version 2 as a container sees its own group, then version 1. */
-static void ask_control_group(struct machine *m) {
-    double v[2], period[2];
-    if (read_numbers("/sys/fs/cgroup/cpu.max", v) == 2 && v[1] > 0)
-        m->quota = v[0] / v[1];
-    else if (read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", v) == 1 && v[0] > 0 &&
-             read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period) == 1 && period[0] > 0)
-        m->quota = v[0] / period[0];
-    const bool limited = read_numbers("/sys/fs/cgroup/memory.max", v) == 1 ||
-                         read_numbers("/sys/fs/cgroup/memory/memory.limit_in_bytes", v) == 1;
-    if (limited && v[0] < 1e18) m->memory_limit_mb = v[0] / 1048576; /* version 1 writes 2^63 for none */
-}
-
 static double limit_of(int resource) {
     struct rlimit limit;
     return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? (double)limit.rlim_cur : 0;
@@ -66,19 +45,13 @@ static double limit_of(int resource) {
 void machine_ask(struct machine *m) {
     *m = (struct machine){.processors = sysconf(_SC_NPROCESSORS_ONLN)};
     if (!proc_value("/proc/cpuinfo", "model name", m->processor, sizeof m->processor)) m->processor[0] = '\0';
-    cpu_set_t set;
-    m->allowed = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : m->processors;
+    m->allowed = limit_allowed();
+    m->quota = limit_processors(NULL);
+    m->memory_limit_mb = limit_memory(NULL);
     m->memory_mb = proc_kilobytes("MemTotal");
     m->available_mb = proc_kilobytes("MemAvailable");
     m->address_limit_mb = limit_of(RLIMIT_AS) / 1048576;
     m->open_files = (long)limit_of(RLIMIT_NOFILE);
-    ask_control_group(m);
-}
-
-long machine_useful_threads(const struct machine *m) {
-    long n = m->allowed < m->processors ? m->allowed : m->processors;
-    if (m->quota > 0 && m->quota < (double)n) n = (long)m->quota;
-    return n < 1 ? 1 : n;
 }
 
 bool machine_find_program(const char *name, char *out, size_t size) {

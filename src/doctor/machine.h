@@ -19,8 +19,6 @@ struct machine {
 };
 
 void machine_ask(struct machine *m);
-/* Threads that can really run at the same time: the least of the three counts, at least 1. */
-long machine_useful_threads(const struct machine *m);
 
 /* Full path of a program on PATH; false when there is none. */
 bool machine_find_program(const char *name, char *out, size_t size);
