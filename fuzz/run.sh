@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # fuzz/run.sh BUILD SECONDS [TARGET…]: builds the fuzz targets with clang and runs each for SECONDS. New inputs
-# go to BUILD/corpus; what fails stays in BUILD/findings, and the exit status is 1.
+# go to BUILD/corpus, beside those of fuzz/found.tar.xz; what fails stays in BUILD/findings, and the exit status is 1.
 set -eu
 build=$1 seconds=$2
 shift 2
@@ -9,6 +9,8 @@ source=$(cd "$(dirname "$0")" && pwd)
 [ -e "$build/build.ninja" ] || CC=clang CXX=clang++ meson setup "$build" "$source/.." -Dfuzz=true -Db_lundef=false
 targets=${*:-$(cd "$source" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')}
 ninja -C "$build" $(for t in $targets; do echo "fuzz/fuzz_$t"; done)
+# what earlier hours found beside the corpus of the tests
+[ -e "$build/corpus" ] || { mkdir "$build/corpus" && tar -xJf "$source/found.tar.xz" -C "$build/corpus"; }
 failed=0
 for t in $targets; do
     mkdir -p "$build/corpus/$t" "$build/findings/$t"
