@@ -50,6 +50,15 @@ static void pack_b(const struct gemm *g, size_t k0, size_t kc, size_t n0, size_t
     }
 }
 
+static size_t whole_panels(size_t n) {
+    return (n + PANEL - 1) / PANEL * PANEL;
+}
+
+/* Blocks stand one after the other: those of the first N_BLOCK columns, k0 rising, then the next columns'. */
+static size_t packed_place(size_t n, size_t k, size_t n0, size_t k0) {
+    return n0 * k + k0 * whole_panels(min_size(N_BLOCK, n - n0));
+}
+
 /* Rows m0 … of A, k0 … of each: in place, or turned into packed. *stride: from row to row. */
 static const float *rows_of_a(const struct gemm *g, size_t m0, size_t mc, size_t k0, size_t kc, float *packed,
                               size_t *stride) {
@@ -75,7 +84,7 @@ static void start_rows(const struct gemm *g) {
     }
 }
 
-static void multiply_block(const struct gemm *g, struct blocks *w, size_t k0, size_t kc, size_t n0, size_t nc,
+static void multiply_block(const struct gemm *g, struct blocks *w, const float *b, size_t k0, size_t kc, size_t n0, size_t nc,
                            bool store) {
     for (size_t m0 = 0; m0 < g->m; m0 += M_BLOCK) {
         const size_t mc = min_size(M_BLOCK, g->m - m0);
@@ -83,7 +92,7 @@ static void multiply_block(const struct gemm *g, struct blocks *w, size_t k0, si
         const float *a = rows_of_a(g, m0, mc, k0, kc, w->a, &stride);
         for (size_t j0 = 0; j0 < nc; j0 += PANEL) {
             float *c = g->c + m0 * g->ldc + n0 + j0;
-            const float *panel = w->b + j0 * kc;
+            const float *panel = b + j0 * kc;
             if (g->alpha == 1 && nc - j0 >= PANEL) {
                 g->kernels->panel_product(a, mc, stride, panel, kc, c, g->ldc, !store);
                 continue;
@@ -108,9 +117,20 @@ void gemm_single(const struct gemm *g) {
     for (size_t n0 = 0; n0 < g->n; n0 += N_BLOCK)
         for (size_t k0 = 0; k0 < g->k; k0 += K_BLOCK) {
             const size_t nc = min_size(N_BLOCK, g->n - n0), kc = min_size(K_BLOCK, g->k - k0);
-            pack_b(g, k0, kc, n0, nc, w.b);
-            multiply_block(g, &w, k0, kc, n0, nc, store && k0 == 0);
+            if (!g->packed) pack_b(g, k0, kc, n0, nc, w.b);
+            const float *b = g->packed ? g->packed + packed_place(g->n, g->k, n0, k0) : w.b;
+            multiply_block(g, &w, b, k0, kc, n0, nc, store && k0 == 0);
         }
+}
+
+void gemm_pack(const struct gemm *g, float *out) {
+    for (size_t n0 = 0; n0 < g->n; n0 += N_BLOCK)
+        for (size_t k0 = 0; k0 < g->k; k0 += K_BLOCK)
+            pack_b(g, k0, min_size(K_BLOCK, g->k - k0), n0, min_size(N_BLOCK, g->n - n0), out + packed_place(g->n, g->k, n0, k0));
+}
+
+size_t gemm_packed_size(size_t n, size_t k) {
+    return whole_panels(n) * k;
 }
 
 /* ---- over threads: C in parts, by rows and by columns ---- */

@@ -24,12 +24,17 @@ struct gemm {
     _Bool a_transposed, b_transposed;
     float alpha, beta;
     const float *bias;    /* [n] or NULL: C starts as the bias instead of beta C */
+    const float *packed;  /* gemm_pack's of B, which is then not read, or NULL; for gemm_single */
 };
 
 /* Over all threads; how C is cut changes no element. */
 void gemm(struct parallel *p, const struct gemm *g);
 /* In the calling thread. */
 void gemm_single(const struct gemm *g);
+/* B of g (n, k, b, ldb and b_transposed count) in the kernels' order, for many products with few rows each. out:
+ * [gemm_packed_size(n, k)] */
+void gemm_pack(const struct gemm *g, float *out);
+size_t gemm_packed_size(size_t n, size_t k);
 /* Number of equal tasks for m rows: even, about 256 rows each, a function of m alone. */
 size_t gemm_tasks(size_t m);
 /* First row of task i of n_tasks: task i has rows [gemm_split(m, n_tasks, i), gemm_split(m, n_tasks, i+1)). */

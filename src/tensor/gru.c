@@ -32,6 +32,7 @@ struct gru {
     float *gates;  /* [T, 4 d] r, z, n, u_n; the backward pass leaves du in the first 3 d */
     float *before; /* [T, d] h before each step */
     float *dw;     /* [n_groups, 3 d, d] */
+    float *packed; /* w, as the direction's products read it */
     bool accumulate;
 };
 
@@ -67,8 +68,7 @@ static void forward_group(void *context, size_t index, int worker) {
                 memcpy(h + b * d, s->y->value + (g->first[b] + time - 1) * d, d * sizeof *h);
         }
         gemm_single(&(struct gemm){.kernels = s->tape->kernels, .m = alive, .n = 3 * d, .k = d, .a = h,
-                                   .lda = d, .b = s->w->value, .ldb = d, .b_transposed = true, .c = g->u,
-                                   .ldc = 3 * d, .alpha = 1});
+                                   .lda = d, .packed = s->packed, .c = g->u, .ldc = 3 * d, .alpha = 1});
         for (size_t b = 0; b < alive; b++) {
             const size_t token = g->first[b] + time;
             step_forward(s->tape->kernels, d, s->x->value + token * 3 * d, g->u + b * 3 * d, h + b * d,
@@ -117,12 +117,18 @@ static void backward_group(void *context, size_t index, int worker) {
         }
         if (time > 0)
             gemm_single(&(struct gemm){.kernels = s->tape->kernels, .m = alive, .n = d, .k = 3 * d,
-                                       .a = s->gates + row * 4 * d, .lda = 4 * d, .b = s->w->value, .ldb = d,
-                                       .c = dh, .ldc = d, .alpha = 1, .beta = 1});
+                                       .a = s->gates + row * 4 * d, .lda = 4 * d, .packed = s->packed, .c = dh, .ldc = d,
+                                       .alpha = 1, .beta = 1});
     }
     gemm_single(&(struct gemm){.kernels = s->tape->kernels, .m = 3 * d, .n = d, .k = g->n_tokens,
                                .a = s->gates + g->row * 4 * d, .lda = 4 * d, .a_transposed = true,
                                .b = s->before + g->row * d, .ldb = d, .c = dw, .ldc = d, .alpha = 1});
+}
+
+/* u = W h forward, dh += W^T du backward: a product a time step, few rows each towards the end. */
+static void pack(struct gru *s, size_t n, size_t k, bool transposed) {
+    gemm_pack(&(struct gemm){.kernels = s->tape->kernels, .n = n, .k = k, .b = s->w->value, .ldb = s->y->cols, .b_transposed = transposed},
+              s->packed);
 }
 
 static double flops_of(const struct gru *s) {
@@ -134,6 +140,7 @@ static void gru_backward(void *context) {
     const size_t d = s->y->cols;
     if (!s->y->written) return;
     s->accumulate = tensor_accumulates(s->x);
+    pack(s, d, 3 * d, false);
     parallel_run(s->tape->parallel, s->n_groups, backward_group, s);
     tensor_open_gradient(s->w);
     for (size_t i = 0; i < s->n_groups; i++)
@@ -185,8 +192,10 @@ struct tensor *op_gru(struct tape *t, struct tensor *x, struct tensor *w, const 
     s->groups = tape_array(t, s->n_groups, sizeof *s->groups);
     s->gates = tape_array(t, x->rows * 4 * d, sizeof *s->gates);
     s->before = tape_array(t, x->rows * d, sizeof *s->before);
+    s->packed = tape_array(t, max_size(gemm_packed_size(3 * d, d), gemm_packed_size(d, 3 * d)), sizeof *s->packed);
     if (t->training) s->dw = tape_array(t, s->n_groups * 3 * d * d, sizeof *s->dw);
     if (tape_failed(t) || !deal(s, offsets, n_sequences)) return NULL;
+    pack(s, 3 * d, d, true);
     parallel_run(t->parallel, s->n_groups, forward_group, s);
     t->flops += flops_of(s);
     tape_push(t, gru_backward, s);

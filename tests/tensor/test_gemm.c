@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Products of all shapes and forms: right, the same to the bit by any number of threads, and nothing written beside C. */
+/* Products of all shapes and forms: right, the same to the bit by any number of threads or of a packed matrix, and nothing written beside C. */
 #include "tensor/gemm.h"
 
 #include "base/rng.h"
@@ -22,7 +22,7 @@ static const struct shape {
               {600, 64, 128}, {700, 17, 50}, {128, 40, 257}, {3, 257, 513}, {300, 300, 96}, {256, 128, 700}};
 
 struct arrays {
-    float a[MOST], b[MOST], bias[1024], start[MOST + BESIDE * 1024], single[MOST + BESIDE * 1024], c[MOST + BESIDE * 1024];
+    float a[MOST], b[MOST], bias[1024], start[MOST + BESIDE * 1024], single[MOST + BESIDE * 1024], c[MOST + BESIDE * 1024], packed[2 * MOST];
 };
 
 static void fill(float *x, size_t n, uint64_t stream) {
@@ -75,6 +75,14 @@ static void by_any_threads(const struct kernels *kernels, struct parallel *const
             gemm_single(&g);
             right_and_inside(&g, x->start);
             g.c = x->c;
+            assert_true(gemm_packed_size(g.n, g.k) <= COUNT(x->packed));
+            gemm_pack(&g, x->packed);
+            struct gemm by_packed = g;
+            by_packed.packed = x->packed;
+            by_packed.b = NULL;
+            memcpy(x->c, x->start, bytes);
+            gemm_single(&by_packed);
+            assert_memory_equal(x->c, x->single, bytes);
             for (size_t p = 0; p < n_pools; p++) {
                 memcpy(x->c, x->start, bytes);
                 gemm(pools[p], &g);
