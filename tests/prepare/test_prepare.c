@@ -519,7 +519,7 @@ static void test_read_only(void **state) {
  * fails. */
 static int on_small_disk(const char *workspace) {
     if (unshare(CLONE_NEWNS | (getuid() == 0 ? 0 : CLONE_NEWUSER)) != 0) return SKIPPED;
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return SKIPPED;
+    if (mount(NULL, "/", "", MS_REC | MS_PRIVATE, NULL) != 0) return SKIPPED;
     int n_full = 0;
     for (int kb = 64; kb <= 16384; kb += kb / 2) {
         char size[32];
