@@ -124,13 +124,13 @@ static void report_programs(struct report *r) {
 
 static void report_build(struct report *r) {
     static const struct {
-        const char *name, *packages, *use;
+        const char *key, *name, *packages, *use;
         bool there;
-    } parts[] = {{"FAISS", "libfaiss-dev and g++", "--index approximate", BUILT_WITH_FAISS},
-                 {"MPI", "libopenmpi-dev", "train in several processes", BUILT_WITH_MPI},
-                 {"PostgreSQL", "libpq-dev", "serve --store postgresql://…", BUILT_WITH_POSTGRESQL}};
+    } parts[] = {{"faiss", "FAISS", "libfaiss-dev and g++", "--index approximate", BUILT_WITH_FAISS},
+                 {"mpi", "MPI", "libopenmpi-dev", "training in several processes", BUILT_WITH_MPI},
+                 {"postgresql", "PostgreSQL", "libpq-dev", "serve --store postgresql://…", BUILT_WITH_POSTGRESQL}};
     for (size_t i = 0; i < COUNT(parts); i++) {
-        set(r, "built_with", parts[i].name, json_boolean(parts[i].there));
+        set(r, "built_with", parts[i].key, json_boolean(parts[i].there));
         if (!parts[i].there)
             advise(r, "built without %s, so there is no %s: install %s and build again", parts[i].name, parts[i].use,
                    parts[i].packages);
