@@ -3,6 +3,7 @@
 
 #include "base/size.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -189,6 +190,7 @@ static struct split split_of(const struct gemm *g, size_t n_threads) {
 }
 
 void gemm(struct parallel *p, const struct gemm *g) {
+    assert(!g->packed);
     struct split s = split_of(g, (size_t)parallel_threads(p));
     parallel_run(p, s.row_parts * s.column_parts, run_part, &s);
 }

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits of control groups, of both versions, read from files as the kernel shows them. */
+#include "support/scratch.h"
+
 #include "base/limits.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include <cmocka.h>
-
-static char top[] = "limits-XXXXXX", own[64], root[64];
+static char own[64], root[64];
 static const struct control_groups groups = {own, root};
 
 /* path: under the root; folders before it are made. */
@@ -24,33 +19,20 @@ static void put(const char *path, const char *text) {
         (void)mkdir(whole, 0700);
         *p = '/';
     }
-    FILE *f = fopen(whole, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
+    scratch_write(whole, text, strlen(text));
 }
 
 static void is_in(const char *lines) {
-    FILE *f = fopen(own, "w");
-    assert_non_null(f);
-    fputs(lines, f);
-    fclose(f);
+    scratch_write(own, lines, strlen(lines));
 }
 
+/* Each test has a system of its own. */
 static int begin(void **state) {
+    static int n;
     (void)state;
-    strcpy(top + strlen(top) - 6, "XXXXXX");
-    if (!mkdtemp(top)) return -1;
-    snprintf(own, sizeof own, "%s/own", top);
-    snprintf(root, sizeof root, "%s/root", top);
+    snprintf(own, sizeof own, "%s/own%d", scratch_directory, ++n);
+    snprintf(root, sizeof root, "%s/root%d", scratch_directory, n);
     return mkdir(root, 0700);
-}
-
-static int end(void **state) {
-    (void)state;
-    char command[96];
-    snprintf(command, sizeof command, "rm -r %s", top);
-    return system(command);
 }
 
 static void expect(double processors, double memory) {
@@ -114,11 +96,11 @@ static void there_is_a_thread(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(without_groups_there_is_no_limit, begin, end),
-        cmocka_unit_test_setup_teardown(the_least_on_the_way_up_counts, begin, end),
-        cmocka_unit_test_setup_teardown(version_1_has_a_folder_for_each_controller, begin, end),
-        cmocka_unit_test_setup_teardown(a_path_of_the_host_leaves_the_root, begin, end),
+        cmocka_unit_test_setup(without_groups_there_is_no_limit, begin),
+        cmocka_unit_test_setup(the_least_on_the_way_up_counts, begin),
+        cmocka_unit_test_setup(version_1_has_a_folder_for_each_controller, begin),
+        cmocka_unit_test_setup(a_path_of_the_host_leaves_the_root, begin),
         cmocka_unit_test(there_is_a_thread),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_open, scratch_close);
 }

@@ -74,6 +74,8 @@ run 0 doctor -w ws --json --threads 1
 json_holds 'doctor' '.threads.used == 1 and .kernels.scalar and (.kernels[.kernels.used] == true) and
     .processor.processors >= 1 and .disk.directory == "ws" and .disk.writable and (.advice | type == "array") and
     (.built_with | length == 3 and all(type == "boolean"))'
+run 0 doctor --threads $(($(nproc) + 1)) --json
+json_holds 'too many threads' '.advice | any(test("without --threads [0-9]+ are used, more wait for each other"))'
 PATH=/nowhere run 0 doctor --json
 json_holds 'what is missing is named' '.programs.gnuplot == null and (.advice | any(test("gnuplot")))'
 run 0 doctor -w not_there

@@ -99,7 +99,7 @@ run 0 train -w ws --method llm-esr --run e $size
 run 0 inspect ws/similar_users.npy --json
 holds 'a row a user' jq -e --argjson n "$n_users" '[.. | numbers] | contains([$n, 100])' out
 holds 'as a stage of the workspace' jq -e '.stages.similar_users.inputs["user-semantic"] == "mean"' ws/manifest.json
-holds 'the run says by what' jq -e '.["user-semantic"] == "mean" and .["esr-neighbours"] == 10' ws/runs/e/config.json
+holds 'the run says by what' jq -e '.["user-semantic"] == "mean" and .["esr-neighbours"] == 10 and .["semantic-scale"] == "unit"' ws/runs/e/config.json
 run 0 train -w ws --method llm-esr --run alone --esr-alpha 0 $size
 rm -rf other && cp -r ws other && rm -rf other/runs/alone other/similar_users.npy
 run 0 train -w other --method llm-esr --run alone --esr-alpha 0 $size
