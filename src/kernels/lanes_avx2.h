@@ -29,6 +29,26 @@ static inline void vu_multiply(vu a, uint32_t m, vu *low, vu *high) {
     *high = (vu)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
 }
 
+/* Halves added until one lane is left: lane 0 with 4, 1 with 5, and so on. */
+static inline float vf_sum(vf a) {
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+static inline __m256i first_lanes(size_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* n < LANES: the first n lanes, the others 0. */
+static inline vf vf_load_part(const float *p, size_t n) {
+    return (vf)_mm256_maskload_ps(p, first_lanes(n));
+}
+
+static inline void vf_store_part(float *p, vf a, size_t n) {
+    _mm256_maskstore_ps(p, first_lanes(n), (__m256)a);
+}
+
 static inline float vf_largest(vf a) {
     __m128 m = _mm_max_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
     m = _mm_max_ps(m, _mm_movehl_ps(m, m));

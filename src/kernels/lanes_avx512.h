@@ -29,6 +29,24 @@ static inline void vu_multiply(vu a, uint32_t m, vu *low, vu *high) {
     *high = (vu)_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
 }
 
+/* Halves added until one lane is left: lane 0 with 8, 1 with 9, and so on. */
+static inline float vf_sum(vf a) {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256((__m512)a),
+                                       _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd((__m512)a), 1)));
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+/* n < LANES: the first n lanes, the others 0. */
+static inline vf vf_load_part(const float *p, size_t n) {
+    return (vf)_mm512_maskz_loadu_ps((__mmask16)((1U << n) - 1), p);
+}
+
+static inline void vf_store_part(float *p, vf a, size_t n) {
+    _mm512_mask_storeu_ps(p, (__mmask16)((1U << n) - 1), (__m512)a);
+}
+
 static inline float vf_largest(vf a) {
     return _mm512_reduce_max_ps((__m512)a);
 }

@@ -28,6 +28,23 @@ static inline void vu_multiply(vu a, uint32_t m, vu *low, vu *high) {
     *high = (vu)vuzp2q_u32(first, second);
 }
 
+/* Halves added until one lane is left: lane 0 with 2, 1 with 3. */
+static inline float vf_sum(vf a) {
+    const float32x2_t s = vadd_f32(vget_low_f32((float32x4_t)a), vget_high_f32((float32x4_t)a));
+    return vget_lane_f32(s, 0) + vget_lane_f32(s, 1);
+}
+
+/* n < LANES: the first n lanes, the others 0. */
+static inline vf vf_load_part(const float *p, size_t n) {
+    vf a = {0};
+    for (size_t i = 0; i < n; i++) a[i] = p[i];
+    return a;
+}
+
+static inline void vf_store_part(float *p, vf a, size_t n) {
+    for (size_t i = 0; i < n; i++) p[i] = a[i];
+}
+
 static inline float vf_largest(vf a) {
     return vmaxvq_f32((float32x4_t)a);
 }

@@ -200,14 +200,15 @@ static size_t first_above(const float *x, size_t n, float threshold) {
 }
 
 static void panel_product(const float *rows, size_t n_rows, size_t row_stride, const float *panel, size_t width,
-                          float *out, size_t out_stride, bool accumulate) {
+                          const float *start, size_t start_stride, float *out, size_t out_stride) {
     for (size_t r = 0; r < n_rows; r++) {
         double sums[PANEL] = {0};
         for (size_t k = 0; k < width; k++)
             for (size_t j = 0; j < PANEL; j++)
                 sums[j] += (double)rows[r * row_stride + k] * (double)panel[k * PANEL + j];
         float *to = out + r * out_stride;
-        for (size_t j = 0; j < PANEL; j++) to[j] = accumulate ? to[j] + (float)sums[j] : (float)sums[j];
+        const float *from = start ? start + r * start_stride : NULL;
+        for (size_t j = 0; j < PANEL; j++) to[j] = from ? from[j] + (float)sums[j] : (float)sums[j];
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels over vectors of LANES floats. Compiled once an instruction set: KERNELS_LANES names the
- * header that defines the vector types and the four operations that the compilers' vector extension lacks,
+ * header that defines the vector types and the operations that the compilers' vector extension lacks,
  * KERNELS_TABLE the table to export.
  *
  * Every kernel walks whole vectors, then the tail through a zero-padded one, so an element's value does not
@@ -30,34 +30,29 @@ static inline void store(float *p, vf v) {
 
 /* The first n lanes, the others 0; a whole vector without the copy's cost. */
 static inline vf load_part(const float *p, size_t n) {
-    if (n >= LANES) return load(p);
-    vf v = {0};
-    memcpy(&v, p, n * sizeof *p);
-    return v;
+    return n >= LANES ? load(p) : vf_load_part(p, n);
 }
 
 static inline void store_part(float *p, vf v, size_t n) {
-    if (n >= LANES) {
+    if (n >= LANES)
         store(p, v);
-        return;
-    }
-    memcpy(p, &v, n * sizeof *p);
+    else
+        vf_store_part(p, v, n);
 }
 
 static inline vf choose(vi mask, vf yes, vf no) {
     return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
 }
 
-static inline vf magnitude(vf x) {
-    return (vf)((vi)x & 0x7FFFFFFF);
+static inline bool any(vi mask) {
+    uint64_t words[sizeof mask / sizeof(uint64_t)], all = 0;
+    memcpy(words, &mask, sizeof mask);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) all |= words[i];
+    return all != 0;
 }
 
-static inline float sum_lanes(vf v) {
-    float lane[LANES];
-    memcpy(lane, &v, sizeof v);
-    for (int half = LANES / 2; half; half /= 2)
-        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-    return lane[0];
+static inline vf magnitude(vf x) {
+    return (vf)((vi)x & 0x7FFFFFFF);
 }
 
 /* y[i] = f(x[i]) for a whole array, f given by name. */
@@ -139,7 +134,7 @@ static float dot(const float *a, const float *b, size_t n) {
             sum[u] = vf_fma(load(a + i + u * LANES), load(b + i + u * LANES), sum[u]);
     for (; i + LANES <= n; i += LANES) sum[0] = vf_fma(load(a + i), load(b + i), sum[0]);
     if (i < n) sum[1] = vf_fma(load_part(a + i, n - i), load_part(b + i, n - i), sum[1]);
-    return sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    return vf_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
 static void axpy(float s, const float *x, float *y, size_t n) {
@@ -201,10 +196,7 @@ static float max_of(const float *x, size_t n) {
             const vf a = load(x + i);
             v = choose(a > v, a, v);
         }
-        float lane[LANES];
-        memcpy(lane, &v, sizeof v);
-        for (int j = 0; j < LANES; j++)
-            if (lane[j] > m) m = lane[j];
+        m = vf_largest(v);
     }
     for (; i < n; i++)
         if (x[i] > m) m = x[i];
@@ -224,11 +216,12 @@ static float softmax_terms(float *x, size_t n, float *max) {
     float rest = 0;
     for (; i < n; i += LANES) {
         const size_t k = n - i < LANES ? n - i : LANES;
-        store_part(x + i, exp_lanes(load_part(x + i, k) - m), k);
-        for (size_t j = 0; j < k; j++) rest += x[i + j];
+        const vf e = exp_lanes(load_part(x + i, k) - m);
+        store_part(x + i, e, k);
+        for (size_t j = 0; j < k; j++) rest += e[j];
     }
     *max = m;
-    return sum_lanes(sum[0] + sum[1]) + rest;
+    return vf_sum(sum[0] + sum[1]) + rest;
 }
 
 static void scale(float s, float *x, size_t n) {
@@ -244,7 +237,7 @@ static float sum_of(const float *x, size_t n) {
     }
     float rest = 0;
     for (; i < n; i++) rest += x[i];
-    return sum_lanes(sum[0] + sum[1]) + rest;
+    return vf_sum(sum[0] + sum[1]) + rest;
 }
 
 static void layernorm(const float *x, const float *w, const float *b, float eps, size_t n, float *y,
@@ -258,7 +251,7 @@ static void layernorm(const float *x, const float *w, const float *b, float eps,
     }
     float rest = 0;
     for (size_t j = i; j < n; j++) rest += (x[j] - centre) * (x[j] - centre);
-    const float r = 1 / sqrtf((sum_lanes(square) + rest) / (float)n + eps);
+    const float r = 1 / sqrtf((vf_sum(square) + rest) / (float)n + eps);
     for (i = 0; i + LANES <= n; i += LANES)
         store(y + i, vf_fma((load(x + i) - centre) * r, load(w + i), load(b + i)));
     for (; i < n; i++) y[i] = (x[i] - centre) * r * w[i] + b[i];
@@ -278,7 +271,7 @@ static void layernorm_backward(const float *x, const float *w, const float *dy, 
         store_part(dw + i, vf_fma(d, hat, load_part(dw + i, k)), k);
         store_part(db + i, d + load_part(db + i, k), k);
     }
-    const float a = sum_lanes(sum) / (float)n, c = sum_lanes(sum_hat) / (float)n;
+    const float a = vf_sum(sum) / (float)n, c = vf_sum(sum_hat) / (float)n;
     for (size_t i = 0; i < n; i += LANES) {
         const size_t k = n - i < LANES ? n - i : LANES;
         const vf g = load_part(dy + i, k) * load_part(w + i, k);
@@ -385,13 +378,6 @@ static void adam(const struct adam_step *s, const float *g, float *p, float *m, 
     }
 }
 
-static inline bool is_none(vi mask) {
-    int lane[LANES], any = 0;
-    memcpy(lane, &mask, sizeof mask);
-    for (int i = 0; i < LANES; i++) any |= lane[i];
-    return !any;
-}
-
 /* UNROLL vectors of a row without a gradient. */
 struct resting {
     vf value[UNROLL], first[UNROLL], second[UNROLL];
@@ -401,7 +387,7 @@ struct resting {
 static inline size_t rest_moving(struct resting *r, const struct adam_step *steps, size_t n_steps) {
     enum { AT_ONCE = 8 };
     size_t s = 0;
-    for (vi moving = (vi){0} == (vi){0}; s < n_steps && !is_none(moving);) {
+    for (vi moving = (vi){0} == (vi){0}; s < n_steps && any(moving);) {
         vf step[UNROLL] = {{0}};
         for (const size_t end = n_steps - s < AT_ONCE ? n_steps : s + AT_ONCE; s < end; s++)
             for (size_t u = 0; u < UNROLL; u++) {
@@ -420,7 +406,7 @@ static inline size_t rest_moving(struct resting *r, const struct adam_step *step
 static inline void rest_still(struct resting *r, const struct adam_step *steps, size_t n_steps) {
     enum { AT_ONCE = 16 };
     vi left = (vi){0} == (vi){0};
-    for (size_t s = 0; s < n_steps && !is_none(left);) {
+    for (size_t s = 0; s < n_steps && any(left);) {
         for (const size_t end = n_steps - s < AT_ONCE ? n_steps : s + AT_ONCE; s < end; s++)
             for (size_t u = 0; u < UNROLL; u++) {
                 r->first[u] *= steps->beta1;
@@ -491,18 +477,11 @@ static double sum_at_least(const float *x, size_t n, float threshold) {
                 const vf v = load(x + i + u * LANES);
                 sum[u] += choose(v >= splat(threshold), v, (vf){0});
             }
-        total += (double)sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
+        total += (double)vf_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
     }
     for (; i < n; i++)
         if (x[i] >= threshold) total += (double)x[i];
     return total;
-}
-
-static inline bool any(vi mask) {
-    uint64_t words[sizeof mask / sizeof(uint64_t)], all = 0;
-    memcpy(words, &mask, sizeof mask);
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) all |= words[i];
-    return all != 0;
 }
 
 /* Lanes where mask is set, to the front of out, whose LANES values may all be written. Returns how many. */
@@ -555,8 +534,8 @@ static size_t first_above(const float *x, size_t n, float threshold) {
 enum { PANEL_VECTORS = PANEL / LANES, ROWS = LANES == 16 ? 12 : 6 };
 
 static inline __attribute__((always_inline)) void product_of_rows(size_t n, const float *rows, size_t row_stride,
-                                                                 const float *panel, size_t width, float *out,
-                                                                 size_t out_stride, bool accumulate) {
+                                                                 const float *panel, size_t width, const float *start,
+                                                                 size_t start_stride, float *out, size_t out_stride) {
     vf sums[ROWS][PANEL_VECTORS] = {0};
     for (size_t k = 0; k < width; k++) {
         vf columns[PANEL_VECTORS];
@@ -567,19 +546,21 @@ static inline __attribute__((always_inline)) void product_of_rows(size_t n, cons
     }
     for (size_t r = 0; r < n; r++)
         for (size_t v = 0; v < PANEL_VECTORS; v++) {
-            float *to = out + r * out_stride + v * LANES;
-            store(to, accumulate ? load(to) + sums[r][v] : sums[r][v]);
+            const vf sum = start ? load(start + r * start_stride + v * LANES) + sums[r][v] : sums[r][v];
+            store(out + r * out_stride + v * LANES, sum);
         }
 }
 
 static void panel_product(const float *rows, size_t n_rows, size_t row_stride, const float *panel, size_t width,
-                          float *out, size_t out_stride, bool accumulate) {
-    for (; n_rows >= ROWS; n_rows -= ROWS, rows += ROWS * row_stride, out += ROWS * out_stride)
-        product_of_rows(ROWS, rows, row_stride, panel, width, out, out_stride, accumulate);
+                          const float *start, size_t start_stride, float *out, size_t out_stride) {
+    for (; n_rows >= ROWS; n_rows -= ROWS, rows += ROWS * row_stride, out += ROWS * out_stride) {
+        product_of_rows(ROWS, rows, row_stride, panel, width, start, start_stride, out, out_stride);
+        if (start) start += ROWS * start_stride;
+    }
     /* Each count of rows is code of its own, its sums in registers. */
 #define REST(n)                                                                                                             \
     case n:                                                                                                                 \
-        if (n < ROWS) product_of_rows(n, rows, row_stride, panel, width, out, out_stride, accumulate);                      \
+        if (n < ROWS) product_of_rows(n, rows, row_stride, panel, width, start, start_stride, out, out_stride);             \
         break
     switch (n_rows) {
         REST(1);

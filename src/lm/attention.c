@@ -125,7 +125,7 @@ static void attend(const struct cached_attention *a, const struct piece *p, cons
     gather(a, p, q);
     for (size_t j = 0; j < n_columns; j += PANEL) {
         if (j < n_next) fetch(next_keys + j * c->head_dim, PANEL * c->head_dim);
-        a->kernels->panel_product(q, n_rows, c->head_dim, keys + j * c->head_dim, c->head_dim, scores + j, n_columns, false);
+        a->kernels->panel_product(q, n_rows, c->head_dim, keys + j * c->head_dim, c->head_dim, NULL, 0, scores + j, n_columns);
     }
     for (size_t r = 0; r < n_rows; r++) { /* q's row is done with: its first place keeps the factor */
         float *row = scores + r * n_columns;
@@ -133,8 +133,8 @@ static void attend(const struct cached_attention *a, const struct piece *p, cons
     }
     for (size_t i = 0; i < c->head_dim; i += PANEL) {
         if (next) fetch(next_values + i * next->span->kv->capacity, n_next * PANEL);
-        a->kernels->panel_product(scores, n_rows, n_columns, values + i * p->span->kv->capacity, n_keys, mixed + i, width,
-                                  false);
+        a->kernels->panel_product(scores, n_rows, n_columns, values + i * p->span->kv->capacity, n_keys, NULL, 0, mixed + i,
+                                  width);
     }
     for (size_t r = 0; r < n_rows; r++) {
         const size_t row = p->span->row + p->first + r / group, head = p->head * group + r % group;

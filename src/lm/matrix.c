@@ -225,7 +225,7 @@ static void float_panel_product(const struct matrix *m, const struct kernels *k,
     for (size_t k0 = 0; k0 < m->cols; k0 += FLOAT_COLUMNS) {
         const size_t kc = min_size(FLOAT_COLUMNS, m->cols - k0);
         const float *part = float_part(m, k, panel, k0, kc, &s);
-        k->panel_product(x->values + k0, x->n, x->stride, part, kc, out, stride, k0 > 0);
+        k->panel_product(x->values + k0, x->n, x->stride, part, kc, k0 > 0 ? out : NULL, stride, out, stride);
     }
 }
 

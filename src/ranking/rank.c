@@ -125,7 +125,7 @@ void rank_targets(const struct item_tiles *t, const float *vectors, struct ranke
         for (size_t j = 0; j < group; j++)
             columns[j] = t->vectors + users[u + j].target * t->width; /* of none the zeros of row 0 */
         pack(panel, columns, group, t->width);
-        t->kernels->panel_product(vectors + u * t->width, group, t->width, panel, t->width, products, PANEL, false);
+        t->kernels->panel_product(vectors + u * t->width, group, t->width, panel, t->width, NULL, 0, products, PANEL);
         for (size_t j = 0; j < group; j++)
             users[u + j].target_score = products[j * PANEL + j];
     }
@@ -154,7 +154,7 @@ void rank_block(const struct item_tiles *t, const float *vectors, struct ranked_
         const size_t n_valid = min_size(TILE_ITEMS, t->n - begin);
         for (size_t i = 0; i < n_valid; i += PANEL)
             t->kernels->panel_product(vectors, n, t->width, t->panels + (begin + i) * t->width, t->width,
-                                      scratch + i, TILE_ITEMS, false);
+                                      NULL, 0, scratch + i, TILE_ITEMS);
         for (size_t u = 0; u < n; u++)
             count_row(t->kernels, &users[u], scratch + u * TILE_ITEMS, (uint32_t)(t->first + begin),
                       n_valid);

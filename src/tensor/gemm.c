@@ -72,7 +72,7 @@ static const float *rows_of_a(const struct gemm *g, size_t m0, size_t mc, size_t
     return packed;
 }
 
-/* What C holds before the first product. */
+/* C without products, or what it holds before the first one. */
 static void start_rows(const struct gemm *g) {
     for (size_t i = 0; i < g->m; i++) {
         float *c = g->c + i * g->ldc;
@@ -85,25 +85,28 @@ static void start_rows(const struct gemm *g) {
     }
 }
 
-static void multiply_block(const struct gemm *g, struct blocks *w, const float *b, size_t k0, size_t kc, size_t n0, size_t nc,
-                           bool store) {
+static void multiply_block(const struct gemm *g, struct blocks *w, const float *b, size_t k0, size_t kc, size_t n0,
+                           size_t nc) {
+    const float *bias = k0 == 0 ? g->bias : NULL;
+    const bool store = k0 == 0 && !g->bias && g->beta == 0; /* there is nothing to add to */
+    const size_t start_stride = bias ? 0 : g->ldc;
     for (size_t m0 = 0; m0 < g->m; m0 += M_BLOCK) {
         const size_t mc = min_size(M_BLOCK, g->m - m0);
         size_t stride;
         const float *a = rows_of_a(g, m0, mc, k0, kc, w->a, &stride);
         for (size_t j0 = 0; j0 < nc; j0 += PANEL) {
             float *c = g->c + m0 * g->ldc + n0 + j0;
-            const float *panel = b + j0 * kc;
+            const float *panel = b + j0 * kc, *start = bias ? bias + n0 + j0 : store ? NULL : c;
             if (g->alpha == 1 && nc - j0 >= PANEL) {
-                g->kernels->panel_product(a, mc, stride, panel, kc, c, g->ldc, !store);
+                g->kernels->panel_product(a, mc, stride, panel, kc, start, start_stride, c, g->ldc);
                 continue;
             }
             const size_t width = min_size(PANEL, nc - j0);
-            g->kernels->panel_product(a, mc, stride, panel, kc, w->product, PANEL, false);
+            g->kernels->panel_product(a, mc, stride, panel, kc, NULL, 0, w->product, PANEL);
             for (size_t i = 0; i < mc; i++)
                 for (size_t j = 0; j < width; j++) {
                     const float product = g->alpha * w->product[i * PANEL + j];
-                    c[i * g->ldc + j] = store ? product : c[i * g->ldc + j] + product;
+                    c[i * g->ldc + j] = start ? start[i * start_stride + j] + product : product;
                 }
         }
     }
@@ -112,15 +115,13 @@ static void multiply_block(const struct gemm *g, struct blocks *w, const float *
 void gemm_single(const struct gemm *g) {
     struct blocks w;
     if (g->m == 0 || g->n == 0) return;
-    /* The first block of terms is stored where there is nothing to add to. */
-    const bool store = g->beta == 0 && !g->bias && g->k > 0;
-    if (!store) start_rows(g);
+    if (g->k == 0 || (!g->bias && g->beta != 0 && g->beta != 1)) start_rows(g);
     for (size_t n0 = 0; n0 < g->n; n0 += N_BLOCK)
         for (size_t k0 = 0; k0 < g->k; k0 += K_BLOCK) {
             const size_t nc = min_size(N_BLOCK, g->n - n0), kc = min_size(K_BLOCK, g->k - k0);
             if (!g->packed) pack_b(g, k0, kc, n0, nc, w.b);
             const float *b = g->packed ? g->packed + packed_place(g->n, g->k, n0, k0) : w.b;
-            multiply_block(g, &w, b, k0, kc, n0, nc, store && k0 == 0);
+            multiply_block(g, &w, b, k0, kc, n0, nc);
         }
 }
 

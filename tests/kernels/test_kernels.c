@@ -252,17 +252,19 @@ static void check_count(const struct kernels *k) {
 /* Against the definition, and equal vectors in all places: one value. */
 static void check_panel_product(const struct kernels *k) {
     enum { ROWS = 29, WIDTH = 130, STRIDE = PANEL + 3 };
-    static float rows[ROWS * WIDTH], panel[WIDTH * PANEL], want[ROWS * STRIDE], got[ROWS * STRIDE];
+    static float rows[ROWS * WIDTH], panel[WIDTH * PANEL], want[ROWS * STRIDE], got[ROWS * STRIDE], one_row[PANEL];
+    for (size_t j = 0; j < PANEL; j++) one_row[j] = 1.5f;
     for (size_t width = 0; width <= WIDTH; width += 13) {
         for (int equal = 0; equal < 2; equal++) {
             fill(rows, ROWS * width, 1, 1);
             fill(panel, width * PANEL, 2, 1);
             for (size_t i = 0; equal && i < ROWS * width; i++) rows[i] = rows[i % width];
             for (size_t i = 0; equal && i < width * PANEL; i++) panel[i] = panel[i / PANEL * PANEL];
-            for (int accumulate = 0; accumulate < 2; accumulate++) {
+            for (int from = 0; from < 3; from++) { /* zeros, what is there, one row for all */
+                const float *start[] = {NULL, want, one_row}, *start_got[] = {NULL, got, one_row};
                 for (size_t i = 0; i < COUNT(want); i++) want[i] = got[i] = 0.5f;
-                kernels_scalar.panel_product(rows, ROWS, width, panel, width, want, STRIDE, accumulate);
-                k->panel_product(rows, ROWS, width, panel, width, got, STRIDE, accumulate);
+                kernels_scalar.panel_product(rows, ROWS, width, panel, width, start[from], from == 2 ? 0 : STRIDE, want, STRIDE);
+                k->panel_product(rows, ROWS, width, panel, width, start_got[from], from == 2 ? 0 : STRIDE, got, STRIDE);
                 expect_close("panel_product", k->name, want, got, COUNT(got), 0, 4e-7 * (double)(width + 2));
                 for (size_t r = 0; equal && r < ROWS; r++)
                     for (size_t j = 0; j < PANEL; j++) assert_true(got[r * STRIDE + j] == got[0]);
