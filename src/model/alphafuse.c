@@ -92,6 +92,9 @@ static void loss(struct model *m, const struct method_step *s, struct step_losse
     losses->total += losses->rank;
 }
 
-const struct method method_alphafuse = {.name = "alphafuse", .n_matrices = 1, .matrix = matrix, .term = "calibration",
+/* Scores of whitened coordinates are far too large at first, and shrink for a hundred epochs. */
+static const struct method_default defaults[] = {{"epochs", "200"}, {0}};
+
+const struct method method_alphafuse = {.name = "alphafuse", .n_matrices = 1, .matrix = matrix, .defaults = defaults, .term = "calibration",
                                         .weight_options = "", .parameters = parameters, .begin = begin,
                                         .items = items, .begin_step = begin_step, .ranks = ranks, .loss = loss};

@@ -115,18 +115,20 @@ static genair_code collect_method_inputs(struct train *t, const struct method *m
 }
 
 /* llmemb without --semantic: vectors of a language model fine-tuned for it (now, if --model is given and it was not
- * done), else the workspace's as they are. */
+ * done), else the workspace's as they are. These learn, for --freeze keeps what a fine-tuning has put into vectors. */
 static genair_code choose_semantic(struct train *t, genair_status *st) {
     genair_code code = GENAIR_OK;
     if (option_given(t->options, "semantic")) return GENAIR_OK;
     if (option_text(t->options, "model")) code = scft_make(t->ctx, t->options, t->lock, st);
     if (code != GENAIR_OK) return code;
-    if (!workspace_stage_hash(t->lock, "scft")) {
-        context_info(t->ctx, "no --model is given: the workspace's own vectors (--semantic prefill), without "
-                     "fine-tuning");
-        return GENAIR_OK;
-    }
-    return json_object_set_new(t->config, "semantic", json_string("scft")) == 0 ? GENAIR_OK : fail_memory(st);
+    const bool tuned = workspace_stage_hash(t->lock, "scft");
+    bool set = true;
+    if (tuned) set = json_object_set_new(t->config, "semantic", json_string("scft")) == 0;
+    if (!tuned && !option_given(t->options, "freeze")) set = json_object_set_new(t->config, "freeze", json_string("no")) == 0;
+    if (!tuned)
+        context_info(t->ctx, "no --model is given: the workspace's own vectors (--semantic prefill), without fine-tuning%s",
+                     method_is(t->config, "freeze", "no") ? "; they learn too (--freeze no)" : "");
+    return set ? GENAIR_OK : fail_memory(st);
 }
 
 static genair_code collect_inputs(struct train *t, genair_status *st) {

@@ -153,6 +153,21 @@ expect 2 err 'genair: --hidden 15: llm-esr has two views of half of it, so it mu
 expect 2 err "genair: --esr-cross-heads 3 does not divide a view's width, 8 (half of --hidden)" \
     train -w ws --method llm-esr --esr-cross-heads 3 --run x $size
 
+# ---- llmemb: vectors that no fine-tuning has made learn, unless they are named ----
+# freeze OPTION...: whether a run's vectors stay, and what trains
+freeze() {
+    run 0 train -w ws --method llmemb --base-run base-sasrec --run free $size --json "$@"
+    trainable=$(jq .trainable_parameters out)
+    jq -r .freeze ws/runs/free/config.json
+}
+all=$(freeze && echo $trainable) kept=$(freeze --freeze yes && echo $trainable) named=$(freeze --semantic prefill && echo $trainable)
+holds "they learn: $all" test "${all%%$'\n'*}" = no -a "${all#*$'\n'}" -gt "${kept#*$'\n'}"
+holds "or stay: $kept" test "${kept%%$'\n'*}" = yes -a "$named" = "$kept"
+
+# ---- alphafuse: epochs of its own ----
+run 0 train -w ws --method alphafuse --run long --hidden 16 --batch 16 --max-len 20 --patience 1 --quiet
+holds 'up to 200' jq -e '.epochs == 200' ws/runs/long/config.json
+
 # ---- refusals ----
 expect 2 err 'genair: method base has no option --semantic; it belongs to: rlmrec llminit llm-esr llmemb alphafuse ' \
     train -w ws --method base --semantic fused --run x

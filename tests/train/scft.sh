@@ -16,7 +16,7 @@ run 0 train -w ws --method llmemb --base-run b --run m $size $tune --json
 json_holds 'trained' '.method == "llmemb" and .fine_tuned == true and .test.full["NDCG@10"] > 0'
 holds 'and says how it came to its vectors' grep -q 'item vectors from the language model, 6 steps of fine-tuning' err
 holds 'the vectors are recorded' jq -e ".stages.scft.result | .items == $n and .steps == 6 and .columns == 256" ws/manifest.json
-holds 'the run says what it read' jq -e '.semantic == "scft"' ws/runs/m/config.json
+holds 'the run says what it read, and that it stays' jq -e '.semantic == "scft" and .freeze == "yes"' ws/runs/m/config.json
 holds 'nothing is left behind' test ! -e ws/scft.training
 cp ws/scft.npy first.npy
 cp ws/runs/m/model.safetensors first.safetensors
