@@ -210,7 +210,7 @@ static const struct option_spec table[] = {
     {"mask-probability", 0, OPTION_REAL, "0.6", 0.001, 1, .argument = "P", .commands = ENGINE,
      .help = "Share of a history that bert4rec hides."},
     {"freeze", 0, OPTION_CHOICE, "yes", .choices = "yes|no", .commands = ENGINE,
-     .help = "no: the fused item vectors are only the start of a learned table."},
+     .help = "no: the item vectors are only the start of a learned table. Default of llminit, and of llmemb where nothing was fine-tuned: no."},
     {"lr", 0, OPTION_REAL, "1e-3", 1e-12, 10, .argument = "X", .commands = ENGINE,
      .help = "Learning rate of Adam."},
     {"weight-decay", 0, OPTION_REAL, "0", 0, 10, .argument = "X", .commands = ENGINE,
@@ -314,7 +314,7 @@ static const struct option_spec table[] = {
 
     /* train alone */
     {"epochs", 0, OPTION_INT, "50", 1, 100000, .argument = "N", .commands = TRAIN,
-     .help = "At most so many passes over the users."},
+     .help = "At most so many passes over the users. Default of melt: 180, of alphafuse: 200."},
     {"items", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train sweep ", .rule = RULE_NAME,
      .help = "The item matrix that fuse --out NAME made, instead of the workspace's own."},
     {"patience", 0, OPTION_INT, "20", 0, 100000, .argument = "N", .commands = TRAIN,
