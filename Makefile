@@ -115,6 +115,9 @@ lint:
 	@tools/lint.sh
 
 install: build
+ifneq ($(origin PREFIX),file)
+	meson configure $(BUILD) -Dprefix=$(PREFIX)
+endif
 	meson install -C $(BUILD)
 
 comma := ,

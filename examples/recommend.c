@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The library from outside: recommendations for a history, as JSON.
  *
+ *     make install && ldconfig      (as root)
  *     cc recommend.c $(pkg-config --cflags --libs genair) -o recommend
- *     ./recommend ws g1 trail-tent-3 camp-stove-1
+ *     ./recommend ws-demo genair trail-tent-3 camp-stove-1
+ *
+ * For many requests open the run once: genair_recommender_open.
  */
 #include <genair.h>
 
