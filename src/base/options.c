@@ -51,7 +51,7 @@ void option_allowed(const struct option_spec *spec, char *out, size_t size) {
         snprintf(out, size, "any text but the empty one");
         return;
     case RULE_NAME:
-        snprintf(out, size, "letters, digits and . _ - (none of . - in front), at most %d",
+        snprintf(out, size, "letters, digits and . _ - (none of . - in front, no .partial or .training at the end), at most %d",
                  NAME_LIMIT);
         return;
     case RULE_COUNT:
@@ -67,11 +67,13 @@ static genair_code refuse(const struct option_spec *spec, const char *value, gen
     return fail(st, GENAIR_USAGE, "--%s is '%s': allowed is %s", spec->name, shown, allowed);
 }
 
+/* Not one of a file in the making. */
 static bool is_name(const char *s) {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     const size_t n = strlen(s);
-    return n > 0 && n <= NAME_LIMIT && strspn(s, letters) == n && s[0] != '.' && s[0] != '-';
+    return n > 0 && n <= NAME_LIMIT && strspn(s, letters) == n && s[0] != '.' && s[0] != '-' &&
+           !text_ends_with(text_of(s), ".partial") && !text_ends_with(text_of(s), ".training");
 }
 
 static bool is_choice(const char *choices, const char *value) {
@@ -270,6 +272,14 @@ genair_code options_pass_on(const genair_options *from, genair_options *to, cons
             (!method || option_of_method(&table[i], method)))
             code = genair_options_set(to, table[i].name, from->values[i].text, st);
     return code;
+}
+
+void options_forget(genair_options *o, const char *name) {
+    const struct option_spec *spec = option_find(o->command, name);
+    assert(spec && !spec->fallback && spec->type == OPTION_TEXT);
+    struct value *v = value_of(o, spec);
+    mem_free(v->text);
+    *v = (struct value){0};
 }
 
 const char *options_command(const genair_options *o) {

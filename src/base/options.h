@@ -59,6 +59,9 @@ void option_allowed(const struct option_spec *spec, char *out, size_t size);
 CHECKED genair_code options_pass_on(const genair_options *from, genair_options *to, const char *method,
                                     genair_status *st);
 
+/* As if an option without a default had not been given. */
+void options_forget(genair_options *o, const char *name);
+
 /* Values of one command's options. Asking for a name that the command does not take is our defect
  * and asserts. Absent text is NULL. */
 const char *options_command(const genair_options *o);

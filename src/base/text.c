@@ -16,6 +16,11 @@ bool text_equal(struct text a, const char *b) {
     return a.n == strlen(b) && memcmp(a.p, b, a.n) == 0;
 }
 
+bool text_ends_with(struct text a, const char *end) {
+    const size_t n = strlen(end);
+    return a.n >= n && memcmp(a.p + a.n - n, end, n) == 0;
+}
+
 static bool is_space(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }

@@ -15,6 +15,7 @@ struct text {
 
 struct text text_of(const char *s);
 bool text_equal(struct text a, const char *b);
+bool text_ends_with(struct text a, const char *end);
 struct text text_trim(struct text t); /* without ASCII white space at both ends */
 int text_hex_digit(char c);           /* 0-15; -1 when it is none */
 bool text_i64(struct text t, int64_t *out);

@@ -6,6 +6,7 @@
 #include "base/size.h"
 #include "experiment/many.h"
 #include "ranking/statistics.h"
+#include "train/train.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -86,6 +87,7 @@ static genair_code make(void *user, size_t i, genair_options **out, genair_statu
     for (size_t k = 0; code == GENAIR_OK && k < COUNT(settings); k++)
         if (settings[k][0]) code = genair_options_set(o, settings[k][0], settings[k][1], st);
     if (code == GENAIR_OK) code = set_base_run(t, row, seed, o, st);
+    options_forget(o, "model"); /* read_texts had it read */
     if (code == GENAIR_OK)
         *out = o;
     else
@@ -120,6 +122,18 @@ static genair_code train_wave(struct run_table *t, struct workspace *w, bool bas
     return many_train(&m, st);
 }
 
+static genair_code read_texts(struct run_table *t, struct workspace *w, genair_status *st) {
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; code == GENAIR_OK && i < t->n; i++) {
+        genair_options *o;
+        code = reproduce_train_options(t->r, t->rows[i].method, &o, st);
+        if (code != GENAIR_OK) break;
+        code = train_read_texts(t->r->ctx, o, t->rows[i].method, w, st);
+        genair_options_free(o);
+    }
+    return code;
+}
+
 static genair_code train_all(struct run_table *t, genair_status *st) {
     for (size_t i = 0; i < t->n; i++) {
         t->rows[i].results = json_array();
@@ -129,7 +143,8 @@ static genair_code train_all(struct run_table *t, genair_status *st) {
     struct workspace *w;
     genair_code code = workspace_open(t->r->workspace, "reproduce", false, &w, st);
     if (code != GENAIR_OK) return code;
-    code = train_wave(t, w, true, st);
+    code = read_texts(t, w, st);
+    if (code == GENAIR_OK) code = train_wave(t, w, true, st);
     if (code == GENAIR_OK) code = train_wave(t, w, false, st);
     workspace_close(w);
     return code;

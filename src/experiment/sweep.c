@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_RUNGS = 20, RUN_NAME = 128, MAX_FILE_BYTES = 1 << 30 };
+/* LONGEST_NAME: the runs' names have a point and a number more, and 64 characters at most. */
+enum { MAX_RUNGS = 20, RUN_NAME = 128, LONGEST_NAME = 56, MAX_FILE_BYTES = 1 << 30 };
 static const double write_interval = 1; /* seconds: a grid of thousands must not write a file of megabytes each time */
 
 struct sweep {
@@ -169,6 +170,7 @@ static genair_code make(void *user, size_t i, genair_options **out, genair_statu
     genair_code code = genair_options_create("train", &o, st);
     if (code != GENAIR_OK) return code;
     code = options_pass_on(s->train, o, grid_choice_at(s->options->grid, s->train, "method", s->todo[i]), st);
+    options_forget(o, "model"); /* read_texts had it read */
     if (code == GENAIR_OK) code = grid_apply(s->options->grid, s->todo[i], o, st);
     if (code == GENAIR_OK) code = genair_options_set(o, "run", name, st);
     if (code == GENAIR_OK && s->n_rungs > 1) {
@@ -203,9 +205,9 @@ static genair_code save(struct sweep *s, genair_status *st) {
     return code == GENAIR_OK ? prune(s, st) : code;
 }
 
-/* Diverged, or options that do not fit together: a result about that point. Disk, memory: of the whole sweep. */
+/* Diverged, or options that do not fit together: a result about that point. Disk, memory, a damaged file: of the whole sweep. */
 static bool is_of_the_point(genair_code code) {
-    return code == GENAIR_INTERNAL || code == GENAIR_USAGE || code == GENAIR_FORMAT;
+    return code == GENAIR_INTERNAL || code == GENAIR_USAGE;
 }
 
 static json_t *rungs_with(const struct sweep *s, size_t point, const json_t *result) {
@@ -327,6 +329,9 @@ static void plan_rungs(struct sweep *s) {
 
 static genair_code name_file(struct sweep *s, genair_status *st) {
     char name[RUN_NAME];
+    if (strlen(s->options->name) > LONGEST_NAME)
+        return fail(st, GENAIR_USAGE, "--name has %zu characters; at most %d are allowed, for its runs are called NAME.0001 and so on",
+                    strlen(s->options->name), LONGEST_NAME);
     snprintf(name, sizeof name, "%s.json", s->options->name);
     char *directory = path_join(workspace_path(s->workspace), "sweeps");
     s->path = directory ? path_join(directory, name) : NULL;
@@ -347,11 +352,20 @@ static json_t *options_by_method(const struct sweep *s) {
     return all;
 }
 
-static bool reads_text(const struct sweep *s) {
+/* Whether a method of the points has the option. */
+static bool reads(const struct sweep *s, const char *option) {
     const char *method;
     for (size_t i = 0; (method = grid_choice(s->options->grid, s->train, "method", i)); i++)
-        if (option_of_method(option_find("train", "semantic"), method)) return true;
+        if (option_of_method(option_find("train", option), method)) return true;
     return false;
+}
+
+static genair_code read_texts(const struct sweep *s, genair_status *st) {
+    genair_code code = GENAIR_OK;
+    const char *method;
+    for (size_t i = 0; code == GENAIR_OK && (method = grid_choice(s->options->grid, s->train, "method", i)); i++)
+        code = train_read_texts(s->ctx, s->train, method, s->workspace, st);
+    return code;
 }
 
 /* The hashes of stages that the points name with an option: what was made anew under its name is something else. */
@@ -366,17 +380,38 @@ static bool add_stages(const struct sweep *s, const char *option, const char *pr
     return true;
 }
 
+/* The hashes of files that the points name with an option, whose content may be another next time. */
+static genair_code add_files(const struct sweep *s, const char *option, genair_status *st) {
+    const char *name;
+    char hash[33];
+    for (size_t i = 0; reads(s, option) && (name = grid_choice(s->options->grid, s->train, option, i)); i++) {
+        if (!file_exists(name)) continue; /* a word, or for train to refuse */
+        const genair_code code = hash_file(name, hash, st);
+        if (code != GENAIR_OK) return code;
+        if (json_object_set_new(s->inputs, name, json_string(hash)) != 0) return fail_memory(st);
+    }
+    return GENAIR_OK;
+}
+
+static bool add_stage(const struct sweep *s, const char *stage, bool read) {
+    const char *hash = read ? workspace_stage_hash(s->workspace, stage) : NULL;
+    return !hash || json_object_set_new(s->inputs, stage, json_string(hash)) == 0;
+}
+
 static genair_code collect_inputs(struct sweep *s, genair_status *st) {
     const char *data = workspace_stage_hash(s->workspace, "prepare"), *matrix = workspace_stage_hash(s->workspace, "fuse");
     if (!data)
         return fail_line(st, GENAIR_USAGE, workspace_path(s->workspace), 0,
                          "holds no data; run `genair prepare -w %s` first", workspace_path(s->workspace));
-    s->inputs = json_pack("{s:O, s:o, s:I, s:s, s:s?, s:s?, s:s}", "grid", s->options->grid->axes, "options",
-                          options_by_method(s), "halving", (json_int_t)s->options->halving, "prepare", data, "fuse", matrix,
-                          "embed", reads_text(s) ? workspace_stage_hash(s->workspace, "embed") : NULL, "version",
-                          GENAIR_VERSION);
-    const bool sound = s->inputs && add_stages(s, "items", "fuse") && add_stages(s, "base-run", "train");
-    return sound ? GENAIR_OK : fail_memory(st);
+    genair_code code = read_texts(s, st);
+    if (code != GENAIR_OK) return code;
+    s->inputs = json_pack("{s:O, s:o, s:I, s:s, s:s?, s:s}", "grid", s->options->grid->axes, "options",
+                          options_by_method(s), "halving", (json_int_t)s->options->halving, "prepare", data, "fuse", matrix, "version", GENAIR_VERSION);
+    const bool sound = s->inputs && add_stages(s, "items", "fuse") && add_stages(s, "base-run", "train") &&
+                       add_stage(s, "embed", reads(s, "semantic")) && add_stage(s, "scft", reads(s, "scft-steps")) &&
+                       add_stage(s, "user_vectors", reads(s, "user-semantic"));
+    code = sound ? add_files(s, "semantic", st) : fail_memory(st);
+    return code == GENAIR_OK ? add_files(s, "user-semantic", st) : code;
 }
 
 static genair_code open_sweep(struct sweep *s, genair_status *st) {

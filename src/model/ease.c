@@ -7,10 +7,12 @@
 #include "model/closed_form_method.h"
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "base/options.h"
 #include "base/size.h"
 
 #include <lapacke.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -80,10 +82,11 @@ static void to_weights(const struct matrix *m, double *diagonal) {
 static genair_code check_memory(genair_context *ctx, uint32_t n_items, size_t *values,
                                 genair_status *st) {
     const double need = 8 * ((double)n_items + 1) * ((double)n_items + 1);
-    const double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    const double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), limit = 1048576 * limit_memory(NULL);
+    const double have = limit > 0 ? fmin(machine, limit) : machine;
     if (need > 0.8 * have || n_items > INT32_MAX / 2)
         return fail(st, GENAIR_USAGE,
-                    "ease inverts an items x items matrix: %u items need %.1f GB, this machine has "
+                    "ease inverts an items x items matrix: %u items need %.1f GB, this process may have "
                     "%.1f GB; use "
                     "--method itemknn, or a higher --item-core in prepare",
                     n_items, need * 1e-9, have * 1e-9);

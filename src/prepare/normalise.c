@@ -250,6 +250,14 @@ static bool is_used(const struct forming *f, const char *key) {
     return false;
 }
 
+/* A name that could not be written and read again, or would reach a terminal as a command. */
+static genair_code check_name(const struct forming *f, const char *key, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)key[i] < 0x20 || key[i] == 0x7F)
+            return fail(f->st, GENAIR_FORMAT, "an attribute's name holds a control character (byte %02X)", (unsigned)key[i]);
+    return GENAIR_OK;
+}
+
 static genair_code put_others(struct forming *f) {
     const char *key;
     size_t key_n;
@@ -257,7 +265,9 @@ static genair_code put_others(struct forming *f) {
     json_object_keylen_foreach(f->raw, key, key_n, value) {
         if (is_used(f, key)) continue;
         struct builder b;
-        genair_code code = flatten(value, ", ", false, &b) ? GENAIR_OK : fail_memory(f->st);
+        genair_code code = check_name(f, key, key_n);
+        if (code) return code;
+        code = flatten(value, ", ", false, &b) ? GENAIR_OK : fail_memory(f->st);
         if (!code && b.n && json_object_getn(f->out, key, key_n))
             code = fail(f->st, GENAIR_FORMAT, "two attributes are called \"%s\"", key);
         if (!code && b.n) code = put(f, key, key_n, &b);

@@ -134,8 +134,6 @@ static genair_code read_file(const char *path, const struct dataset *data, struc
     code = ranking_result_create(data, r, st);
     if (code == GENAIR_OK) code = read_ranks(path, (struct text){(const char *)m.data, m.size}, data, r, st);
     if (code == GENAIR_OK) code = ranking_result_summarise(data->cold, r, st);
-    for (size_t i = 0; i < r->n; i++)
-        r->n_tied += r->ties[i] > 0;
     mapping_close(&m);
     return code;
 }

@@ -179,7 +179,7 @@ static void log_request(const struct http *h, struct MHD_Connection *connection,
                         const struct response *r, double seconds) {
     if (h->options.log < 0) return;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    char client[INET_ADDRSTRLEN] = "", time_text[32] = "", shown[TEXT_EXCERPT];
+    char client[INET_ADDRSTRLEN] = "", time_text[32] = "", shown[TEXT_EXCERPT], verb[TEXT_EXCERPT];
     if (info && info->client_addr && info->client_addr->sa_family == AF_INET)
         inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, client,
                   sizeof client);
@@ -187,8 +187,9 @@ static void log_request(const struct http *h, struct MHD_Connection *connection,
     struct tm utc;
     if (gmtime_r(&now, &utc)) strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%SZ", &utc);
     text_excerpt(text_of(path), shown);
+    text_excerpt(text_of(method), verb);
     json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:f}", "time", time_text, "client", client, "method",
-                             method, "path", shown, "status", r->status, "bytes", (json_int_t)r->size, "seconds",
+                             verb, "path", shown, "status", r->status, "bytes", (json_int_t)r->size, "seconds",
                              seconds);
     char *text = json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(line);

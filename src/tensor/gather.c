@@ -11,7 +11,7 @@ enum { TOKENS_PER_TASK = 64, ROWS_PER_TASK = 32 };
 
 struct inverse tape_inverse(struct tape *t, const uint32_t *index, size_t n, size_t n_rows) {
     uint32_t *start = tape_array(t, n_rows + 2, sizeof *start);
-    uint32_t *entry = tape_array(t, n, sizeof *entry);
+    uint32_t *entry = tape_array(t, n <= UINT32_MAX ? n : SIZE_MAX, sizeof *entry); /* more are counted as no memory */
     if (!start || !entry) return (struct inverse){.n_rows = n_rows};
     memset(start, 0, (n_rows + 2) * sizeof *start);
     /* Counting sort; start is kept one place ahead while filling. */

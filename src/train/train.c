@@ -131,6 +131,15 @@ static genair_code choose_semantic(struct train *t, genair_status *st) {
     return set ? GENAIR_OK : fail_memory(st);
 }
 
+genair_code train_read_texts(genair_context *ctx, const genair_options *options, const char *method,
+                             struct workspace *workspace, genair_status *st) {
+    if (!option_text(options, "model")) return GENAIR_OK;
+    if (strcmp(method, "llmemb") == 0 && !option_given(options, "semantic")) return scft_make(ctx, options, workspace, st);
+    if (strcmp(method, "llm-esr") == 0 && strcmp(option_text(options, "user-semantic"), "llm") == 0)
+        return user_vectors_make(ctx, options, workspace, st);
+    return GENAIR_OK;
+}
+
 static genair_code collect_inputs(struct train *t, genair_status *st) {
     const char *data = workspace_stage_hash(t->lock, "prepare");
     const struct method *method = method_named(t->method);
@@ -167,17 +176,31 @@ static void remove_run(const char *directory) {
     rmdir(directory);
 }
 
-/* The finished directory under its name; an earlier run of that name is exchanged in one step, then removed. */
+/* The earlier run of that name goes aside first: for file systems that exchange nothing. */
+static bool replace_in_steps(const struct train *t) {
+    char *aside = joined(t->paths.directory, ".partial", "");
+    const bool replaced = aside && rename(t->paths.directory, aside) == 0 && rename(t->paths.growing, t->paths.directory) == 0;
+    if (replaced) remove_run(aside);
+    mem_free(aside);
+    return replaced;
+}
+
+/* An earlier run of that name is exchanged in one step, where the file system can, then removed. */
+static bool put_in_place(const struct train *t) {
+    if (rename(t->paths.growing, t->paths.directory) == 0) return true;
+    if (errno != EEXIST && errno != ENOTEMPTY) return false;
+    if (renameat2(AT_FDCWD, t->paths.growing, AT_FDCWD, t->paths.directory, RENAME_EXCHANGE) != 0)
+        return (errno == EINVAL || errno == ENOSYS) && replace_in_steps(t);
+    remove_run(t->paths.growing);
+    return true;
+}
+
+/* The finished directory under its name. */
 static genair_code publish(const struct train *t, genair_status *st) {
-    remove_file(t->paths.growing, "checkpoint.safetensors");
-    remove_file(t->paths.growing, "inputs.json");
-    if (rename(t->paths.growing, t->paths.directory) == 0) return GENAIR_OK;
-    if ((errno == EEXIST || errno == ENOTEMPTY) &&
-        renameat2(AT_FDCWD, t->paths.growing, AT_FDCWD, t->paths.directory, RENAME_EXCHANGE) == 0) {
-        remove_run(t->paths.growing);
-        return GENAIR_OK;
-    }
-    return fail_errno(st, t->paths.directory, "put the finished run in place");
+    if (!put_in_place(t)) return fail_errno(st, t->paths.directory, "put the finished run in place");
+    remove_file(t->paths.directory, "checkpoint.safetensors");
+    remove_file(t->paths.directory, "inputs.json");
+    return GENAIR_OK;
 }
 
 static genair_code write_json(const char *directory, const char *name, const json_t *value, genair_status *st) {

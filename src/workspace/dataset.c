@@ -203,6 +203,12 @@ static genair_code open_cooccurrence(struct dataset *d, struct files *f, const c
 
 /* ---- candidates.bin ---- */
 
+static bool few_enough(const uint64_t *start, size_t n_users) {
+    for (size_t u = 0; u < n_users; u++)
+        if (start[u + 1] - start[u] > DATASET_CANDIDATES) return false;
+    return true;
+}
+
 static genair_code open_candidates(struct dataset *d, struct files *f, const char *path,
                                    genair_status *st) {
     static const char *const names[2][2] = {{"v_start", "v_item"}, {"t_start", "t_item"}};
@@ -217,7 +223,7 @@ static genair_code open_candidates(struct dataset *d, struct files *f, const cha
         if (code != GENAIR_OK) break;
         f->candidate_start[part] = start;
         f->candidate_item[part] = item;
-        if (!offsets_sound(start, d->n_users, n) || !items_sound(item, n, d->n_items))
+        if (!offsets_sound(start, d->n_users, n) || !few_enough(start, d->n_users) || !items_sound(item, n, d->n_items))
             code = store_damaged(f->candidates, st, "its candidates are out of bounds");
     }
     return code;

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -70,22 +71,18 @@ void lock_release(int fd) {
     close(fd);
 }
 
-static bool ends_with(const char *s, const char *end) {
-    const size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static genair_code remove_below(const char *directory, int depth, genair_status *st);
 
 static genair_code remove_if_partial(const char *path, int depth, genair_status *st) {
     struct stat info;
-    if (ends_with(path, ".partial")) return directory_remove(path, st);
+    if (text_ends_with(text_of(path), ".partial")) return directory_remove(path, st);
     const bool inside = lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && depth < MAX_DEPTH;
     return inside ? remove_below(path, depth + 1, st) : GENAIR_OK;
 }
 
 static genair_code remove_below(const char *directory, int depth, genair_status *st) {
     DIR *d = opendir(directory);
+    if (!d && depth > 0 && (errno == EACCES || errno == ENOENT)) return GENAIR_OK; /* not ours, or gone */
     if (!d) return fail_errno(st, directory, "list the directory");
     genair_code code = GENAIR_OK;
     for (struct dirent *e; code == GENAIR_OK && (e = readdir(d));) {

@@ -146,7 +146,7 @@ static genair_code open_locked(const char *path, const char *command, bool share
     genair_code code = open_common(path, &w, st);
     if (code != GENAIR_OK) return code;
     code = shared ? lock_share(path, command, &w->lock, st) : lock_take(path, command, &w->lock, st);
-    if (code == GENAIR_OK && !shared) code = lock_remove_partials(path, st);
+    if (code == GENAIR_OK && !shared && file_exists(w->manifest)) code = lock_remove_partials(path, st);
     if (code == GENAIR_OK) code = load_manifest(w, st);
     if (code == GENAIR_OK)
         *out = w;

@@ -69,6 +69,12 @@ holds 'is trained all the same' jq -e '.backbone == "sasrec" and .method == "bas
     cut/runs/paper.sasrec.base.44/config.json
 holds 'the option is of the method' jq -e '.["llmemb-tau"] == 3 and .["base-run"] == "paper.sasrec.base.44"' \
     cut/runs/paper.gru4rec.llmemb.44/config.json
+tuned="--seeds 2 --method llmemb --backbone gru4rec --model $source/data/model/archetype-tiny.gguf --scft-steps 2 --scft-batch 8"
+run 0 reproduce table2 -w cut $small $tuned
+holds 'a language model is tuned once for all seeds' test "$(grep -c 'steps of fine-tuning' err)" = 1
+holds 'and read by all' test "$(jq -r .semantic cut/runs/paper.gru4rec.llmemb.4[45]/config.json | sort -u)" = scft
+run 0 reproduce table2 -w cut $small $tuned
+holds 'and not again' sh -c '! grep -q "steps of fine-tuning" err'
 run 2 reproduce table2 -w cut $small --seeds 1 --backbone gru4rec --method genair --llmemb-tau 3
 holds 'one that no row has is refused' grep -q 'none of the methods here has an option --llmemb-tau; it belongs to: llmemb' err
 run 2 reproduce fig4 -w cut $small --llmemb-tau 3

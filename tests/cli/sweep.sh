@@ -104,6 +104,26 @@ run 0 fuse -w one --out other --components 4
 run 0 sweep -w one $small --name items --epochs 1 --grid items=other
 holds 'a matrix made anew is another sweep' grep -q 'begun anew' err
 
+cp one/prefill.npy rows.npy
+files="--name files --epochs 1 --method rlmrec --semantic rows.npy --grid rlmrec-beta=0.1"
+run 0 sweep -w one $small $files
+run 0 sweep -w one $small $files
+holds 'the same file: nothing to do' grep -q '1 of 1 points' err
+cp one/decoding.npy rows.npy
+run 0 sweep -w one $small $files
+holds 'a file with another content is another sweep' grep -q 'begun anew' err
+bundled="--model $source/data/model/archetype-tiny.gguf"
+tuned="--name tuned --epochs 1 --method llmemb --base-run b --scft-batch 8 --grid llmemb-alpha=0.01,0.1"
+run 0 train -w one --method base --run b --hidden 16 --max-len 20 --epochs 1
+run 0 sweep -w one $small $tuned $bundled --scft-steps 2
+holds 'a language model is tuned once for all points' test "$(grep -c 'steps of fine-tuning' err)" = 1
+run 0 sweep -w one $small $tuned $bundled --scft-steps 2
+holds 'and not again' sh -c '! grep -q "steps of fine-tuning" err && grep -q "2 of 2 points" err'
+run 0 sweep -w one $small $tuned $bundled --scft-steps 3
+holds 'tuned otherwise it is another sweep' grep -q 'begun anew' err
+run 2 sweep -w one $small --name "$(printf 'n%.0s' {1..57})" --grid lr=1e-3
+holds 'names of runs need room' grep -q 'name has 57 characters; at most 56' err
+
 # ---- points that cannot be trained ----
 run 0 sweep -w one $small --name heads --grid heads=1,3 --json
 json_holds 'are told' '.points[1].failed | test("3 heads do not divide")'
