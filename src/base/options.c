@@ -48,7 +48,7 @@ void option_allowed(const struct option_spec *spec, char *out, size_t size) {
     }
     switch (spec->rule) {
     case RULE_ANY:
-        snprintf(out, size, "any text but the empty one");
+        snprintf(out, size, "text in UTF-8, not empty");
         return;
     case RULE_NAME:
         snprintf(out, size, "letters, digits and . _ - (none of . - in front, no .partial or .training at the end), at most %d",
@@ -103,8 +103,8 @@ static bool parse_real(const struct option_spec *spec, const char *value, double
 static bool is_text(const struct option_spec *spec, const char *value) {
     int64_t count;
     switch (spec->rule) {
-    case RULE_ANY:
-        return value[0] != '\0';
+    case RULE_ANY: /* results and records in JSON repeat it */
+        return value[0] != '\0' && text_utf8_prefix(text_of(value)) == strlen(value);
     case RULE_NAME:
         return is_name(value);
     case RULE_COUNT:

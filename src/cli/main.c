@@ -5,6 +5,7 @@
 #include "cli/help.h"
 #include "cli/progress.h"
 #include "cli/render.h"
+#include "cli/terminal.h"
 #include "genair.h"
 
 #include <errno.h>
@@ -50,7 +51,9 @@ static int exit_status(genair_code code) {
 static int report(const genair_status *st) {
     char text[2048];
     genair_status_text(st, text, sizeof text);
-    fprintf(stderr, "genair: %s\n", text);
+    fputs("genair: ", stderr);
+    terminal_put(stderr, text);
+    fputc('\n', stderr);
     return exit_status(st->code);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/progress.h"
 
+#include "cli/terminal.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -70,11 +72,14 @@ void progress_log(void *user, genair_log_level level, const char *line) {
     case GENAIR_LOG_INFO:
         if (p->quiet) return;
         progress_clear(p);
-        fprintf(stderr, "%s\n", line);
+        terminal_put(stderr, line);
+        fputc('\n', stderr);
         return;
     case GENAIR_LOG_WARNING:
         progress_clear(p);
-        fprintf(stderr, "warning: %s\n", line);
+        fputs("warning: ", stderr);
+        terminal_put(stderr, line);
+        fputc('\n', stderr);
         return;
     }
 }

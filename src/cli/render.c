@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/render.h"
 
+#include "cli/terminal.h"
+
 #include <stdbool.h>
 #include <math.h>
 #include <stdlib.h>
@@ -23,8 +25,7 @@ static void number_text(const json_t *value, char *out, size_t size) {
         snprintf(out, size, "%.5g", x);
 }
 
-/* Text from a catalogue may hold control characters, which a terminal would obey: shown as spaces.
- * Cut at CELL characters, between UTF-8 sequences. */
+/* Control characters are shown as spaces. Cut at CELL characters, between UTF-8 sequences. */
 static void plain_text(const char *s, char *out, size_t size) {
     size_t n = 0, characters = 0;
     for (; *s && n + 5 < size; s++) {
@@ -33,10 +34,9 @@ static void plain_text(const char *s, char *out, size_t size) {
             memcpy(out + n, "...", 4);
             return;
         }
-        const bool c1_control =
-            c == 0xC2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xA0;
-        if (c1_control) s++;
-        out[n++] = c < 0x20 || c == 0x7F || c1_control ? ' ' : *s;
+        const size_t control = terminal_control(s);
+        out[n++] = control ? ' ' : *s;
+        if (control > 1) s++;
     }
     out[n] = '\0';
 }
@@ -78,7 +78,7 @@ static int text_width(const char *s) {
 static void print_cell(FILE *out, const char *text, int width, bool right, bool last) {
     const int pad = width - text_width(text);
     if (right) fprintf(out, "%*s", pad, "");
-    fputs(text, out);
+    terminal_put(out, text);
     if (!right && !last) fprintf(out, "%*s", pad, "");
 }
 
@@ -228,7 +228,9 @@ static void render_array(FILE *out, json_t *array, int indent, int depth) {
 
 static void render_value(FILE *out, const char *key, json_t *value, int indent, int depth) {
     if (depth > DEPTH_LIMIT) return;
-    fprintf(out, "\n%*s%s\n", indent, "", key);
+    fprintf(out, "\n%*s", indent, "");
+    terminal_put(out, key);
+    fputc('\n', out);
     if (json_is_array(value) && all_flat(value))
         render_rows(out, value, indent + INDENT);
     else if (json_is_array(value))

@@ -2,6 +2,7 @@
 /* Results that read better in a form of their own: metrics by protocol, runs side by side, long
  * texts. */
 #include "cli/render.h"
+#include "cli/terminal.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -201,21 +202,14 @@ void render_comparison(FILE *out, json_t *result) {
 
 enum { PARAGRAPH = 96 /* columns */, PARAGRAPH_INDENT = 2 };
 
-/* Bytes of the control character at s, which a terminal would obey; 0 when it is none. */
-static size_t control(const char *s) {
-    const unsigned char c = (unsigned char)s[0], next = (unsigned char)(c ? s[1] : 0);
-    if (c == 0xC2 && next >= 0x80 && next < 0xA0) return 2;
-    return c && (c < 0x20 || c == 0x7F);
-}
-
 /* One word from *s on, copied to word; its bytes, 0 at the text's end. *n_breaks: line ends before
  * it. A word that is too long is cut in two between characters. */
 static size_t next_word(const char **s, char *word, size_t size, int *n_breaks) {
     *n_breaks = 0;
-    for (size_t n = 0; **s == ' ' || (n = control(*s)) > 0; *s += **s == ' ' ? 1 : n)
+    for (size_t n = 0; **s == ' ' || (n = terminal_control(*s)) > 0; *s += **s == ' ' ? 1 : n)
         *n_breaks += **s == '\n';
     size_t n = 0;
-    while (**s && **s != ' ' && !control(*s) &&
+    while (**s && **s != ' ' && !terminal_control(*s) &&
            (n + 4 < size || ((unsigned char)**s & 0xC0) == 0x80) && n + 1 < size)
         word[n++] = *(*s)++;
     word[n] = '\0';

@@ -32,10 +32,6 @@ void facets_free(struct facets *f) {
     mem_free(f);
 }
 
-bool facets_are_none(const struct facets *f) {
-    return f->n == 0;
-}
-
 bool facets_are_of(const struct facets *f, struct text attribute) {
     return text_equal(attribute, f->attribute);
 }
@@ -106,6 +102,30 @@ genair_code facets_create(const struct catalogue *c, struct text attribute, stru
         *out = f;
     else
         facets_free(f);
+    return code;
+}
+
+static genair_code add_attributes(struct map *names, const struct catalogue *c, uint32_t item, genair_status *st) {
+    json_t *record, *value;
+    const char *key;
+    uint32_t number;
+    genair_code code = catalogue_record(c, item, &record, st);
+    if (code != GENAIR_OK) return code;
+    json_object_foreach(record, key, value) {
+        if (code == GENAIR_OK && json_is_string(value)) code = map_add(names, text_of(key), &number, st);
+    }
+    json_decref(record);
+    return code;
+}
+
+genair_code facets_attributes(const struct catalogue *c, struct map **out, genair_status *st) {
+    struct map *names = map_create();
+    genair_code code = names ? GENAIR_OK : fail_memory(st);
+    for (uint32_t i = 1; code == GENAIR_OK && i <= catalogue_items(c); i++) code = add_attributes(names, c, i, st);
+    if (code == GENAIR_OK)
+        *out = names;
+    else
+        map_free(names);
     return code;
 }
 

@@ -2,6 +2,7 @@
 #include "serve/served.h"
 
 #include "base/alloc.h"
+#include "base/map.h"
 #include "recommend/recommender.h"
 #include "serve/facets.h"
 #include "serve/item_map.h"
@@ -17,9 +18,11 @@ struct served {
     struct recommender *recommender;
     const char *workspace;
     atomic_size_t holders;
-    pthread_mutex_t making; /* guards what is made at need */
+    /* What is made at need, a lock each: one takes long on a large catalogue, and others need not wait for it. */
+    pthread_mutex_t search_lock, map_lock, facets_lock;
     struct search *search;
     json_t *map;
+    struct map *attributes; /* that items have; NULL: not asked for yet */
     struct facets *facets[MAX_FACETS];
     size_t n_facets;
 };
@@ -27,8 +30,11 @@ struct served {
 static void close_served(struct served *v) {
     search_free(v->search);
     json_decref(v->map);
+    map_free(v->attributes);
     for (size_t i = 0; i < v->n_facets; i++) facets_free(v->facets[i]);
-    pthread_mutex_destroy(&v->making);
+    pthread_mutex_destroy(&v->search_lock);
+    pthread_mutex_destroy(&v->map_lock);
+    pthread_mutex_destroy(&v->facets_lock);
     recommender_close(v->recommender);
     genair_context_free(v->ctx);
     mem_free(v);
@@ -39,7 +45,9 @@ genair_code served_open(const char *workspace, const char *run, const struct ind
                         genair_status *st) {
     struct served *v = mem_zeros(1, sizeof *v);
     if (!v) return fail_memory(st);
-    pthread_mutex_init(&v->making, NULL);
+    pthread_mutex_init(&v->search_lock, NULL);
+    pthread_mutex_init(&v->map_lock, NULL);
+    pthread_mutex_init(&v->facets_lock, NULL);
     v->workspace = workspace;
     atomic_init(&v->holders, 1);
     genair_code code = genair_context_create(1, NULL, NULL, &v->ctx, st);
@@ -70,10 +78,10 @@ const struct catalogue *served_catalogue(const struct served *v) {
 }
 
 genair_code served_search(struct served *v, const struct search **out, genair_status *st) {
-    pthread_mutex_lock(&v->making);
+    pthread_mutex_lock(&v->search_lock);
     const genair_code code = v->search ? GENAIR_OK : search_create(served_catalogue(v), &v->search, st);
     *out = v->search;
-    pthread_mutex_unlock(&v->making);
+    pthread_mutex_unlock(&v->search_lock);
     return code;
 }
 
@@ -83,31 +91,33 @@ static genair_code find_facets(struct served *v, struct text attribute, const st
             *out = v->facets[i];
             return GENAIR_OK;
         }
-    if (v->n_facets == MAX_FACETS)
-        return fail(st, GENAIR_USAGE, "%d other attributes were asked for before; this server takes no more", MAX_FACETS);
-    const genair_code code = facets_create(served_catalogue(v), attribute, &v->facets[v->n_facets], st);
+    uint32_t number;
+    genair_code code = v->attributes ? GENAIR_OK : facets_attributes(served_catalogue(v), &v->attributes, st);
     if (code != GENAIR_OK) return code;
-    if (facets_are_none(v->facets[v->n_facets])) { /* not kept: names that there are not have no end */
+    if (!map_find(v->attributes, attribute, &number)) {
         char name[TEXT_EXCERPT];
         text_excerpt(attribute, name);
-        facets_free(v->facets[v->n_facets]);
         return fail(st, GENAIR_USAGE, "no item has an attribute '%s'", name);
     }
+    if (v->n_facets == MAX_FACETS)
+        return fail(st, GENAIR_USAGE, "%d other attributes were asked for before; this server takes no more", MAX_FACETS);
+    code = facets_create(served_catalogue(v), attribute, &v->facets[v->n_facets], st);
+    if (code != GENAIR_OK) return code;
     *out = v->facets[v->n_facets++];
     return GENAIR_OK;
 }
 
 genair_code served_facets(struct served *v, struct text attribute, const struct facets **out, genair_status *st) {
-    pthread_mutex_lock(&v->making);
+    pthread_mutex_lock(&v->facets_lock);
     const genair_code code = find_facets(v, attribute, out, st);
-    pthread_mutex_unlock(&v->making);
+    pthread_mutex_unlock(&v->facets_lock);
     return code;
 }
 
 genair_code served_map(struct served *v, json_t **out, genair_status *st) {
-    pthread_mutex_lock(&v->making);
+    pthread_mutex_lock(&v->map_lock);
     const genair_code code = v->map ? GENAIR_OK : item_map_make(v->workspace, v->recommender, &v->map, st);
     *out = v->map;
-    pthread_mutex_unlock(&v->making);
+    pthread_mutex_unlock(&v->map_lock);
     return code;
 }

@@ -128,11 +128,11 @@ static genair_code show_stored(struct service *s, genair_status *st) {
 
 genair_code service_take(struct service *s, struct intake *in, struct intake_result *n, genair_status *st) {
     genair_context *ctx = NULL;
-    genair_code code = genair_context_create(0, NULL, NULL, &ctx, st);
     pthread_mutex_lock(&s->taking);
+    genair_code code = genair_context_create(0, NULL, NULL, &ctx, st);
     if (code == GENAIR_OK) code = intake_store(in, ctx, s->author, n, st);
-    pthread_mutex_unlock(&s->taking);
     genair_context_free(ctx);
+    pthread_mutex_unlock(&s->taking);
     return code == GENAIR_OK ? show_stored(s, st) : code;
 }
 

@@ -222,7 +222,7 @@ static const struct bad bad[] = {
     {"fuse", "variance", "0", "--variance is '0': allowed is a number from 1e-06 to 1"},
     {"fuse", "variance", "1.01", "--variance is '1.01': allowed is a number from 1e-06 to 1"},
     {"train", "loss", "c\x1B[2J\xFF", "--loss is 'c\\x1B[2J\\xFF': allowed is one of bce|bpr|ce|sampled-softmax|gbce"},
-    {"fuse", "workspace", "", "--workspace is '': allowed is any text but the empty one"},
+    {"fuse", "workspace", "", "--workspace is '': allowed is text in UTF-8, not empty"},
     {"prepare", "itmes", "x", "'prepare' has no option --itmes; did you mean --items?"},
     {"prepare", "user_core", "3", "'prepare' has no option --user_core; did you mean --user-core?"},
     {"prepare", "frobnicate", "x",

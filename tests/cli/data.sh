@@ -68,4 +68,9 @@ json_holds 'inspect a workspace' 'type == "object"'
 run 0 inspect ws
 run 1 inspect missing.npy
 holds 'the missing file is named' grep -q missing.npy err
+printf '\57\0\0\0\0\0\0\0%s' '{"__metadata__": {"\u001b]0;title\u0007": "v"}}' >hostile.safetensors
+run 0 inspect hostile.safetensors
+holds "what is called like a terminal's command is shown and not obeyed" sh -c "grep -q title out && ! grep -q '[[:cntrl:]]' out"
+run 2 inspect "$(printf 'x\377.npy')"
+holds 'names of files are UTF-8' grep -q 'allowed is text in UTF-8' err
 finish

@@ -33,7 +33,7 @@ expect 2 err "genair: '-qv': -q takes no value; give letters one by one" fuse -q
 # values
 expect 2 err "genair: --hidden needs a value: an integer from 1 to 8192" train --hidden
 expect 2 err "genair: --hidden needs a value: an integer from 1 to 8192" train --hidden --json
-expect 2 err "genair: --items needs a value: any text but the empty one" prepare --items --json
+expect 2 err "genair: --items needs a value: text in UTF-8, not empty" prepare --items --json
 expect 2 err "genair: --hidden is '0': allowed is an integer from 1 to 8192" train --hidden 0
 expect 2 err "genair: --hidden is '-1': allowed is an integer from 1 to 8192" train --hidden -1
 expect 2 err "genair: --hidden is '1e3': allowed is an integer from 1 to 8192" train --hidden=1e3
@@ -43,12 +43,12 @@ expect 2 err "genair: --alpha is 'NaN': allowed is a number from 0 to 1000" trai
 expect 2 err "genair: --gamma is '-1': allowed is a number from 0 to 100" train --gamma -1
 expect 2 err "genair: --loss is 'hinge': allowed is one of bce|bpr|ce|sampled-softmax|gbce" train --loss hinge
 expect 2 err "genair: --seq2seq is 'maybe': allowed is yes or no" train --seq2seq=maybe
-expect 2 err "genair: --run is '../../etc': allowed is letters, digits and . _ - (none of . - in front), at most 64" train --run ../../etc
+expect 2 err "genair: --run is '../../etc': allowed is letters, digits and . _ - (none of . - in front, no .partial or .training at the end), at most 64" train --run ../../etc
 expect 2 err "genair: --threads is '2000': allowed is an integer from 0 to 1024" fuse --threads 2000
 expect 2 err "genair: --k is '0': allowed is an integer from 1 to 1000000" recommend -k 0
 expect 2 err "genair: --k is '0': allowed is an integer from 1 to 1000000" recommend -k0
 expect 2 err "genair: --what is 'lmm': allowed is one of train|eval|lm|topk" bench lmm
-expect 2 err "genair: --workspace is '': allowed is any text but the empty one" fuse -w ''
+expect 2 err "genair: --workspace is '': allowed is text in UTF-8, not empty" fuse -w ''
 
 # configuration files
 printf '# a comment\n\n  dropout =  0.25\nhidden=0\n' >bad_value.conf

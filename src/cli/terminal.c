@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/terminal.h"
+
+size_t terminal_control(const char *s) {
+    const unsigned char c = (unsigned char)s[0], next = (unsigned char)(c ? s[1] : 0);
+    if (c == 0xC2 && next >= 0x80 && next < 0xA0) return 2;
+    return c && (c < 0x20 || c == 0x7F);
+}
+
+void terminal_put(FILE *out, const char *s) {
+    while (*s) {
+        const size_t n = *s == '\n' ? 0 : terminal_control(s);
+        fputc(n ? ' ' : *s, out);
+        s += n ? n : 1;
+    }
+}
