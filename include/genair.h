@@ -4,8 +4,9 @@
  *
  * Every stage is one function: it takes a context (threads, messages, stop flag) and options (the names
  * and bounds of `genair COMMAND --help`), works on a workspace directory, and returns its result as one
- * JSON object. The library never prints, never exits and keeps no global state; two contexts may be used
- * from two threads at once.
+ * JSON object. The library never prints, never exits and keeps no data of its own outside contexts; two contexts
+ * may be used from two threads at once. What a context sets for the whole process: OpenBLAS uses one thread a call, and
+ * jansson's allocations are watched (they stay malloc's).
  */
 #ifndef GENAIR_H
 #define GENAIR_H

@@ -85,8 +85,8 @@ static void report_memory(struct report *r) {
     if (m->address_limit_mb > 0)
         advise(r, "'ulimit -v' is set to %.0f MB, which counts files that are only mapped: lift it for large language "
                   "models", m->address_limit_mb);
-    if (m->open_files > 0 && m->open_files < 320)
-        advise(r, "'ulimit -n' allows %ld open files; prepare may need 320 for a large log", m->open_files);
+    if (m->open_files > 0 && m->open_files < 600)
+        advise(r, "'ulimit -n' allows %ld open files; prepare may need 600 for a large log", m->open_files);
     if (m->memory_limit_mb > 0 && m->memory_limit_mb < m->available_mb)
         advise(r, "a control group limits memory to %.0f MB of the machine's %.0f", m->memory_limit_mb, m->memory_mb);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    MAX_RANGES = 256, /* temporary files open at a time */
+    MAX_RANGES = 256, /* twice as many at most, a temporary file each: two neighbours together are larger than a range may be */
     INSERTION = 24,   /* shorter runs are sorted by insertion */
     DIGIT_BITS = 16,
     N_DIGITS = 1 << DIGIT_BITS,

@@ -23,6 +23,7 @@ static size_t memory_of(const genair_options *o) {
 
 static struct read_options reading_of(const genair_options *o) {
     return (struct read_options){.format = option_text(o, "format"),
+                                 .may_skip = true,
                                  .skip_bad_lines =
                                      strcmp(option_text(o, "on-bad-line"), "skip") == 0};
 }

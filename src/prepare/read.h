@@ -25,6 +25,7 @@ struct interaction {
 struct read_options {
     const char *format;  /* "auto" or a name of the format table */
     bool skip_bad_lines; /* count and go on, instead of failing */
+    bool may_skip;       /* the command has --on-bad-line, which failures then name */
 };
 
 /* One reader goes through all files in turn. */

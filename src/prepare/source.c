@@ -15,7 +15,7 @@ struct source {
     size_t n_paths, n_opened;
     const struct format *format;
     enum record_kind kind;
-    bool skip;
+    bool skip, may_skip;
     uint64_t skipped, bytes_done, bytes_total;
 
     /* the open file */
@@ -67,6 +67,7 @@ genair_code source_open(const char *const *paths, size_t n_paths,
     s->format = format;
     s->kind = kind;
     s->skip = options->skip_bad_lines;
+    s->may_skip = options->may_skip;
     code = copy_paths(s, paths, n_paths, st);
     if (code) {
         source_close(s);
@@ -108,7 +109,7 @@ genair_code source_bad(struct source *s, const genair_status *bad, genair_status
         return GENAIR_OK;
     }
     return fail_line(st, GENAIR_FORMAT, input_path(s->in), input_line_number(s->in),
-                     "%s; use --on-bad-line=skip to leave such lines out", bad->message);
+                     "%s%s", bad->message, s->may_skip ? "; use --on-bad-line=skip to leave such lines out" : "");
 }
 
 genair_code source_bad_header(const struct source *s, const genair_status *bad, genair_status *st) {

@@ -84,10 +84,8 @@ static genair_code read_events(void *store, struct text user, size_t limit, even
 /* ---- opening ---- */
 
 static genair_code connect(const struct sqlite *s, sqlite3 **db, genair_status *st) {
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(s->path, db, flags, NULL) != SQLITE_OK) return *db ? fail_store(s, *db, st) : fail_memory(st);
-    sqlite3_busy_timeout(*db, BUSY_MILLISECONDS);
-    return GENAIR_OK;
+    if (sqlite_open(s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, BUSY_MILLISECONDS, db)) return GENAIR_OK;
+    return *db ? fail_store(s, *db, st) : fail_memory(st);
 }
 
 static genair_code check_layout(const struct sqlite *s, genair_status *st) {

@@ -60,11 +60,10 @@ static genair_code open_store(const char *workspace, bool writes, struct store *
         "CREATE TABLE IF NOT EXISTS items (place INTEGER PRIMARY KEY AUTOINCREMENT, item TEXT NOT NULL UNIQUE, "
         "record TEXT NOT NULL, archetype TEXT NOT NULL, prefill BLOB, decoding BLOB, checksum TEXT NOT NULL); COMMIT";
     static_assert(APPLICATION == 1195460929, "the number in the text");
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writes ? SQLITE_OPEN_CREATE : 0);
+    const int flags = SQLITE_OPEN_READWRITE | (writes ? SQLITE_OPEN_CREATE : 0);
     *s = (struct store){.path = path_join(workspace, ADDED_ITEMS_FILE)};
     if (!s->path) return fail_memory(st);
-    if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) return s->db ? fail_store(s, st) : fail_memory(st);
-    sqlite3_busy_timeout(s->db, BUSY_MILLISECONDS);
+    if (!sqlite_open(s->path, flags, BUSY_MILLISECONDS, &s->db)) return s->db ? fail_store(s, st) : fail_memory(st);
     const genair_code code = check_layout(s, st);
     return code == GENAIR_OK && writes ? execute(s, layout, st) : code;
 }

@@ -224,19 +224,12 @@ static genair_code open_database(const char *workspace, const char *file, bool w
     genair_code code = a->path ? GENAIR_OK : fail_memory(st);
     const int flags =
         writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-    if (code == GENAIR_OK &&
-        sqlite3_open_v2(a->path, &a->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    if (code == GENAIR_OK && !sqlite_open(a->path, flags, BUSY_MILLISECONDS, &a->db))
         code = a->db ? fail_store(a, st) : fail_memory(st);
-    if (code == GENAIR_OK) {
-        sqlite3_busy_timeout(a->db, BUSY_MILLISECONDS);
-        /* the file may come from anywhere: nothing in its schema is to be run */
-        sqlite3_db_config(a->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-        sqlite3_db_config(a->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-        sqlite3_db_config(a->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (code == GENAIR_OK)
         *out = a;
-    } else {
+    else
         archetypes_close(a);
-    }
     return code;
 }
 

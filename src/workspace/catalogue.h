@@ -13,7 +13,7 @@
 struct catalogue {
     struct dataset *data;
     struct mapping records; /* items.jsonl: line i is item i; empty when there is none */
-    uint64_t *line; /* [n_items + 1] where item i's line begins, records.size past the last */
+    uint64_t *line; /* [n_items + 2] where item i's line begins, records.size past the last */
     struct title *titles; /* [n_items + 1] the names asked for so far */
     struct added_items added;     /* see catalogue_add */
     uint32_t *added_place;        /* [n_added] in added.items */

@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A connection for one thread, which waits for others' locks. flags: SQLITE_OPEN_READWRITE and so on. The file may come from anywhere: nothing in
+ * its schema is run. *out: to be closed whatever comes back; NULL when memory is out. */
+CHECKED bool sqlite_open(const char *path, int flags, int busy_milliseconds, sqlite3 **out);
 /* Statements without parameters whose rows, if any, nobody needs. */
 CHECKED bool sqlite_execute(sqlite3 *db, const char *sql);
 /* *out: the one integer that a statement gives; as it was on failure. */

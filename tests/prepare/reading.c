@@ -50,7 +50,7 @@ static void read_items(struct reading *out, FILE *text, const struct read_option
 
 struct reading read_all(bool items, const char *format, bool skip, const char *const *paths,
                         size_t n_paths) {
-    const struct read_options options = {.format = format, .skip_bad_lines = skip};
+    const struct read_options options = {.format = format, .skip_bad_lines = skip, .may_skip = true};
     struct reading out = {0};
     size_t size;
     FILE *text = open_memstream(&out.text, &size);
