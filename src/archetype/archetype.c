@@ -97,11 +97,6 @@ static genair_code check_noun(const char *noun, genair_status *st) {
                 shown, SETTING_BYTES);
 }
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
-}
-
 /* What the archetypes are a function of, items apart. Named like the options. */
 static genair_code describe_settings(struct stage *s, genair_status *st) {
     const genair_options *o = s->options;
@@ -109,7 +104,8 @@ static genair_code describe_settings(struct stage *s, genair_status *st) {
     const genair_code code = lm_weights_hash(s->weights, digits, st);
     if (code != GENAIR_OK) return code;
     set(s, "model", true, "%s", digits);
-    set(s, "model_file", false, "%s", base_name(option_text(o, "model")));
+    const struct text file = path_name(option_text(o, "model"));
+    set(s, "model_file", false, "%.*s", (int)min_size(file.n, SETTING_BYTES), file.p);
     set(s, "chat_format", true, "%s", chat_format_names[tokenizer_chat_format(s->tokenizer)]);
     set(s, "template", true, "%s", s->template_hash);
     set(s, "item-noun", true, "%s", option_text(o, "item-noun"));

@@ -310,6 +310,15 @@ genair_code directory_remove(const char *path, genair_status *st) {
     return remove_entry(path, st);
 }
 
+struct text path_name(const char *path) {
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/') begin--;
+    if (begin == end) begin = 0;
+    return (struct text){path + begin, end - begin};
+}
+
 char *path_join(const char *a, const char *b) {
     const size_t n = strlen(a), size = n + strlen(b) + 2;
     char *path = mem_array(size, 1);

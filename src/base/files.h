@@ -5,6 +5,7 @@
 #define GENAIR_BASE_FILES_H
 
 #include "base/status.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,8 @@ bool file_exists(const char *path);
 CHECKED genair_code directory_make(const char *path, genair_status *st); /* with parents */
 /* With everything in it; links are removed, not followed. One that is not there is fine. */
 CHECKED genair_code directory_remove(const char *path, genair_status *st);
+/* The last part of a path, without slashes behind it; of "/" that. */
+struct text path_name(const char *path);
 /* "a/b", caller frees with mem_free; NULL when memory is out. */
 char *path_join(const char *a, const char *b);
 

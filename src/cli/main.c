@@ -49,11 +49,10 @@ static int exit_status(genair_code code) {
 }
 
 static int report(const genair_status *st) {
-    char text[2048];
+    char text[2048], shown[sizeof text];
     genair_status_text(st, text, sizeof text);
-    fputs("genair: ", stderr);
-    terminal_put(stderr, text);
-    fputc('\n', stderr);
+    terminal_text(text, shown, sizeof shown);
+    fprintf(stderr, "genair: %s\n", shown);
     return exit_status(st->code);
 }
 

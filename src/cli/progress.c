@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BAR = 24, PLAIN_SECONDS = 5, LINE = 512 };
+enum { BAR = 24, PLAIN_SECONDS = 5, LINE = 512, MESSAGE = 2048 };
 
 void progress_init(struct progress *p, bool quiet) {
     *p = (struct progress){.terminal = isatty(STDERR_FILENO) == 1, .quiet = quiet};
@@ -39,7 +39,7 @@ static void draw(struct progress *p, const char *line) {
         bar[2 + BAR] = ' ';
         bar[3 + BAR] = '\0';
     }
-    char text[LINE];
+    char text[BAR + 4 + MESSAGE];
     snprintf(text, sizeof text, "%s%s", bar, line);
     fprintf(stderr, "\r\033[K%.*s", terminal_width() - 1, text);
     fflush(stderr);
@@ -65,21 +65,20 @@ static void show_progress(struct progress *p, const char *line) {
 
 void progress_log(void *user, genair_log_level level, const char *line) {
     struct progress *p = user;
+    char shown[MESSAGE];
+    terminal_text(line, shown, sizeof shown);
     switch (level) {
     case GENAIR_LOG_PROGRESS:
-        if (!p->quiet) show_progress(p, line);
+        if (!p->quiet) show_progress(p, shown);
         return;
     case GENAIR_LOG_INFO:
         if (p->quiet) return;
         progress_clear(p);
-        terminal_put(stderr, line);
-        fputc('\n', stderr);
+        fprintf(stderr, "%s\n", shown);
         return;
     case GENAIR_LOG_WARNING:
         progress_clear(p);
-        fputs("warning: ", stderr);
-        terminal_put(stderr, line);
-        fputc('\n', stderr);
+        fprintf(stderr, "warning: %s\n", shown);
         return;
     }
 }

@@ -78,7 +78,7 @@ static int text_width(const char *s) {
 static void print_cell(FILE *out, const char *text, int width, bool right, bool last) {
     const int pad = width - text_width(text);
     if (right) fprintf(out, "%*s", pad, "");
-    terminal_put(out, text);
+    fputs(text, out);
     if (!right && !last) fprintf(out, "%*s", pad, "");
 }
 
@@ -139,9 +139,12 @@ static void print_row(const struct table *t, json_t *row) {
     fprintf(t->out, "%*s", t->indent, "");
     for (int i = 0; i < t->n; i++) {
         char text[4 * CELL + 16];
-        cell_text(row ? json_object_get(row, t->columns[i]) : NULL, text, sizeof text);
+        if (row)
+            cell_text(json_object_get(row, t->columns[i]), text, sizeof text);
+        else
+            plain_text(t->columns[i], text, sizeof text);
         if (i) fputs("  ", t->out);
-        print_cell(t->out, row ? text : t->columns[i], t->width[i], t->right[i], i + 1 == t->n);
+        print_cell(t->out, text, t->width[i], t->right[i], i + 1 == t->n);
     }
     fputc('\n', t->out);
 }
@@ -196,10 +199,11 @@ static void render_scalars(FILE *out, json_t *object, int indent) {
         text_width(key);
     json_object_foreach(object, key, value) {
         if (!is_scalar(value)) continue;
-        char text[4 * CELL + 16];
+        char text[4 * CELL + 16], name[sizeof text];
         cell_text(value, text, sizeof text);
+        plain_text(key, name, sizeof name);
         fprintf(out, "%*s", indent, "");
-        print_cell(out, key, width + 2, false, false);
+        print_cell(out, name, width + 2, false, false);
         fprintf(out, "%s\n", text);
     }
 }
@@ -228,9 +232,9 @@ static void render_array(FILE *out, json_t *array, int indent, int depth) {
 
 static void render_value(FILE *out, const char *key, json_t *value, int indent, int depth) {
     if (depth > DEPTH_LIMIT) return;
-    fprintf(out, "\n%*s", indent, "");
-    terminal_put(out, key);
-    fputc('\n', out);
+    char name[4 * CELL + 16];
+    plain_text(key, name, sizeof name);
+    fprintf(out, "\n%*s%s\n", indent, "", name);
     if (json_is_array(value) && all_flat(value))
         render_rows(out, value, indent + INDENT);
     else if (json_is_array(value))

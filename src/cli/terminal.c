@@ -7,10 +7,12 @@ size_t terminal_control(const char *s) {
     return c && (c < 0x20 || c == 0x7F);
 }
 
-void terminal_put(FILE *out, const char *s) {
-    while (*s) {
-        const size_t n = *s == '\n' ? 0 : terminal_control(s);
-        fputc(n ? ' ' : *s, out);
-        s += n ? n : 1;
+void terminal_text(const char *s, char *out, size_t size) {
+    size_t n = 0;
+    while (*s && n + 1 < size) {
+        const size_t control = *s == '\n' ? 0 : terminal_control(s);
+        out[n++] = control ? ' ' : *s;
+        s += control ? control : 1;
     }
+    out[n] = '\0';
 }

@@ -3,11 +3,11 @@
 #ifndef GENAIR_CLI_TERMINAL_H
 #define GENAIR_CLI_TERMINAL_H
 
-#include <stdio.h>
+#include <stddef.h>
 
 /* Bytes of the control character at s, of C0, DEL or C1 in UTF-8; 0 when it is none. */
 size_t terminal_control(const char *s);
-/* The text with a space for each of them but the ends of lines. */
-void terminal_put(FILE *out, const char *s);
+/* The text with a space for each of them but the ends of lines, cut where size ends. */
+void terminal_text(const char *s, char *out, size_t size);
 
 #endif

@@ -60,23 +60,12 @@ static genair_code put_items(struct writer *w, const struct catalogue *c, genair
     return code;
 }
 
-/* The last part of a path, without slashes behind it. */
-static struct text base_name(const char *path) {
-    size_t end = strlen(path);
-    while (end > 1 && path[end - 1] == '/')
-        end--;
-    size_t begin = end;
-    while (begin > 0 && path[begin - 1] != '/')
-        begin--;
-    return (struct text){path + begin, end - begin};
-}
-
 typedef genair_code put_file(struct writer *, const struct catalogue *, genair_status *);
 
 static genair_code write_file(const struct catalogue *c, const char *directory, const char *extension,
                               put_file *put, json_t *files, genair_status *st) {
     char name[300];
-    const struct text base = base_name(directory);
+    const struct text base = path_name(directory);
     if (base.n > 255 || base.n == 0 || base.p[0] == '.' || base.p[0] == '/')
         return fail_line(st, GENAIR_USAGE, directory, 0, "give the directory by its name: RecBole names the files after it");
     snprintf(name, sizeof name, "%.*s.%s", (int)base.n, base.p, extension);

@@ -39,21 +39,11 @@ static const char head[] =
     "figcaption { font-size: .85rem; padding-top: .3rem }\n"
     "</style>\n";
 
-/* The last part of the workspace's path, for the title. */
-static struct text name_of(const char *path) {
-    struct text t = text_of(path);
-    while (t.n > 1 && t.p[t.n - 1] == '/')
-        t.n--;
-    for (size_t i = t.n; i-- > 0;)
-        if (t.p[i] == '/' && i + 1 < t.n) return (struct text){t.p + i + 1, t.n - i - 1};
-    return t;
-}
-
 static genair_code put_page(struct page *p, genair_status *st) {
     static genair_code (*const sections[])(struct page *, genair_status *) = {
         report_data,        report_archetypes, report_vectors,     report_runs,
         report_comparisons, report_curves,     report_run_pictures};
-    const struct text name = name_of(workspace_path(p->workspace));
+    const struct text name = path_name(workspace_path(p->workspace));
     html_put(&p->html, head);
     html_put(&p->html, "<title>GenAIR: ");
     html_text(&p->html, name);

@@ -460,6 +460,10 @@ static void test_leftovers_are_removed(void **state) {
     assert_int_equal(file_replace(deep, "x", 1, NULL), GENAIR_OK);
     assert_int_equal(file_replace(kept, "x", 1, NULL), GENAIR_OK);
     assert_int_equal(workspace_open(workspace, "train", false, &w, NULL), GENAIR_OK);
+    workspace_close(w);
+    assert_true(file_exists(deep)); /* a directory without a data set is not ours */
+    must_prepare(workspace, log_a);
+    assert_int_equal(workspace_open(workspace, "train", false, &w, NULL), GENAIR_OK);
     assert_false(file_exists(deep));
     assert_false(file_exists(folder));
     assert_true(file_exists(kept));
