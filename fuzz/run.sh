@@ -10,7 +10,11 @@ source=$(cd "$(dirname "$0")" && pwd)
 targets=${*:-$(cd "$source" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')}
 ninja -C "$build" $(for t in $targets; do echo "fuzz/fuzz_$t"; done)
 # what earlier hours found beside the corpus of the tests
-[ -e "$build/corpus" ] || { mkdir "$build/corpus" && tar -xJf "$source/found.tar.xz" -C "$build/corpus"; }
+[ -e "$build/corpus" ] || {
+    rm -rf "$build/corpus.partial" && mkdir "$build/corpus.partial"
+    tar -xJf "$source/found.tar.xz" -C "$build/corpus.partial"
+    mv "$build/corpus.partial" "$build/corpus"
+}
 failed=0
 for t in $targets; do
     mkdir -p "$build/corpus/$t" "$build/findings/$t"

@@ -12,7 +12,7 @@ from .errors import UsageError
 from .opened import Id, Run
 from .workspace import Matrix, Workspace
 
-STAGES = ("prepare", "archetype", "embed", "fuse", "train")
+STAGES = ("prepare", "archetype", "fuse", "train")
 
 
 class Recommender:
@@ -79,9 +79,9 @@ class Recommender:
 
     def _train_options(self, method: str) -> Dict[str, Any]:
         options = self._options_of("train")
-        if method != "llmemb":  # the language model was archetype's
-            for name in set(options) & {"model", "item_noun", "attribute_characters"}:
-                del options[name]
+        own = {"llmemb": {"model", "item_noun", "attribute_characters"}, "llm-esr": {"model"}}.get(method, set())
+        for name in {"model", "item_noun", "attribute_characters"} - own:  # archetype's alone
+            options.pop(name, None)
         return options
 
     @property

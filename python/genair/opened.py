@@ -50,17 +50,17 @@ class Run:
     def __repr__(self) -> str:
         return f"<genair.Run {self.name!r} of {self.workspace!r}>"
 
-    @property
-    def _pointer(self) -> c_void_p:
-        if not self._handle:
+    def _open(self) -> _native.Handle:
+        """To be held while the library works: it stays, whatever another thread closes."""
+        handle = self._handle
+        if not handle:
             raise UsageError("this run was closed")
-        return self._handle.pointer
+        return handle
 
     def _ask(self, command: str, **values: Any) -> dict:
         options, text = Options(command, values), c_void_p()
-        handle = self._handle  # stays, whatever another thread closes
-        _native.call("recommender_" + command, self._pointer, options.pointer, byref(text))
-        del handle
+        handle = self._open()
+        _native.call("recommender_" + command, handle.pointer, options.pointer, byref(text))
         return json.loads(_native.take_text(text))
 
     def recommend(self, history: Union[None, Sequence[Id], Sequence[Sequence[Id]]] = None, *,
@@ -74,7 +74,10 @@ class Run:
         given = (history is not None) + (user is not None) + (users is not None)
         if given != 1:
             raise UsageError("one of history, user and users is needed")
-        rest = {"k": k, "explain": explain, "allow": allow and _names(allow), "deny": deny and _names(deny)}
+        rest = {"k": k, "explain": explain, "allow": None if allow is None else _names(allow),
+                "deny": None if deny is None else _names(deny)}
+        if rest["allow"] == []:
+            raise UsageError("allow is empty: no item may be recommended")
         if history is None:
             asked = _names(users) if users is not None else [str(user)]
             if not asked:
@@ -95,13 +98,13 @@ class Run:
     @property
     def items(self) -> list[str]:
         """The ids of the items, in the order of the rows of item_vectors."""
-        size, pointer = ctypes.c_size_t(), self._pointer
-        return [ctypes.string_at(_native.library.recommender_item(pointer, row, byref(size)), size.value).decode()
-                for row in range(_native.library.recommender_items(pointer))]
+        size, handle = ctypes.c_size_t(), self._open()
+        return [ctypes.string_at(_native.library.recommender_item(handle.pointer, row, byref(size)), size.value).decode()
+                for row in range(_native.library.recommender_items(handle.pointer))]
 
-    def _columns(self) -> tuple[int, int]:
+    def _columns(self, handle: _native.Handle) -> tuple[int, int]:
         columns = ctypes.c_size_t()
-        address = _native.library.recommender_vectors(self._pointer, byref(columns))
+        address = _native.library.recommender_vectors(handle.pointer, byref(columns))
         if not address:
             raise UsageError(f"run {self.name!r} is of a method without vectors")
         return address, columns.value
@@ -111,10 +114,11 @@ class Run:
         """[items, columns] float32, read-only, the library's own memory; its product with encode() gives scores."""
         import numpy
 
-        address, columns = self._columns()
-        rows = _native.library.recommender_items(self._pointer)
+        handle = self._open()
+        address, columns = self._columns(handle)
+        rows = _native.library.recommender_items(handle.pointer)
         memory = (ctypes.c_float * (rows * columns)).from_address(address)
-        memory._owner = self._handle  # the array keeps the memory object, and so the run
+        memory._owner = handle  # the array keeps the memory object, and so the run
         array = numpy.frombuffer(memory, dtype=numpy.float32).reshape(rows, columns)
         array.flags.writeable = False
         return array
@@ -123,8 +127,9 @@ class Run:
         """The vector of a history or user, [columns] float32."""
         import numpy
 
-        out = numpy.empty(self._columns()[1], dtype=numpy.float32)
-        options = Options("recommend", {"history": history and _names(history),
+        handle = self._open()
+        out = numpy.empty(self._columns(handle)[1], dtype=numpy.float32)
+        options = Options("recommend", {"history": None if history is None else _names(history),
                                         "user": None if user is None else [str(user)]})
-        _native.call("recommender_encode", self._pointer, options.pointer, out.ctypes.data)
+        _native.call("recommender_encode", handle.pointer, options.pointer, out.ctypes.data)
         return out

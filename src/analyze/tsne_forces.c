@@ -86,7 +86,7 @@ static void forces_task(void *context, size_t block, int worker) {
     f->z[block] = z;
 }
 
-/* In the order of the blocks; 1 for a single point, which has no pairs. */
+/* In the order of the blocks. */
 static double sum_of(const double *parts, size_t n_blocks) {
     double sum = 0;
     for (size_t b = 0; b < n_blocks; b++)

@@ -46,6 +46,11 @@ genair_code fail_offset(genair_status *st, genair_code code, const char *file, i
     return code;
 }
 
+genair_code fail_like(genair_status *st, const genair_status *why) {
+    if (st && st->code == GENAIR_OK) *st = *why;
+    return why->code;
+}
+
 genair_code fail_errno(genair_status *st, const char *file, const char *verb) {
     char text[256] = "unknown error";
     const int error = errno;

@@ -14,6 +14,8 @@ genair_code fail_line(genair_status *st, genair_code code, const char *file, int
                       const char *format, ...) PRINTF(5, 6);
 genair_code fail_offset(genair_status *st, genair_code code, const char *file, int64_t offset,
                         const char *format, ...) PRINTF(5, 6);
+/* What was recorded elsewhere, its place too. */
+genair_code fail_like(genair_status *st, const genair_status *why);
 /* GENAIR_IO with the text of errno: "cannot VERB: No space left on device". */
 genair_code fail_errno(genair_status *st, const char *file, const char *verb);
 

@@ -43,7 +43,7 @@ genair_code genair_bench(genair_context *ctx, const genair_options *options, cha
         if (benchmarks[i].on_data) code = option_require(options, "workspace", st);
         if (code != GENAIR_OK) return code;
         const double peak = benchmarks[i].on_data ? bench_sgemm_peak(context_parallel(ctx), &peak_status) : 0;
-        if (peak_status.code != GENAIR_OK) return fail(st, peak_status.code, "%s", peak_status.message);
+        if (peak_status.code != GENAIR_OK) return fail_like(st, &peak_status);
         json_t *result = NULL;
         code = benchmarks[i].run(ctx, options, peak, &result, st);
         if (code == GENAIR_OK && result) code = result_json(what, result, json, st);

@@ -13,6 +13,7 @@
 #include "workspace/stage_result.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,12 +92,28 @@ static void report_memory(struct report *r) {
         advise(r, "a control group limits memory to %.0f MB of the machine's %.0f", m->memory_limit_mb, m->memory_mb);
 }
 
+/* Cuts a path to the nearest folder above that there is. */
+static void to_existing_parent(char *path, size_t size) {
+    struct stat info;
+    while (stat(path, &info) != 0) {
+        const struct text last = path_name(path);
+        const size_t n = (size_t)(last.p - path);
+        if (n == 0) {
+            snprintf(path, size, ".");
+            return;
+        }
+        path[n > 1 ? n - 1 : 1] = '\0';
+    }
+}
+
 /* The directory itself, or where it would be made. */
 static void report_workspace(struct report *r) {
     const char *path = option_text(r->options, "workspace");
+    char directory[PATH_MAX];
     struct stat info;
     const bool given = path != NULL, there = given && stat(path, &info) == 0;
-    const char *directory = there ? path : ".";
+    snprintf(directory, sizeof directory, "%s", given ? path : ".");
+    if (!there) to_existing_parent(directory, sizeof directory);
     if (given && !there && errno != ENOENT) advise(r, "%s: %s", path, strerror(errno));
     if (there && !S_ISDIR(info.st_mode)) advise(r, "%s is not a directory: a workspace is one", path);
     const bool writable = access(directory, W_OK | X_OK) == 0;

@@ -102,6 +102,10 @@ static size_t axis_of(const struct grid *g, const char *option) {
     return a;
 }
 
+bool grid_has(const struct grid *g, const char *option) {
+    return axis_of(g, option) < g->n_axes;
+}
+
 const char *grid_choice(const struct grid *g, const genair_options *train, const char *option, size_t i) {
     const size_t a = axis_of(g, option);
     if (a < g->n_axes) return json_string_value(json_array_get(values_of(json_array_get(g->axes, a)), i));

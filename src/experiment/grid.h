@@ -6,6 +6,7 @@
 #include "base/options.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 enum { GRID_MAX_AXES = 16, GRID_MAX_POINTS = 1000000 };
 
@@ -17,6 +18,8 @@ struct grid {
 /* Every value is one that `train` allows for the option NAME. Errors: GENAIR_USAGE naming axis and value. */
 CHECKED genair_code grid_read(size_t n, const char *const *axes, struct grid *out, genair_status *st);
 void grid_free(struct grid *g);
+/* Whether the option is an axis. */
+bool grid_has(const struct grid *g, const char *option);
 /* The i-th value that an option of text takes over the points: of its axis, else the one that train has. NULL from the
  * last on. */
 const char *grid_choice(const struct grid *g, const genair_options *train, const char *option, size_t i);

@@ -6,7 +6,6 @@
 #include "base/size.h"
 #include "experiment/many.h"
 #include "ranking/statistics.h"
-#include "train/train.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -101,7 +100,11 @@ static genair_code done(void *user, size_t i, const json_t *result, const genair
     struct row *row = &t->rows[t->todo[i] / t->n_seeds];
     const size_t seed = t->todo[i] % t->n_seeds;
     row_run(t, row, seed, name);
-    if (!result) return fail(st, outcome->code, "run %s: %s", name, outcome->message);
+    if (!result) {
+        char text[sizeof outcome->file + sizeof outcome->message + 32];
+        genair_status_text(outcome, text, sizeof text);
+        return fail(st, outcome->code, "run %s: %s", name, text);
+    }
     json_t *copy = json_deep_copy(result);
     if (!copy || json_array_set_new(row->results, seed, copy) != 0) return fail_memory(st);
     const json_t *test = json_object_get(json_object_get(result, "test"), "sampled");
@@ -128,7 +131,8 @@ static genair_code read_texts(struct run_table *t, struct workspace *w, genair_s
         genair_options *o;
         code = reproduce_train_options(t->r, t->rows[i].method, &o, st);
         if (code != GENAIR_OK) break;
-        code = train_read_texts(t->r->ctx, o, t->rows[i].method, w, st);
+        code = many_read_texts(t->r->ctx, o, t->rows[i].method, option_given(o, "semantic"),
+                               strcmp(option_text(o, "user-semantic"), "llm") == 0, w, st);
         genair_options_free(o);
     }
     return code;

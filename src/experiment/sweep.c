@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/json_text.h"
 #include "base/size.h"
+#include "train/semantic.h"
 #include "train/session.h"
 #include "train/train.h"
 
@@ -16,7 +17,7 @@
 #include <string.h>
 
 /* LONGEST_NAME: the runs' names have a point and a number more, and 64 characters at most. */
-enum { MAX_RUNGS = 20, RUN_NAME = 128, LONGEST_NAME = 56, MAX_FILE_BYTES = 1 << 30 };
+enum { MAX_RUNGS = 20, RUN_NAME = 128, LONGEST_NAME = 56, WHY = sizeof(genair_status), MAX_FILE_BYTES = 1 << 30 };
 static const double write_interval = 1; /* seconds: a grid of thousands must not write a file of megabytes each time */
 
 struct sweep {
@@ -162,6 +163,24 @@ static genair_code read_file(struct sweep *s, genair_status *st) {
 
 /* ---- runs ---- */
 
+/* The limit of a method's runs: --epochs, or where it is not given what the method has instead. */
+static uint64_t epochs_of(const genair_options *train, const char *method) {
+    json_t *config = session_options_of(train, method);
+    const json_int_t epochs = json_integer_value(json_object_get(config, "epochs"));
+    json_decref(config);
+    return epochs > 0 ? (uint64_t)epochs : (uint64_t)option_int(train, "epochs");
+}
+
+uint64_t sweep_epochs(const struct grid *g, const genair_options *train) {
+    uint64_t most = 0;
+    const char *method;
+    for (size_t i = 0; (method = grid_choice(g, train, "method", i)); i++) {
+        const uint64_t epochs = epochs_of(train, method);
+        if (epochs > most) most = epochs;
+    }
+    return most;
+}
+
 static genair_code make(void *user, size_t i, genair_options **out, genair_status *st) {
     const struct sweep *s = user;
     char name[RUN_NAME], epochs[32];
@@ -174,7 +193,9 @@ static genair_code make(void *user, size_t i, genair_options **out, genair_statu
     if (code == GENAIR_OK) code = grid_apply(s->options->grid, s->todo[i], o, st);
     if (code == GENAIR_OK) code = genair_options_set(o, "run", name, st);
     if (code == GENAIR_OK && s->n_rungs > 1) {
-        snprintf(epochs, sizeof epochs, "%llu", (unsigned long long)s->budget[s->rung]);
+        const char *method = grid_choice_at(s->options->grid, s->train, "method", s->todo[i]);
+        const uint64_t most = epochs_of(s->train, method), budget = s->budget[s->rung];
+        snprintf(epochs, sizeof epochs, "%llu", (unsigned long long)(budget < most ? budget : most));
         code = genair_options_set(o, "epochs", epochs, st);
     }
     if (code != GENAIR_OK) {
@@ -231,7 +252,11 @@ static json_t *point_json(const struct sweep *s, size_t point, const json_t *res
         json_t *value = json_object_get(result, kept[k]);
         sound = !value || json_object_set(o, kept[k], value) == 0;
     }
-    if (sound && !result) sound = json_object_set_new(o, "failed", json_string(outcome->message)) == 0;
+    if (sound && !result) {
+        char why[WHY];
+        genair_status_text(outcome, why, sizeof why);
+        sound = json_object_set_new(o, "failed", json_string(why)) == 0;
+    }
     if (sound) return o;
     json_decref(o);
     return NULL;
@@ -240,7 +265,7 @@ static json_t *point_json(const struct sweep *s, size_t point, const json_t *res
 static genair_code done(void *user, size_t i, const json_t *result, const genair_status *outcome, genair_status *st) {
     struct sweep *s = user;
     const size_t point = s->todo[i];
-    if (!result && !is_of_the_point(outcome->code)) return fail(st, outcome->code, "%s", outcome->message);
+    if (!result && !is_of_the_point(outcome->code)) return fail_like(st, outcome);
     json_t *o = point_json(s, point, result, outcome);
     if (!o || json_array_set_new(s->points, point, o) != 0) return fail_memory(st);
     s->has_run[point] = true;
@@ -249,7 +274,8 @@ static genair_code done(void *user, size_t i, const json_t *result, const genair
         context_info(s->ctx, "point %zu %s: valid %s NDCG@10 %.4f", point + 1, settings ? settings : "", s->protocol,
                      value_at(s, point, s->rung));
     else
-        context_warn(s->ctx, "point %zu %s: %s", point + 1, settings ? settings : "", outcome->message);
+        context_warn(s->ctx, "point %zu %s: %s", point + 1, settings ? settings : "",
+                     json_string_value(json_object_get(o, "failed")));
     free(settings);
     return context_seconds() - s->written < write_interval ? GENAIR_OK : save(s, st);
 }
@@ -310,9 +336,9 @@ static genair_code train_best(struct sweep *s, genair_status *st) {
     return code == GENAIR_OK ? save(s, st) : code;
 }
 
-/* Limits of epochs, the last one --epochs; fewer rungs where they would be below one epoch or one point. */
+/* Limits of epochs, the last one all; fewer rungs where they would be below one epoch or one point. */
 static void plan_rungs(struct sweep *s) {
-    const uint64_t epochs = (uint64_t)option_int(s->train, "epochs"), eta = s->options->halving;
+    const uint64_t epochs = sweep_epochs(s->options->grid, s->train), eta = s->options->halving;
     uint64_t limits[MAX_RUNGS];
     size_t points = s->options->grid->n_points;
     limits[s->n_rungs++] = epochs;
@@ -361,10 +387,14 @@ static bool reads(const struct sweep *s, const char *option) {
 }
 
 static genair_code read_texts(const struct sweep *s, genair_status *st) {
+    const struct grid *g = s->options->grid;
+    const bool named = option_given(s->train, "semantic") || grid_has(g, "semantic");
+    bool of_users = false;
+    const char *word, *method;
+    for (size_t i = 0; (word = grid_choice(g, s->train, "user-semantic", i)); i++) of_users = of_users || strcmp(word, "llm") == 0;
     genair_code code = GENAIR_OK;
-    const char *method;
-    for (size_t i = 0; code == GENAIR_OK && (method = grid_choice(s->options->grid, s->train, "method", i)); i++)
-        code = train_read_texts(s->ctx, s->train, method, s->workspace, st);
+    for (size_t i = 0; code == GENAIR_OK && (method = grid_choice(g, s->train, "method", i)); i++)
+        code = many_read_texts(s->ctx, s->train, method, named, of_users, s->workspace, st);
     return code;
 }
 
@@ -380,15 +410,20 @@ static bool add_stages(const struct sweep *s, const char *option, const char *pr
     return true;
 }
 
+static bool is_file(const char *option, const char *name) {
+    return strcmp(option, "semantic") == 0 ? semantic_is_file(name) : strcmp(name, "mean") != 0 && strcmp(name, "llm") != 0;
+}
+
 /* The hashes of files that the points name with an option, whose content may be another next time. */
 static genair_code add_files(const struct sweep *s, const char *option, genair_status *st) {
+    json_t *files = json_object_get(s->inputs, "files");
     const char *name;
     char hash[33];
     for (size_t i = 0; reads(s, option) && (name = grid_choice(s->options->grid, s->train, option, i)); i++) {
-        if (!file_exists(name)) continue; /* a word, or for train to refuse */
+        if (!is_file(option, name)) continue;
         const genair_code code = hash_file(name, hash, st);
         if (code != GENAIR_OK) return code;
-        if (json_object_set_new(s->inputs, name, json_string(hash)) != 0) return fail_memory(st);
+        if (json_object_set_new(files, name, json_string(hash)) != 0) return fail_memory(st);
     }
     return GENAIR_OK;
 }
@@ -405,8 +440,8 @@ static genair_code collect_inputs(struct sweep *s, genair_status *st) {
                          "holds no data; run `genair prepare -w %s` first", workspace_path(s->workspace));
     genair_code code = read_texts(s, st);
     if (code != GENAIR_OK) return code;
-    s->inputs = json_pack("{s:O, s:o, s:I, s:s, s:s?, s:s}", "grid", s->options->grid->axes, "options",
-                          options_by_method(s), "halving", (json_int_t)s->options->halving, "prepare", data, "fuse", matrix, "version", GENAIR_VERSION);
+    s->inputs = json_pack("{s:O, s:o, s:I, s:s, s:s?, s:s, s:{}}", "grid", s->options->grid->axes, "options",
+                          options_by_method(s), "halving", (json_int_t)s->options->halving, "prepare", data, "fuse", matrix, "version", GENAIR_VERSION, "files");
     const bool sound = s->inputs && add_stages(s, "items", "fuse") && add_stages(s, "base-run", "train") &&
                        add_stage(s, "embed", reads(s, "semantic")) && add_stage(s, "scft", reads(s, "scft-steps")) &&
                        add_stage(s, "user_vectors", reads(s, "user-semantic"));
@@ -423,6 +458,8 @@ static genair_code open_sweep(struct sweep *s, genair_status *st) {
     if (!s->points || !s->todo || !s->has_run) return fail_memory(st);
     for (size_t i = 0; i < n; i++)
         if (json_array_append_new(s->points, json_null()) != 0) return fail_memory(st);
+    if (s->options->halving && grid_has(s->options->grid, "epochs"))
+        return fail(st, GENAIR_USAGE, "--halving gives the points their epochs; leave out the axis epochs");
     plan_rungs(s);
     genair_code code = name_file(s, st);
     if (code == GENAIR_OK) code = collect_inputs(s, st);

@@ -18,6 +18,8 @@ struct sweep_options {
     bool keep_all;    /* runs of all points stay in the workspace instead of the best one's */
 };
 
+/* The most epochs that a run of the grid may have. */
+uint64_t sweep_epochs(const struct grid *g, const genair_options *train);
 /* train: options of `train` that all points share. *out: the file's content, the caller's. */
 CHECKED genair_code sweep_run(genair_context *ctx, struct workspace *w, pthread_mutex_t *guard,
                               const genair_options *train, const struct sweep_options *options, json_t **out,

@@ -11,9 +11,9 @@ enum { MANY_POINTS = 200 };
 static genair_code check_size(const genair_options *o, const struct grid *g, const genair_options *train, genair_status *st) {
     if (g->n_points <= MANY_POINTS || option_flag(o, "yes")) return GENAIR_OK;
     return fail(st, GENAIR_USAGE,
-                "the grid has %zu points, each a training of up to %lld epochs; --yes starts it (it can be stopped and "
+                "the grid has %zu points, each a training of up to %llu epochs; --yes starts it (it can be stopped and "
                 "gone on with at any time)",
-                g->n_points, (long long)option_int(train, "epochs"));
+                g->n_points, (unsigned long long)sweep_epochs(g, train));
 }
 
 static genair_code sweep(genair_context *ctx, const genair_options *o, const struct grid *g, const genair_options *train,

@@ -3,8 +3,8 @@
  * header that defines the vector types and the operations that the compilers' vector extension lacks,
  * KERNELS_TABLE the table to export.
  *
- * Every kernel walks whole vectors, then the tail through a zero-padded one, so an element's value does not
- * depend on where in the array it stands. Sums keep UNROLL vectors of partial sums, added in fixed order. */
+ * Every kernel walks whole vectors, then the tail, most through a zero-padded one. Sums keep UNROLL vectors of partial
+ * sums, added in fixed order. */
 #include "kernels/kernels.h"
 
 #include KERNELS_LANES

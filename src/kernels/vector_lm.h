@@ -11,17 +11,13 @@ static inline vi splat_codes(const int8_t *p) {
 
 #include KERNELS_INT8
 
-static inline vf absolute(vf x) {
-    return (vf)((vi)x & 0x7FFFFFFF);
-}
-
 static inline vf larger(vf a, vf b) {
     return choose(a > b, a, b);
 }
 
 static float largest_magnitude(const float *x) {
-    vf m = absolute(load(x));
-    for (size_t i = LANES; i < INT8_BLOCK; i += LANES) m = larger(m, absolute(load(x + i)));
+    vf m = magnitude(load(x));
+    for (size_t i = LANES; i < INT8_BLOCK; i += LANES) m = larger(m, magnitude(load(x + i)));
     return vf_largest(m);
 }
 

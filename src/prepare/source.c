@@ -97,13 +97,8 @@ static bool fault_of_line(const genair_status *bad) {
     return bad->code == GENAIR_FORMAT && bad->offset < 0;
 }
 
-static genair_code pass_on(const genair_status *bad, genair_status *st) {
-    if (st && st->code == GENAIR_OK) *st = *bad;
-    return bad->code;
-}
-
 genair_code source_bad(struct source *s, const genair_status *bad, genair_status *st) {
-    if (!fault_of_line(bad)) return pass_on(bad, st);
+    if (!fault_of_line(bad)) return fail_like(st, bad);
     if (s->skip) {
         s->skipped++;
         return GENAIR_OK;
@@ -113,7 +108,7 @@ genair_code source_bad(struct source *s, const genair_status *bad, genair_status
 }
 
 genair_code source_bad_header(const struct source *s, const genair_status *bad, genair_status *st) {
-    if (!fault_of_line(bad)) return pass_on(bad, st);
+    if (!fault_of_line(bad)) return fail_like(st, bad);
     return fail_line(st, GENAIR_FORMAT, input_path(s->in), s->header_line, "%s", bad->message);
 }
 

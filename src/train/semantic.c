@@ -17,13 +17,20 @@ struct source {
     const char *file;
 };
 
-static struct source source_of(const json_t *config) {
-    const char *name = method_text(config, "semantic");
+static struct source source_named(const char *name) {
     if (strcmp(name, "fused") == 0) return (struct source){"fuse", "fused.npy"};
     if (strcmp(name, "scft") == 0) return (struct source){"scft", SCFT_VECTORS};
     for (size_t i = 0; i < N_PARTS; i++)
         if (strcmp(name, part_names[i]) == 0) return (struct source){"embed", part_files[i]};
     return (struct source){NULL, name};
+}
+
+static struct source source_of(const json_t *config) {
+    return source_named(method_text(config, "semantic"));
+}
+
+bool semantic_is_file(const char *name) {
+    return !source_named(name).stage;
 }
 
 genair_code semantic_identity(struct workspace *w, const json_t *config, char out[33], genair_status *st) {

@@ -11,6 +11,9 @@
  * workspace does not hold it. */
 CHECKED genair_code semantic_identity(struct workspace *w, const json_t *config, char out[33], genair_status *st);
 
+/* Whether a value of --semantic is a file rather than a word. */
+bool semantic_is_file(const char *name);
+
 /* The rows as they are, released with mem_free. */
 CHECKED genair_code semantic_raw(const char *workspace, const json_t *config, const struct dataset *data,
                                  struct method_matrix *out, genair_status *st);

@@ -131,15 +131,6 @@ static genair_code choose_semantic(struct train *t, genair_status *st) {
     return set ? GENAIR_OK : fail_memory(st);
 }
 
-genair_code train_read_texts(genair_context *ctx, const genair_options *options, const char *method,
-                             struct workspace *workspace, genair_status *st) {
-    if (!option_text(options, "model")) return GENAIR_OK;
-    if (strcmp(method, "llmemb") == 0 && !option_given(options, "semantic")) return scft_make(ctx, options, workspace, st);
-    if (strcmp(method, "llm-esr") == 0 && strcmp(option_text(options, "user-semantic"), "llm") == 0)
-        return user_vectors_make(ctx, options, workspace, st);
-    return GENAIR_OK;
-}
-
 static genair_code collect_inputs(struct train *t, genair_status *st) {
     const char *data = workspace_stage_hash(t->lock, "prepare");
     const struct method *method = method_named(t->method);

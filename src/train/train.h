@@ -12,10 +12,6 @@
  * a --run of its own: guard is held while the manifest is read or written. */
 CHECKED genair_code train_within(genair_context *ctx, const genair_options *options, struct workspace *workspace,
                                  pthread_mutex_t *guard, char **json, genair_status *st);
-/* What the language model of --model has to make before runs of the method can read it: fine-tuned item vectors (llmemb), vectors of
- * users (llm-esr). Nothing without --model, or where it is there already. For those who train many runs, which then need no --model. */
-CHECKED genair_code train_read_texts(genair_context *ctx, const genair_options *options, const char *method,
-                                     struct workspace *workspace, genair_status *st);
 /* Forgets a run, finished or begun, and removes its files; one that is not there is fine. */
 CHECKED genair_code train_remove(struct workspace *workspace, pthread_mutex_t *guard, const char *name,
                                  genair_status *st);

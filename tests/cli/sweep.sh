@@ -121,6 +121,16 @@ run 0 sweep -w one $small $tuned $bundled --scft-steps 2
 holds 'and not again' sh -c '! grep -q "steps of fine-tuning" err && grep -q "2 of 2 points" err'
 run 0 sweep -w one $small $tuned $bundled --scft-steps 3
 holds 'tuned otherwise it is another sweep' grep -q 'begun anew' err
+users="--name users --epochs 1 --method llm-esr --grid user-semantic=mean,llm"
+run 0 sweep -w one $small $users $bundled --json
+json_holds 'users are read for the points that want it' '[.points[] | has("failed")] == [false, false] and .points[0].test != .points[1].test'
+mkdir -p here/prefill
+cd here
+run 0 sweep -w ../one $small --name words --epochs 1 --method rlmrec --grid rlmrec-beta=0.1
+holds 'a word is no file' test -e ../one/sweeps/words.json
+cd ..
+run 2 sweep -w one $small --halving 2 --grid epochs=2,4
+holds 'halving has epochs of its own' grep -q 'leave out the axis epochs' err
 run 2 sweep -w one $small --name "$(printf 'n%.0s' {1..57})" --grid lr=1e-3
 holds 'names of runs need room' grep -q 'name has 57 characters; at most 56' err
 

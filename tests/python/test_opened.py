@@ -85,6 +85,19 @@ class Opened(shop.ShopCase):
             t.join()
         self.assertEqual(found, [expected] * 80)
 
+    def test_nothing_allowed_is_refused(self):
+        with self.assertRaises(genair.UsageError):
+            self.run_.recommend(self.items[:3], allow=[])
+        self.assertEqual(self.run_.recommend(self.items[:3], deny=[]), self.run_.recommend(self.items[:3]))
+
+    @needs_numpy
+    def test_ids_in_arrays(self):
+        import numpy
+        some = numpy.array(self.items[:4])
+        self.assertEqual(self.run_.recommend(some, allow=numpy.array(self.items[4:9]), k=3),
+                         self.run_.recommend(self.items[:4], allow=self.items[4:9], k=3))
+        self.assertEqual(self.run_.encode(some).tolist(), self.run_.encode(self.items[:4]).tolist())
+
     def test_a_run_trained_again_is_opened_again(self):
         history = self.items[:2]
         self.ws.train("again", method="base", seed=1, **SMALL)
