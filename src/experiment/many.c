@@ -5,11 +5,8 @@
 #include "base/json_text.h"
 #include "base/size.h"
 #include "train/train.h"
-#include "train/user_vectors.h"
-#include "tune/scft.h"
 
 #include <errno.h>
-#include <string.h>
 #include <time.h>
 
 enum { POLL_MILLISECONDS = 50 };
@@ -127,14 +124,6 @@ static genair_code start(struct crew *c, genair_status *st) {
         if (c->workers[i].started) pthread_join(c->workers[i].thread, NULL);
     if (c->failed.code != GENAIR_OK) return fail_like(st, &c->failed);
     return context_stopped(c->many->ctx) ? context_interrupted(st) : GENAIR_OK;
-}
-
-genair_code many_read_texts(genair_context *ctx, const genair_options *train, const char *method, bool semantic_named,
-                            bool users_are_read, struct workspace *w, genair_status *st) {
-    if (!option_text(train, "model")) return GENAIR_OK;
-    if (strcmp(method, "llmemb") == 0 && !semantic_named) return scft_make(ctx, train, w, st);
-    if (strcmp(method, "llm-esr") == 0 && users_are_read) return user_vectors_make(ctx, train, w, st);
-    return GENAIR_OK;
 }
 
 genair_code many_train(const struct many *m, genair_status *st) {

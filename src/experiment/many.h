@@ -26,10 +26,6 @@ struct many {
     void *user;
 };
 
-/* Has the language model of --model read what runs of the method need, before the first of them, which then want no --model: it fine-tunes for llmemb,
- * unless --semantic names vectors, and makes vectors of users for llm-esr. Nothing that is there already is made again. */
-CHECKED genair_code many_read_texts(genair_context *ctx, const genair_options *train, const char *method, bool semantic_named,
-                                    bool users_are_read, struct workspace *w, genair_status *st);
 /* Runs that were begun earlier go on from their checkpoint. Returns the first failure of make or done, or
  * GENAIR_INTERRUPTED when the context was stopped. */
 CHECKED genair_code many_train(const struct many *m, genair_status *st);

@@ -6,6 +6,7 @@
 #include "base/size.h"
 #include "experiment/many.h"
 #include "ranking/statistics.h"
+#include "train/train.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -131,7 +132,7 @@ static genair_code read_texts(struct run_table *t, struct workspace *w, genair_s
         genair_options *o;
         code = reproduce_train_options(t->r, t->rows[i].method, &o, st);
         if (code != GENAIR_OK) break;
-        code = many_read_texts(t->r->ctx, o, t->rows[i].method, option_given(o, "semantic"),
+        code = train_read_texts(t->r->ctx, o, t->rows[i].method, option_given(o, "semantic"),
                                strcmp(option_text(o, "user-semantic"), "llm") == 0, w, st);
         genair_options_free(o);
     }

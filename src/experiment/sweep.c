@@ -394,7 +394,7 @@ static genair_code read_texts(const struct sweep *s, genair_status *st) {
     for (size_t i = 0; (word = grid_choice(g, s->train, "user-semantic", i)); i++) of_users = of_users || strcmp(word, "llm") == 0;
     genair_code code = GENAIR_OK;
     for (size_t i = 0; code == GENAIR_OK && (method = grid_choice(g, s->train, "method", i)); i++)
-        code = many_read_texts(s->ctx, s->train, method, named, of_users, s->workspace, st);
+        code = train_read_texts(s->ctx, s->train, method, named, of_users, s->workspace, st);
     return code;
 }
 

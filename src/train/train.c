@@ -131,6 +131,14 @@ static genair_code choose_semantic(struct train *t, genair_status *st) {
     return set ? GENAIR_OK : fail_memory(st);
 }
 
+genair_code train_read_texts(genair_context *ctx, const genair_options *options, const char *method, bool semantic_named,
+                            bool users_are_read, struct workspace *w, genair_status *st) {
+    if (!option_text(options, "model")) return GENAIR_OK;
+    if (strcmp(method, "llmemb") == 0 && !semantic_named) return scft_make(ctx, options, w, st);
+    if (strcmp(method, "llm-esr") == 0 && users_are_read) return user_vectors_make(ctx, options, w, st);
+    return GENAIR_OK;
+}
+
 static genair_code collect_inputs(struct train *t, genair_status *st) {
     const char *data = workspace_stage_hash(t->lock, "prepare");
     const struct method *method = method_named(t->method);
