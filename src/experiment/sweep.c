@@ -441,7 +441,8 @@ static genair_code collect_inputs(struct sweep *s, genair_status *st) {
     genair_code code = read_texts(s, st);
     if (code != GENAIR_OK) return code;
     s->inputs = json_pack("{s:O, s:o, s:I, s:s, s:s?, s:s, s:{}}", "grid", s->options->grid->axes, "options",
-                          options_by_method(s), "halving", (json_int_t)s->options->halving, "prepare", data, "fuse", matrix, "version", GENAIR_VERSION, "files");
+                          options_by_method(s), "halving", (json_int_t)s->options->halving, "prepare", data, "fuse", matrix,
+                          "version", GENAIR_VERSION, "files");
     const bool sound = s->inputs && add_stages(s, "items", "fuse") && add_stages(s, "base-run", "train") &&
                        add_stage(s, "embed", reads(s, "semantic")) && add_stage(s, "scft", reads(s, "scft-steps")) &&
                        add_stage(s, "user_vectors", reads(s, "user-semantic"));

@@ -121,8 +121,8 @@ struct kernels {
     /* the first i with x[i] > threshold; n when there is none */
     size_t (*first_above)(const float *x, size_t n, float threshold);
     /* out[r * out_stride + j] = start[r * start_stride + j] + sum over k < width of rows[r * row_stride + k]
-     * panel[k * PANEL + j]. start: may be out, and NULL for zeros; with stride 0 it is one row for all. Terms are added in the order of k whatever r and j: equal vectors have equal bits as
-     * product, which BLAS does not promise (OpenBLAS 0.3.21 rounds by place in the matrix) and ties need. */
+     * panel[k * PANEL + j]. start: may be out, and NULL for zeros; with stride 0 it is one row for all. Terms are added in
+     * the order of k whatever r and j: equal vectors have equal bits as product, which BLAS does not promise (OpenBLAS 0.3.21 rounds by place in the matrix) and ties need. */
     void (*panel_product)(const float *rows, size_t n_rows, size_t row_stride, const float *panel, size_t width,
                           const float *start, size_t start_stride, float *out, size_t out_stride);
     /* x[n] in 8 bits as vector r of rows: a block's largest magnitude is 127 scale; codes are to nearest, ties to even.

@@ -175,10 +175,16 @@ static void remove_run(const char *directory) {
     rmdir(directory);
 }
 
-/* The earlier run of that name goes aside first: for file systems that exchange nothing. */
+/* The earlier run of that name goes aside first, and comes back where the new one cannot follow: for file systems that
+ * exchange nothing. */
 static bool replace_in_steps(const struct train *t) {
     char *aside = joined(t->paths.directory, ".partial", "");
-    const bool replaced = aside && rename(t->paths.directory, aside) == 0 && rename(t->paths.growing, t->paths.directory) == 0;
+    bool replaced = aside && rename(t->paths.directory, aside) == 0;
+    if (replaced && rename(t->paths.growing, t->paths.directory) != 0) {
+        const int why = errno;
+        replaced = false;
+        if (rename(aside, t->paths.directory) == 0) errno = why;
+    }
     if (replaced) remove_run(aside);
     mem_free(aside);
     return replaced;

@@ -12,8 +12,9 @@
  * a --run of its own: guard is held while the manifest is read or written. */
 CHECKED genair_code train_within(genair_context *ctx, const genair_options *options, struct workspace *workspace,
                                  pthread_mutex_t *guard, char **json, genair_status *st);
-/* Has the language model of --model read what runs of the method need, before the first of them, which then want no --model: it fine-tunes for llmemb,
- * unless --semantic names vectors, and makes vectors of users for llm-esr. Nothing that is there already is made again. */
+/* Has the language model of --model read what runs of the method need, before the first of them, which then want no --model:
+ * it is fine-tuned for llmemb, unless --semantic names vectors (semantic_named), and makes vectors of users for llm-esr
+ * (users_are_read). Nothing that is there already is made again. */
 CHECKED genair_code train_read_texts(genair_context *ctx, const genair_options *options, const char *method, bool semantic_named,
                                     bool users_are_read, struct workspace *w, genair_status *st);
 /* Forgets a run, finished or begun, and removes its files; one that is not there is fine. */

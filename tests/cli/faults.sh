@@ -98,4 +98,16 @@ for stage in $stages; do
     done
     before=$stage
 done
+
+# ---- a file system that cannot exchange two names: a run is replaced in steps ----
+words_of train ws
+"${words[@]}" >log 2>&1
+cp ws/runs/r/model.safetensors earlier
+strace -o trace -e trace=renameat2 -e inject=renameat2:error=EINVAL "${words[@]}" --seed 2 >out 2>err
+holds "a run is replaced without an exchange: $(head -c 300 err)" test $? -eq 0
+holds 'which was refused' grep -q 'EXCHANGE.*EINVAL' trace
+holds 'by the new one' sh -c '! cmp -s earlier ws/runs/r/model.safetensors'
+holds 'and nothing else is left' test "$(ls ws/runs)" = r
+"$genair" evaluate -w ws --run r -q >out 2>err
+holds "it can be read: $(head -c 300 err)" test $? -eq 0
 finish
