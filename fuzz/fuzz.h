@@ -23,4 +23,18 @@ struct memory_file {
 struct memory_file memory_file_open(const uint8_t *data, size_t size);
 void memory_file_close(struct memory_file *f);
 
+/* A directory of this process, below $TMPDIR or /tmp, removed with what scratch_put left in it when the process ends. */
+const char *scratch_directory(void);
+void scratch_put(const char *name, const uint8_t *data, size_t size); /* size 0: no such file */
+
+/* An input that is several files: what stands before the first mark, or all; it is taken from rest. */
+struct bytes {
+    const uint8_t *p;
+    size_t n;
+};
+struct bytes bytes_until(struct bytes *rest, uint8_t mark);
+
+/* A language model at path: refused with a message, or every tensor lies inside its files, which have size bytes. */
+void look_at_weights(const char *path, size_t size);
+
 #endif

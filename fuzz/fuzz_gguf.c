@@ -40,27 +40,6 @@ static void look_at_tensor(const struct gguf *g, const struct gguf_tensor *t) {
     must(gguf_read(g, t->offset + t->n_bytes - 1, &byte, 1, NULL) == GENAIR_OK);
 }
 
-static void look_at_model(const char *path, size_t size) {
-    struct lm_weights *w = NULL;
-    genair_status st = {0};
-    const struct lm_tensor *t;
-    char hash[33];
-    uint64_t bytes = 0;
-    if (lm_weights_open(path, &w, &st) == GENAIR_OK) {
-        for (size_t i = 0; (t = lm_weights_tensor(w, i)); i++)
-            bytes += (uint64_t)t->rows * t->row_bytes;
-        must(bytes && bytes < size);
-        must(w->config.n_heads % w->config.n_kv_heads == 0 && w->config.head_dim % 2 == 0);
-        for (size_t i = 0; i < w->config.head_dim / 2; i++)
-            must(w->config.rope_divisors[i] > 0);
-        const genair_code code = lm_weights_hash(w, hash, &st);
-        must(code == GENAIR_OK || (code == GENAIR_FORMAT && st.message[0])); /* an infinity */
-    } else {
-        must(st.code != GENAIR_OK && st.message[0] && !w);
-    }
-    lm_weights_close(w);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct memory_file file = memory_file_open(data, size);
     struct gguf *g = NULL;
@@ -74,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         must(st.code != GENAIR_OK && st.message[0] && !g);
     }
     gguf_close(g);
-    look_at_model(file.path, size);
+    look_at_weights(file.path, size);
     memory_file_close(&file);
     return 0;
 }
