@@ -27,6 +27,7 @@ static const char *changed_input(const struct workspace *w, json_t *inputs) {
     return NULL;
 }
 
+/* NULL when memory is short. */
 static json_t *describe_stage(struct workspace *w, const char *stage, const json_t *record) {
     json_t *outputs = json_object_get(record, "outputs"), *output;
     const char *state = "current", *name,
@@ -37,8 +38,10 @@ static json_t *describe_stage(struct workspace *w, const char *stage, const json
     genair_status st = {0};
     json_object_foreach(outputs, name, output) bytes +=
         json_integer_value(json_object_get(output, "bytes"));
-    if (workspace_verify(w, stage, &st) != GENAIR_OK) {
-        state = "damaged";
+    const genair_code code = workspace_verify(w, stage, &st);
+    if (code == GENAIR_MEMORY) return NULL;
+    if (code != GENAIR_OK) {
+        state = code == GENAIR_IO ? "unreadable" : "damaged";
         genair_status_text(&st, why, sizeof why);
     } else if (changed) {
         state = "outdated";

@@ -71,7 +71,7 @@ static json_t *scalar_json(const struct gguf *g, const char *key) {
     return json_string("?"); /* a bool that is neither 0 nor 1 */
 }
 
-/* How long it is and how it begins. */
+/* How long it is and how it begins; NULL when memory is short. */
 static json_t *array_json(const struct gguf *g, const struct gguf_value *v, const char *key) {
     json_t *first = json_array();
     struct text *texts = NULL;
@@ -83,22 +83,29 @@ static json_t *array_json(const struct gguf *g, const struct gguf_value *v, cons
         json_array_append_new(first, texts ? text_json(texts[i]) : number_json(numbers[i]));
     mem_free(texts);
     mem_free(numbers);
+    if (code == GENAIR_MEMORY) {
+        json_decref(first);
+        return NULL;
+    }
     return json_pack("{s:s, s:I, s:o}", "array_of", gguf_type_name(v->type), "elements",
                      (json_int_t)v->n, "first", first);
 }
 
+/* NULL when memory is short. */
 static json_t *metadata_json(const struct gguf *g) {
     json_t *out = json_object();
-    for (size_t i = 0; i < g->n_values; i++) {
+    bool whole = out != NULL;
+    for (size_t i = 0; whole && i < g->n_values; i++) {
         const struct gguf_value *v = &g->values[i];
         char *key = mem_text(v->key.p, v->key.n), shown[TEXT_EXCERPT];
         text_excerpt(v->key, shown);
-        if (key)
-            json_object_set_new(out, shown,
-                                v->is_array ? array_json(g, v, key) : scalar_json(g, key));
+        json_t *value = !key ? NULL : v->is_array ? array_json(g, v, key) : scalar_json(g, key);
+        whole = json_object_set_new(out, shown, value) == 0;
         mem_free(key);
     }
-    return out;
+    if (whole) return out;
+    json_decref(out);
+    return NULL;
 }
 
 static json_t *gguf_tensors_json(const struct gguf *g, json_int_t *n_values) {
@@ -128,7 +135,12 @@ genair_code describe_gguf(const char *path, json_t *out, genair_status *st) {
     json_int_t n_values = 0;
     genair_code code = gguf_open(path, &g, st);
     if (code != GENAIR_OK) return code;
-    const bool usable = lm_weights_open(path, &w, &why) == GENAIR_OK;
+    code = lm_weights_open(path, &w, &why);
+    if (code == GENAIR_MEMORY) {
+        gguf_close(g);
+        return fail_memory(st);
+    }
+    const bool usable = code == GENAIR_OK;
     json_t *tensors = gguf_tensors_json(g, &n_values);
     json_t *facts =
         json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "version", (json_int_t)g->version, "bytes",

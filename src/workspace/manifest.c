@@ -221,8 +221,11 @@ static genair_code check_output(const struct workspace *w, const char *stage, co
     if (!path) return fail_memory(st);
     struct stat info;
     genair_code code = GENAIR_OK;
-    if (stat(path, &info) != 0)
-        code = fail_line(st, GENAIR_IO, path, 0, "the file is missing; run '%s' again", command);
+    const bool found = stat(path, &info) == 0;
+    if (!found && errno != ENOENT)
+        code = fail_errno(st, path, "examine");
+    else if (!found)
+        code = fail_line(st, GENAIR_FORMAT, path, 0, "the file is missing; run '%s' again", command);
     else if ((json_int_t)info.st_size != json_integer_value(json_object_get(output, "bytes")))
         code = fail_line(st, GENAIR_FORMAT, path, 0,
                          "%lld bytes long instead of %lld; run '%s' again", (long long)info.st_size,

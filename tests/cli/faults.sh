@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # System calls and allocations that fail, and a kill at any call, in every stage: a message and an exit status, never a signal,
-# and the next run ends with the bytes of an undisturbed one. strace puts the faults below every file layer, SQLite's too; a
-# preloaded allocator those of memory below every library.
+# and the next run ends with the bytes of an undisturbed one. The same in commands that only read: the undisturbed answer, or
+# a message. strace puts the faults below every file layer, SQLite's too; a preloaded allocator those of memory below every library.
 # usage: faults.sh GENAIR-PROGRAM SOURCE-DIRECTORY SHOP-PROGRAM FAILING-ALLOCATOR [ROUNDS, default 1] [SEED, default 1]
 allocator=$(realpath "$4")
 . "$2/tests/cli/check.sh"
@@ -14,24 +14,35 @@ if [ -n "${GENAIR_EMULATOR:-}" ] || ! strace -o trace -e inject=getppid:error=EI
 fi
 "$third" shop 400 7
 model=$source/data/model/archetype-tiny.gguf
-stages='prepare archetype fuse train evaluate analyze export report'
+stages='prepare archetype embed fuse train add-items evaluate sweep reproduce analyze export report'
+sed -n 's/"item_id": *"[^"]*"/"item_id":"new"/p' shop/items.jsonl | head -1 >new.jsonl
+
+small=(--hidden 16 --max-len 20 --batch 64)
 
 # words_of STAGE WORKSPACE: its command, in the array `words`. One thread: strace counts calls for each
 words_of() {
     case $1 in
     prepare) words=(prepare --interactions shop/interactions.tsv --items shop/items.jsonl --item-core 10) ;;
     archetype) words=(archetype --model "$model" --max-new-tokens 2 --greedy) ;;
+    embed) words=(embed --prefill ws_archetype/prefill.npy --decoding ws_archetype/decoding.npy) ;;
     fuse) words=(fuse --components 8) ;;
-    train) words=(train --run r --hidden 16 --max-len 20 --epochs 2 --batch 64) ;;
+    train) words=(train --run r --epochs 2 "${small[@]}") ;;
+    add-items) words=(add-items --items new.jsonl --model "$model" --run r) ;;
     evaluate) words=(evaluate --run r) ;;
+    sweep) words=(sweep --name s --grid gamma=0,2 --epochs 1 "${small[@]}") ;;
+    reproduce) words=(reproduce table2 --backbone sasrec --method base --seeds 1 --epochs 1 "${small[@]}") ;;
     analyze) words=(analyze --run r --points 50) ;;
     export) words=(export --run r --what ranks --out "$2/ranks.tsv") ;;
     report) words=(report) ;;
     esac
     words=("$genair" "${words[@]}" -q -w "$2" --threads 1)
 }
-# all but times, and the databases, whose pages may lie otherwise: their content is in the files made from them
-files_of() { (cd "$1" && find . -type f ! -name .lock ! -name '*.tmp*' ! -name timing.json ! -name '*.sqlite*' | sort | xargs md5sum); }
+# all but times, and the databases, whose pages may lie otherwise: their content is in the files made from them, or in an answer
+files_of() {
+    (cd "$1" && find . -type f ! -name .lock ! -name '*.tmp*' ! -name timing.json ! -name '*.sqlite*' | sort | xargs md5sum)
+    [ ! -e "$1/added.sqlite" ] || answer "$genair" similar --run r --item new -q -w "$1"
+}
+answer() { "$@" | grep -vE '^(seconds|peak_rss_mb) '; }
 
 files=openat,read,pread64,write,pwrite64,fsync,fdatasync,rename,renameat2,ftruncate,mkdir,unlink,lseek,getdents64,newfstatat,fallocate,close,fcntl
 memory=mmap,brk,munmap
@@ -99,6 +110,40 @@ for stage in $stages; do
     before=$stage
 done
 
+# ---- commands that only read ----
+item=$(sed -n '2s/.*"item_id": *"\([^"]*\)".*/\1/p' ws/items.jsonl)
+questions=("compare --run r --run s.0001" "recommend --run r --history $item" "similar --run r --item new" inspect "inspect $model" doctor "help train"
+    "bench train --method base ${small[*]}")
+for question in "${questions[@]}"; do
+    read -ra words <<<"$question"
+    words=("$genair" "${words[@]}" -q -w ws --threads 1)
+    answer "${words[@]}" >expected
+    files_of ws >expected.files
+    for kind in "${kinds[@]}"; do
+        read -r fault set <<<"$kind"
+        skip=$(calls "$fault" "$set" "$genair" --version)
+        total=$(calls "$fault" "$set" "${words[@]}")
+        [ "$total" -gt "$skip" ] || continue
+        tries=$rounds
+        [ "$fault" != malloc ] || tries=$((rounds * (rounds < 10 ? 1 : 20))) # they are quick
+        for _ in $(seq "$tries"); do
+            at=$((skip + 1 + (RANDOM * 32768 + RANDOM) % (total - skip)))
+            disturbed "$fault" "$set" $at "${words[@]}" >out 2>err
+            status=$?
+            what="$question, $fault at call $at of $set"
+            [ "$fault" = signal=KILL ] || holds "$what: status $status, $(head -c 300 err)" test $status -le 2
+            case "$status $question" in
+            "0 doctor"* | "0 bench"*) ;; # measures
+            "0 inspect"*) grep -q unreadable out || holds "$what: the undisturbed answer" diff expected <(answer cat out) ;;
+            0*) holds "$what: the undisturbed answer" diff expected <(answer cat out) ;;
+            *) [ "$fault" = signal=KILL ] || holds "$what: says why" test -s err ;;
+            esac
+        done
+    done
+    files_of ws >found.files
+    holds "$question: nothing is changed" diff expected.files found.files
+done
+
 # ---- a file system that cannot exchange two names: a run is replaced in steps ----
 words_of train ws
 "${words[@]}" >log 2>&1
@@ -107,7 +152,7 @@ strace -o trace -e trace=renameat2 -e inject=renameat2:error=EINVAL "${words[@]}
 holds "a run is replaced without an exchange: $(head -c 300 err)" test $? -eq 0
 holds 'which was refused' grep -q 'EXCHANGE.*EINVAL' trace
 holds 'by the new one' sh -c '! cmp -s earlier ws/runs/r/model.safetensors'
-holds 'and nothing else is left' test "$(ls ws/runs)" = r
+holds 'and nothing else is left' test "$(echo $(ls ws/runs))" = 'paper.sasrec.base.44 r s.0001'
 "$genair" evaluate -w ws --run r -q >out 2>err
 holds "it can be read: $(head -c 300 err)" test $? -eq 0
 finish
