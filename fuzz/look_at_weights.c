@@ -16,7 +16,7 @@ void look_at_weights(const char *path, size_t size) {
         must(w->config.n_heads % w->config.n_kv_heads == 0 && w->config.head_dim % 2 == 0);
         for (size_t i = 0; i < w->config.head_dim / 2; i++)
             must(w->config.rope_divisors[i] > 0);
-        const genair_code code = lm_weights_hash(w, hash, &st);
+        const genair_code code = lm_weights_hash(NULL, w, hash, &st);
         must(code == GENAIR_OK || (code == GENAIR_FORMAT && st.message[0])); /* an infinity */
     } else {
         must(st.code != GENAIR_OK && st.message[0] && !w);

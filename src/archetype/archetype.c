@@ -35,6 +35,7 @@ struct stage {
     struct texts *texts;
     struct lm_weights *weights;
     struct tokenizer *tokenizer;
+    enum chat_format format;
     struct sampling sampling;
     struct archetype_setting settings[MAX_SETTINGS];
     char values[MAX_SETTINGS][SETTING_BYTES];
@@ -62,8 +63,14 @@ static void stage_deinit(struct stage *s) {
 
 static genair_code open_model(struct stage *s, genair_status *st) {
     const char *path = option_text(s->options, "model");
-    const genair_code code = lm_weights_open(path, &s->weights, st);
-    return code == GENAIR_OK ? tokenizer_open(s->weights, &s->tokenizer, st) : code;
+    genair_code code = lm_weights_open(path, &s->weights, st);
+    if (code == GENAIR_OK) code = tokenizer_open(s->weights, &s->tokenizer, st);
+    if (code != GENAIR_OK) return code;
+    if (chat_format_named(option_text(s->options, "chat-format"), &s->format)) return GENAIR_OK;
+    s->format = tokenizer_chat_format(s->tokenizer);
+    if (tokenizer_chat_unknown(s->tokenizer))
+        context_warn(s->ctx, "the model's chat template is of none of the formats that --chat-format lists: it is given plain text");
+    return GENAIR_OK;
 }
 
 static struct sampling sampling_of(const genair_options *o) {
@@ -100,13 +107,15 @@ static genair_code check_noun(const char *noun, genair_status *st) {
 /* What the archetypes are a function of, items apart. Named like the options. */
 static genair_code describe_settings(struct stage *s, genair_status *st) {
     const genair_options *o = s->options;
-    char digits[33];
-    const genair_code code = lm_weights_hash(s->weights, digits, st);
+    char weights[33], tokenizer[33];
+    genair_code code = lm_weights_hash(s->ctx, s->weights, weights, st);
+    if (code == GENAIR_OK) code = tokenizer_hash(s->tokenizer, tokenizer, st);
     if (code != GENAIR_OK) return code;
-    set(s, "model", true, "%s", digits);
+    set(s, "model", true, "%s", weights);
+    set(s, "tokenizer", true, "%s", tokenizer);
     const struct text file = path_name(option_text(o, "model"));
     set(s, "model_file", false, "%.*s", (int)min_size(file.n, SETTING_BYTES), file.p);
-    set(s, "chat_format", true, "%s", chat_format_names[tokenizer_chat_format(s->tokenizer)]);
+    set(s, "chat_format", true, "%s", chat_format_names[s->format]);
     set(s, "template", true, "%s", s->template_hash);
     set(s, "item-noun", true, "%s", option_text(o, "item-noun"));
     set(s, "attribute-characters", true, "%" PRId64, option_int(o, "attribute-characters"));
@@ -239,8 +248,8 @@ static void tell_short(const struct stage *s) {
     const uint64_t n = generate_made(s->generate)->n_short;
     if (n)
         context_warn(s->ctx,
-                     "%" PRIu64 " items have an answer of one token or none; their decoding vector "
-                     "is that of the prompt's last position",
+                     "%" PRIu64 " items have an answer of which nothing could be read back (empty, or one token long); their "
+                     "decoding vector is that of the prompt's last position",
                      n);
 }
 
@@ -275,34 +284,19 @@ static size_t slots(const struct stage *s) {
     return min_size((size_t)option_int(s->options, "batch"), max_size(share, 1));
 }
 
+static struct generator generator_of(const struct stage *s) {
+    return (struct generator){.weights = s->weights,
+                              .tokenizer = s->tokenizer,
+                              .format = s->format,
+                              .options = {.n_slots = slots(s),
+                                          .kv_bytes = (uint64_t)option_int(s->options, "kv-memory") << 20,
+                                          .chunk = GENERATE_CHUNK,
+                                          .arithmetic = ENGINE_INT8}};
+}
+
 static genair_code make_pending(struct stage *s, genair_status *st) {
-    const genair_options *o = s->options;
-    const struct generator with = {
-        .weights = s->weights,
-        .tokenizer = s->tokenizer,
-        .format = tokenizer_chat_format(s->tokenizer),
-        .options = {.n_slots = slots(s),
-                    .kv_bytes = (uint64_t)option_int(o, "kv-memory") << 20,
-                    .chunk = GENERATE_CHUNK,
-                    .arithmetic = ENGINE_INT8}};
+    const struct generator with = generator_of(s);
     return generate_pending(s->generate) ? generate_run(s->generate, &with, st) : GENAIR_OK;
-}
-
-static genair_code throw_away(const struct stage *s, genair_status *st) {
-    const char *path = workspace_path(s->workspace);
-    genair_code code = archetypes_remove(path, ARCHETYPES_FILE, st);
-    /* with --merge it is what the ranks made that takes its place */
-    if (code == GENAIR_OK && !option_flag(s->options, "merge")) code = ranks_remove(path, st);
-    return code;
-}
-
-static genair_code open_store(struct stage *s, genair_status *st) {
-    char file[64] = ARCHETYPES_FILE;
-    const genair_code code = option_flag(s->options, "restart") ? throw_away(s, st) : GENAIR_OK;
-    if (code != GENAIR_OK) return code;
-    if (s->ranks.n > 1) snprintf(file, sizeof file, ARCHETYPES_RANK_FILE, s->ranks.rank);
-    return archetypes_open(workspace_path(s->workspace), file, s->weights->config.hidden, s->settings, s->n_settings,
-                           &s->store, st);
 }
 
 static genair_code start_generation(struct stage *s, genair_status *st) {
@@ -321,6 +315,33 @@ static genair_code start_generation(struct stage *s, genair_status *st) {
     if (option_given(o, "limit") && option_int(o, "limit") < n_items)
         g.n_items = (uint32_t)option_int(o, "limit");
     return generate_create(&g, &s->generate, st);
+}
+
+/* What cannot be made anew is not thrown away. */
+static genair_code check_restart(struct stage *s, genair_status *st) {
+    genair_code code = start_generation(s, st); /* without a store: every item is looked at */
+    const struct generator with = code == GENAIR_OK ? generator_of(s) : (struct generator){0};
+    if (code == GENAIR_OK) code = generate_check(s->generate, &with, st);
+    generate_free(s->generate);
+    s->generate = NULL;
+    return code;
+}
+
+static genair_code throw_away(struct stage *s, genair_status *st) {
+    const char *path = workspace_path(s->workspace);
+    const bool merge = option_flag(s->options, "merge"); /* what the ranks made takes its place */
+    genair_code code = merge ? GENAIR_OK : check_restart(s, st);
+    if (code == GENAIR_OK) code = archetypes_remove(path, ARCHETYPES_FILE, st);
+    return code == GENAIR_OK && !merge ? ranks_remove(path, st) : code;
+}
+
+static genair_code open_store(struct stage *s, genair_status *st) {
+    char file[64] = ARCHETYPES_FILE;
+    const genair_code code = option_flag(s->options, "restart") ? throw_away(s, st) : GENAIR_OK;
+    if (code != GENAIR_OK) return code;
+    if (s->ranks.n > 1) snprintf(file, sizeof file, ARCHETYPES_RANK_FILE, s->ranks.rank);
+    return archetypes_open(workspace_path(s->workspace), file, s->weights->config.hidden, s->settings, s->n_settings,
+                           &s->store, st);
 }
 
 static genair_code finish(struct stage *s, const json_t *inputs, json_t **result,

@@ -13,6 +13,7 @@ struct author {
     struct template *template;
     struct lm_weights *weights;
     struct tokenizer *tokenizer;
+    enum chat_format format;
 };
 
 void author_close(struct author *a) {
@@ -52,14 +53,23 @@ static genair_code open_template(const char *path, struct author *a, genair_stat
     return code;
 }
 
+/* One that an earlier version did not write down is not known to differ. */
+static bool differs(const struct author *a, const char *name, const char *value) {
+    return *setting(a, name) && strcmp(setting(a, name), value) != 0;
+}
+
 static genair_code open_model(const char *path, struct author *a, genair_status *st) {
-    char digits[33];
+    char weights[33], tokenizer[33];
     genair_code code = lm_weights_open(path, &a->weights, st);
-    if (code == GENAIR_OK) code = lm_weights_hash(a->weights, digits, st);
-    if (code == GENAIR_OK && strcmp(digits, setting(a, "model")) != 0)
-        return fail_line(st, GENAIR_USAGE, path, 0, "not the model that made the workspace's archetypes, which was %s",
-                         setting(a, "model_file"));
-    return code == GENAIR_OK ? tokenizer_open(a->weights, &a->tokenizer, st) : code;
+    if (code == GENAIR_OK) code = tokenizer_open(a->weights, &a->tokenizer, st);
+    if (code == GENAIR_OK) code = lm_weights_hash(NULL, a->weights, weights, st);
+    if (code == GENAIR_OK) code = tokenizer_hash(a->tokenizer, tokenizer, st);
+    if (code != GENAIR_OK) return code;
+    if (!differs(a, "model", weights) && !differs(a, "tokenizer", tokenizer) &&
+        chat_format_named(setting(a, "chat_format"), &a->format))
+        return GENAIR_OK;
+    return fail_line(st, GENAIR_USAGE, path, 0, "not the model that made the workspace's archetypes, which was %s",
+                     setting(a, "model_file"));
 }
 
 genair_code author_open(const char *workspace, const char *model, const char *template, struct author **out,
@@ -136,9 +146,9 @@ genair_code author_describe(struct author *a, genair_context *ctx, const struct 
         .max_new = (size_t)count_setting(a, "max-new-tokens", 512)};
     const struct generator with = {.weights = a->weights,
                                    .tokenizer = a->tokenizer,
-                                   .format = tokenizer_chat_format(a->tokenizer),
-                                   .options = {.n_slots = SLOTS, .kv_bytes = KV_BYTES, .chunk = GENERATE_CHUNK,
-                                               .arithmetic = ENGINE_INT8}};
+                                   .format = a->format,
+                                   .options = {.n_slots = SLOTS, .kv_bytes = KV_BYTES, .one_always = true,
+                                               .chunk = GENERATE_CHUNK, .arithmetic = ENGINE_INT8}};
     struct generate *generate = NULL;
     genair_code code = generate_create(&g, &generate, st);
     if (code == GENAIR_OK) code = generate_run(generate, &with, st);

@@ -30,7 +30,7 @@ struct generate {
     struct prompt prompt; /* of the item looked at last */
     struct tokens tokens, forced;
     struct order *order;
-    size_t n_order, next;
+    size_t n_order, next, longest; /* tokens of a prompt and its answer */
     struct leases *leases;    /* NULL: every item is ours */
     uint32_t leased, leased_end; /* items of the lease that is being handed to the engine */
     struct tokens prefix;
@@ -95,11 +95,13 @@ static bool same_text(struct text a, struct text b) {
 
 /* ---- what is there already ---- */
 
-static void count_done(struct made *m, uint64_t n_prompt, uint64_t n_generated) {
+/* The last token of an answer that was cut off is not read back. */
+static void count_done(struct made *m, uint64_t n_prompt, uint64_t n_generated, struct text finish) {
+    const bool cut = text_equal(finish, finish_names[FINISH_LENGTH]) || text_equal(finish, finish_names[FINISH_CONTEXT]);
     m->n_done++;
     m->n_prompt += n_prompt;
     m->n_generated += n_generated;
-    m->n_short += n_generated <= 1;
+    m->n_short += n_generated <= cut;
 }
 
 /* The item of a sound row that is what would be made today. */
@@ -118,7 +120,7 @@ static void look_at(void *user, const struct archetype *row, bool sound) {
     uint32_t item;
     if (!is_current(g, row, sound, &item) || g->state[item] == DONE) return;
     g->state[item] = DONE;
-    count_done(&g->made, row->n_prompt, row->n_generated);
+    count_done(&g->made, row->n_prompt, row->n_generated, row->finish);
 }
 
 genair_code generate_create(const struct generation *with, struct generate **out,
@@ -153,7 +155,7 @@ static void look_at_other(void *user, const struct archetype *row, bool sound) {
     if (l->adopt) g->code = archetypes_put(g->with.store, row, g->st);
     l->n_adopted += l->adopt;
     g->state[item] = DONE;
-    count_done(&g->made, row->n_prompt, row->n_generated);
+    count_done(&g->made, row->n_prompt, row->n_generated, row->finish);
 }
 
 genair_code generate_look(struct generate *g, struct archetypes *other, bool adopt, uint64_t *n_adopted,
@@ -231,10 +233,13 @@ static genair_code check_length(const struct generate *g, uint32_t item, genair_
     if (g->tokens.n && n <= context && n < UINT32_MAX) return GENAIR_OK;
     char name[TEXT_EXCERPT];
     text_excerpt(name_of(g, item), name);
+    if (g->with.texts && g->tokens.n <= context)
+        return fail(st, GENAIR_USAGE, "the prompt of item '%s' takes %zu tokens and its text %zu, the model reads at most %zu; shorten its text",
+                    name, g->tokens.n, g->forced.n, context);
     return fail(st, GENAIR_USAGE,
-                "the prompt%s of item '%s' takes %zu tokens, the model reads at most %zu; give "
+                "the prompt of item '%s' takes %zu tokens, the model reads at most %zu; give "
                 "a smaller --attribute-characters, or a --template with fewer attributes",
-                g->with.texts ? " and text" : "", name, n, context);
+                name, g->tokens.n, context);
 }
 
 /* The prefix becomes what it shares with these tokens, and leaves them one: there must be something
@@ -259,6 +264,7 @@ static genair_code plan_item(struct generate *g, uint32_t item, genair_status *s
     if (code == GENAIR_OK) code = check_length(g, item, st);
     if (code == GENAIR_OK) code = shorten_prefix(g, st);
     g->n_bare += g->prompt.n_attributes == 0;
+    g->longest = max_size(g->longest, g->tokens.n + (g->with.texts ? g->forced.n : g->with.max_new));
     if (code == GENAIR_OK)
         g->order[g->n_order++] = (struct order){(uint32_t)g->tokens.n, item};
     return code;
@@ -283,19 +289,27 @@ static genair_code plan(struct generate *g, genair_status *st) {
         const genair_code code = plan_item(g, i, st);
         if (code != GENAIR_OK) return code;
     }
-    if (g->n_bare == g->with.items.n_all)
+    if (g->n_bare == g->with.items.n_all && !g->with.texts && !g->with.take)
         return fail(st, GENAIR_USAGE,
                     "no item has an attribute that the template takes, so all prompts would be "
                     "alike: give --items to 'genair prepare', or another --template");
+    if (g->n_order) qsort(g->order, g->n_order, sizeof *g->order, compare_order);
+    return engine_fits(&g->generator->weights->config, &g->generator->options, g->longest, st);
+}
+
+static void tell_plan(const struct generate *g) {
     if (g->n_damaged)
         context_warn(g->with.ctx, "%llu archetypes in the store are damaged and are made again",
                      (unsigned long long)g->n_damaged);
-    if (g->n_bare)
+    if (g->n_bare && !g->with.texts)
         context_warn(g->with.ctx, "%llu items have no attribute that the template takes: their "
                                   "prompts are all alike",
                      (unsigned long long)g->n_bare);
-    if (g->n_order) qsort(g->order, g->n_order, sizeof *g->order, compare_order);
-    return GENAIR_OK;
+}
+
+genair_code generate_check(struct generate *g, const struct generator *with, genair_status *st) {
+    g->generator = with;
+    return plan(g, st);
 }
 
 /* ---- the run ---- */
@@ -389,7 +403,7 @@ static genair_code put_answer(struct generate *g, const struct answer *a, struct
     g->state[item] = row.done ? DONE : FAILED;
     g->made.n_new++;
     if (row.done)
-        count_done(&g->made, a->n_prompt, a->n);
+        count_done(&g->made, a->n_prompt, a->n, row.finish);
     else
         g->made.n_failed++;
     return GENAIR_OK;
@@ -489,6 +503,7 @@ genair_code generate_run(struct generate *g, const struct generator *with, genai
     g->st = st;
     genair_code code = plan(g, st);
     if (code == GENAIR_OK) {
+        tell_plan(g);
         context_info(g->with.ctx, "%zu items to describe; %zu tokens that all prompts begin with "
                                   "are read once",
                      g->n_order, g->prefix.n);

@@ -42,7 +42,7 @@ struct generation {
 struct made {
     uint64_t n_done;
     uint64_t n_prompt, n_generated; /* tokens of all that are done */
-    uint64_t n_short;               /* done with one token or none */
+    uint64_t n_short;               /* done with nothing to read back: the answer was empty, or its only token the last there was room for */
     uint64_t n_new, n_failed;       /* by this run */
     struct engine_statistics speed; /* of this run */
 };
@@ -76,6 +76,10 @@ struct generator {
     enum chat_format format;
     struct engine_options options;
 };
+
+/* Fails as generate_run does before it makes anything: a prompt that is too long, prompts that are all alike, too little memory for
+ * one sequence. */
+CHECKED genair_code generate_check(struct generate *g, const struct generator *with, genair_status *st);
 
 /* Makes all that is pending. Interrupted, or failing, it leaves what is done in the store. */
 CHECKED genair_code generate_run(struct generate *g, const struct generator *with,

@@ -19,12 +19,14 @@ static genair_code look_through(void *user, const char *file, genair_status *st)
     struct looking *l = user;
     struct archetypes *a = NULL;
     uint64_t n_adopted = 0;
+    int64_t n_done = 0;
     genair_code code = archetypes_open_read(l->settings->workspace, file, &a, st);
     if (code != GENAIR_OK || !a) return code;
-    if (!archetypes_made_with(a, l->settings->settings, l->settings->n))
-        code = fail_settings(l, file, st);
-    else
+    if (archetypes_made_with(a, l->settings->settings, l->settings->n))
         code = generate_look(l->g, a, l->adopt, &n_adopted, st);
+    else
+        code = archetypes_count(a, &n_done, st);
+    if (code == GENAIR_OK && n_done) code = fail_settings(l, file, st);
     l->n_adopted += n_adopted;
     archetypes_close(a);
     return code;

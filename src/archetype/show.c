@@ -29,32 +29,43 @@ static genair_code describe(const struct catalogue *c, uint32_t item, struct arc
     return fail_memory(st);
 }
 
-static genair_code show_item(const struct catalogue *c, struct archetypes *store, const char *name,
-                             json_t **result, genair_status *st) {
+struct showing {
+    const char *workspace;
+    const struct catalogue *catalogue;
     uint32_t item;
+    bool any; /* stores, an empty one too */
+    json_t **result;
+};
+
+/* Nothing, when it is shown already or the store has none of it. */
+static genair_code show_from(void *user, const char *file, genair_status *st) {
+    struct showing *s = user;
+    struct archetypes *store = NULL;
     struct archetype row;
-    bool found;
-    genair_code code = catalogue_item(c, name, &item, st);
-    if (code == GENAIR_OK)
-        code = archetypes_get(store, dataset_item_name(c->data, item), &row, &found, st);
-    if (code == GENAIR_OK && !found)
-        return fail(st, GENAIR_USAGE, "item '%s' has no archetype yet; 'genair archetype' makes it",
-                    name);
-    return code == GENAIR_OK ? describe(c, item, store, &row, result, st) : code;
+    bool found = false;
+    if (*s->result) return GENAIR_OK;
+    genair_code code = archetypes_open_read(s->workspace, file, &store, st);
+    s->any = s->any || store;
+    if (code == GENAIR_OK && store)
+        code = archetypes_get(store, dataset_item_name(s->catalogue->data, s->item), &row, &found, st);
+    if (code == GENAIR_OK && found) code = describe(s->catalogue, s->item, store, &row, s->result, st);
+    archetypes_close(store);
+    return code;
 }
 
 genair_code archetype_show(const genair_options *o, json_t **result, genair_status *st) {
-    const char *workspace = option_text(o, "workspace");
+    const char *name = option_text(o, "show");
     struct catalogue c;
-    struct archetypes *store = NULL;
-    genair_code code = catalogue_open(workspace, &c, st);
+    struct showing s = {.workspace = option_text(o, "workspace"), .catalogue = &c, .result = result};
+    genair_code code = catalogue_open(s.workspace, &c, st);
     if (code != GENAIR_OK) return code;
-    code = archetypes_open_read(workspace, ARCHETYPES_FILE, &store, st);
-    if (code == GENAIR_OK && !store)
-        code = fail_line(st, GENAIR_USAGE, workspace, 0,
-                         "there are no archetypes here yet; 'genair archetype' makes them");
-    if (code == GENAIR_OK) code = show_item(&c, store, option_text(o, "show"), result, st);
-    archetypes_close(store);
+    code = catalogue_item(&c, name, &s.item, st);
+    if (code == GENAIR_OK) code = show_from(&s, ARCHETYPES_FILE, st);
+    if (code == GENAIR_OK) code = archetypes_each_rank(s.workspace, show_from, &s, st);
+    if (code == GENAIR_OK && !s.any)
+        code = fail_line(st, GENAIR_USAGE, s.workspace, 0, "there are no archetypes here yet; 'genair archetype' makes them");
+    else if (code == GENAIR_OK && !*result)
+        code = fail(st, GENAIR_USAGE, "item '%s' has no archetype yet; 'genair archetype' makes it", name);
     catalogue_close(&c);
     return code;
 }

@@ -108,6 +108,8 @@ static const struct option_spec table[] = {
      .help = "The language model that made the workspace's archetypes: it describes new items that come without vectors."},
     {"template", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = " archetype add-items serve ",
      .help = "Prompt as plain text with <item_NAME> where the attribute NAME is to stand; the paper's otherwise."},
+    {"chat-format", 0, OPTION_CHOICE, "auto", .argument = "WORD", .choices = "auto|none|llama2|llama3|chatml", .commands = ARCHETYPE,
+     .help = "How the prompt is put to the model; auto does as its chat template says, none gives plain text."},
     {"item-noun", 0, OPTION_TEXT, "item", .argument = "TEXT", .commands = PROMPT, .methods = " llmemb ",
      .help = "What the prompt calls an item: \"fashion item\", \"business\"."},
     {"attribute-characters", 0, OPTION_INT, "100", 1, 1e6, .argument = "N", .commands = PROMPT, .methods = " llmemb ",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/render.h"
 
+#include "cli/paragraph.h"
 #include "cli/terminal.h"
 
 #include <stdbool.h>
@@ -224,6 +225,8 @@ static void render_array(FILE *out, json_t *array, int indent, int depth) {
         if (json_is_object(value)) {
             if (i) fputc('\n', out);
             render_object(out, value, indent, depth);
+        } else if (json_is_string(value) && text_width(json_string_value(value)) > CELL) {
+            paragraph_print(out, json_string_value(value)); /* a sentence */
         } else {
             fprintf(out, "%*s%s\n", indent, "", text);
         }

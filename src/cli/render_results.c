@@ -2,7 +2,7 @@
 /* Results that read better in a form of their own: metrics by protocol, runs side by side, long
  * texts. */
 #include "cli/render.h"
-#include "cli/terminal.h"
+#include "cli/paragraph.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -200,45 +200,6 @@ void render_comparison(FILE *out, json_t *result) {
 
 /* ---- texts ---- */
 
-enum { PARAGRAPH = 96 /* columns */, PARAGRAPH_INDENT = 2 };
-
-/* One word from *s on, copied to word; its bytes, 0 at the text's end. *n_breaks: line ends before
- * it. A word that is too long is cut in two between characters. */
-static size_t next_word(const char **s, char *word, size_t size, int *n_breaks) {
-    *n_breaks = 0;
-    for (size_t n = 0; **s == ' ' || (n = terminal_control(*s)) > 0; *s += **s == ' ' ? 1 : n)
-        *n_breaks += **s == '\n';
-    size_t n = 0;
-    while (**s && **s != ' ' && !terminal_control(*s) &&
-           (n + 4 < size || ((unsigned char)**s & 0xC0) == 0x80) && n + 1 < size)
-        word[n++] = *(*s)++;
-    word[n] = '\0';
-    return n;
-}
-
-static int columns_of(const char *word) {
-    int n = 0;
-    for (; *word; word++)
-        n += ((unsigned char)*word & 0xC0) != 0x80;
-    return n;
-}
-
-/* Wrapped; line ends in the text are kept, several as one empty line. */
-static void paragraph(FILE *out, const char *s) {
-    char word[4 * PARAGRAPH];
-    int column = 0, n_breaks;
-    while (next_word(&s, word, sizeof word, &n_breaks)) {
-        const int width = columns_of(word);
-        if (column && (n_breaks || column + 1 + width > PARAGRAPH)) {
-            fputs(n_breaks > 1 ? "\n\n" : "\n", out);
-            column = 0;
-        }
-        fprintf(out, "%*s%s", column ? 1 : PARAGRAPH_INDENT, "", word);
-        column += (column ? 1 : PARAGRAPH_INDENT) + width;
-    }
-    fputc('\n', out);
-}
-
 void render_archetype(FILE *out, json_t *result) {
     static const char *const texts[] = {"prompt", "archetype"};
     json_t *rest = json_copy(result);
@@ -249,7 +210,7 @@ void render_archetype(FILE *out, json_t *result) {
     for (size_t i = 0; i < 2; i++) {
         if (!json_object_get(result, texts[i])) continue;
         fprintf(out, "\n%s\n", texts[i]);
-        paragraph(out, text_of(result, texts[i]));
+        paragraph_print(out, text_of(result, texts[i]));
     }
 }
 
@@ -273,8 +234,8 @@ void render_recommendation(FILE *out, json_t *result) {
     const char *item;
     json_object_foreach(archetypes, item, text) {
         fputc('\n', out);
-        paragraph(out, item);
-        paragraph(out, json_string_value(text));
+        paragraph_print(out, item);
+        paragraph_print(out, json_string_value(text));
     }
     json_decref(archetypes);
 }

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/options.h"
 #include "base/size.h"
+#include "base/text.h"
 #include "doctor/machine.h"
 #include "kernels/kernels.h"
 #include "workspace/stage_result.h"
@@ -33,6 +34,15 @@ static void set(struct report *r, const char *group, const char *key, json_t *va
     r->sound = json_object_set_new(o, key, value) == 0 && r->sound;
 }
 
+/* A path may hold bytes that are no text. */
+static json_t *text_json(const char *s) {
+    const struct text text = text_of(s);
+    char shown[TEXT_EXCERPT];
+    if (text_utf8_prefix(text) == text.n) return json_string(s);
+    text_excerpt(text, shown);
+    return json_string(shown);
+}
+
 PRINTF(2, 3)
 static void advise(struct report *r, const char *format, ...) {
     char line[512];
@@ -40,7 +50,7 @@ static void advise(struct report *r, const char *format, ...) {
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    r->sound = json_array_append_new(r->advice, json_string(line)) == 0 && r->sound;
+    r->sound = json_array_append_new(r->advice, text_json(line)) == 0 && r->sound;
 }
 
 /* Limits that are not there are null. */
@@ -117,7 +127,7 @@ static void report_workspace(struct report *r) {
     if (given && !there && errno != ENOENT) advise(r, "%s: %s", path, strerror(errno));
     if (there && !S_ISDIR(info.st_mode)) advise(r, "%s is not a directory: a workspace is one", path);
     const bool writable = access(directory, W_OK | X_OK) == 0;
-    set(r, "disk", "directory", json_string(directory));
+    set(r, "disk", "directory", text_json(directory));
     set(r, "disk", "writable", json_boolean(writable));
     const double free_mb = machine_free_mb(directory);
     set(r, "disk", "free_mb", free_mb < 0 ? json_null() : json_real(free_mb));
@@ -134,7 +144,7 @@ static void report_programs(struct report *r) {
     for (size_t i = 0; i < COUNT(wanted); i++) {
         char path[1024];
         const bool found = machine_find_program(wanted[i].name, path, sizeof path);
-        set(r, "programs", wanted[i].name, found ? json_string(path) : json_null());
+        set(r, "programs", wanted[i].name, found ? text_json(path) : json_null());
         if (!found) advise(r, "there is no %s: %s", wanted[i].name, wanted[i].without);
     }
 }

@@ -61,6 +61,7 @@ static struct text default_system(struct text template) {
 
 genair_code chat_recognise(struct tokenizer *t, struct text template, genair_status *st) {
     t->chat = format_of(t, template);
+    t->chat_unknown = template.n && t->chat == CHAT_NONE;
     t->chat_dates = t->chat == CHAT_LLAMA3 && find(template, "Cutting Knowledge Date");
     const struct text system = t->chat == CHAT_CHATML ? default_system(template) : (struct text){0};
     mem_free(t->chat_system);
@@ -71,6 +72,28 @@ genair_code chat_recognise(struct tokenizer *t, struct text template, genair_sta
 
 enum chat_format tokenizer_chat_format(const struct tokenizer *t) {
     return t->chat;
+}
+
+bool tokenizer_chat_unknown(const struct tokenizer *t) {
+    return t->chat_unknown;
+}
+
+bool chat_format_named(const char *name, enum chat_format *out) {
+    for (int f = 0; f < N_CHAT_FORMATS; f++) {
+        if (strcmp(name, chat_format_names[f]) != 0) continue;
+        *out = (enum chat_format)f;
+        return true;
+    }
+    return false;
+}
+
+size_t chat_ends(const struct tokenizer *t, uint32_t ids[CHAT_ENDS]) {
+    static const char *const names[N_CHAT_FORMATS][CHAT_ENDS] = {[CHAT_LLAMA3] = {"<|eot_id|>", "<|eom_id|>"},
+                                                                 [CHAT_CHATML] = {"<|im_end|>"}};
+    size_t n = 0;
+    for (size_t i = 0; i < CHAT_ENDS && names[t->chat][i]; i++)
+        n += vocabulary_added(&t->vocabulary, text_of(names[t->chat][i]), &ids[n]);
+    return n;
 }
 
 /* ---- writing ---- */
@@ -111,8 +134,8 @@ static void put(struct script *s, const char *name) {
     else
         s->code =
             fail(s->st, GENAIR_USAGE,
-                 "the chat format needs the token \"%s\", which the model has not: choose another",
-                 name);
+                 "the chat format needs the token \"%s\", which the model has not: choose another with "
+                 "--chat-format", name);
 }
 
 static void llama2(struct script *s, struct text system, struct text user) {

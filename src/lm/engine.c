@@ -19,6 +19,7 @@ struct engine {
     struct model_lm model;
     size_t n_slots, chunk;
     uint64_t kv_bytes;
+    bool one_always;
     struct batch_memory *batch;
     struct sampler_memory **samplers; /* [threads] */
     /* of the step that is passing; rows: n_slots + chunk */
@@ -68,7 +69,8 @@ genair_code engine_create(genair_context *ctx, const struct lm_weights *w, const
         return fail(st, GENAIR_USAGE, "an engine needs at least one slot and a chunk of one token");
     struct engine *e = mem_zeros(1, sizeof *e);
     if (!e) return fail_memory(st);
-    *e = (struct engine){.ctx = ctx, .n_slots = options->n_slots, .chunk = options->chunk, .kv_bytes = options->kv_bytes};
+    *e = (struct engine){.ctx = ctx, .n_slots = options->n_slots, .chunk = options->chunk, .kv_bytes = options->kv_bytes,
+                         .one_always = options->one_always};
     e->model.kernels = options->kernels ? options->kernels : kernels_select(NULL);
     e->model.float_arithmetic = options->arithmetic == ENGINE_FLOAT32;
     genair_code code = options->read ? model_lm_load(ctx, w, options->read, options->source, &e->model, st)
@@ -171,13 +173,18 @@ static genair_code take_next(struct run *r) {
     return give(r, s, FINISH_CONTEXT);
 }
 
-static genair_code too_large(const struct run *r, const struct sequence *s) {
+static genair_code too_large(uint64_t budget, size_t n_positions, uint64_t bytes, genair_status *st) {
     const double mib = 1.0 / (1 << 20);
-    return fail(r->st, GENAIR_USAGE,
+    return fail(st, GENAIR_USAGE,
                 "keys and values of one sequence of %zu tokens take %.1f MiB, more than the budget of %.1f MiB: raise it, or "
                 "ask for fewer new tokens",
-                sequence_positions(&r->e->model.config, s), (double)kv_bytes_of(r->e, s) * mib,
-                (double)r->e->kv_bytes * mib);
+                n_positions, (double)bytes * mib, (double)budget * mib);
+}
+
+genair_code engine_fits(const struct lm_config *c, const struct engine_options *o, size_t n_tokens, genair_status *st) {
+    const size_t n_positions = min_size(n_tokens, c->context);
+    const uint64_t bytes = kv_round(n_positions) * kv_bytes_per_token(c);
+    return o->one_always || bytes <= o->kv_bytes ? GENAIR_OK : too_large(o->kv_bytes, n_positions, bytes, st);
 }
 
 /* It is a saving of time alone: a request that needs its room has it. */
@@ -185,6 +192,11 @@ static void drop_prefix(struct run *r) {
     r->kv_used -= kv_bytes_of(r->e, r->prefix);
     sequence_free(r->prefix);
     r->prefix = NULL;
+}
+
+static bool has_room(const struct run *r) {
+    const uint64_t budget = r->e->kv_bytes;
+    return r->kv_used <= budget && kv_bytes_of(r->e, r->waiting) <= budget - r->kv_used;
 }
 
 /* Fills free slots while there are requests and room. */
@@ -199,11 +211,14 @@ static genair_code admit(struct run *r) {
         if (code != GENAIR_OK) return code;
         if (r->dry && !r->waiting) return GENAIR_OK;
         if (!r->waiting) continue; /* it has been answered at once */
-        if (kv_bytes_of(e, r->waiting) > e->kv_bytes - r->kv_used) {
+        if (!has_room(r)) {
             if (r->n_active) return GENAIR_OK;
-            if (!r->prefix) return too_large(r, r->waiting);
-            drop_prefix(r);
-            continue;
+            if (r->prefix) {
+                drop_prefix(r);
+                continue;
+            }
+            if (!e->one_always)
+                return too_large(e->kv_bytes, sequence_positions(&e->model.config, r->waiting), kv_bytes_of(e, r->waiting), r->st);
         }
         code = reserve(r, r->waiting);
         if (code != GENAIR_OK) return code;

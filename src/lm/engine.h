@@ -22,6 +22,7 @@ enum engine_arithmetic { ENGINE_INT8, ENGINE_FLOAT32 };
 struct engine_options {
     size_t n_slots;        /* sequences at once */
     uint64_t kv_bytes;     /* budget of keys and values; slots are left empty when it is spent */
+    bool one_always;       /* a sequence that does not fit the budget runs alone */
     size_t chunk;          /* prompt tokens in one step over all sequences */
     enum engine_arithmetic arithmetic;
     const struct kernels *kernels; /* NULL: the best */
@@ -65,6 +66,9 @@ struct answer {
     const float *last_logits; /* of the prompt's last position, [vocabulary]; NULL unless asked for */
     size_t n_fed;
 };
+
+/* Whether a sequence of so many tokens, prompt and answer, fits the budget; GENAIR_USAGE names both if not. */
+CHECKED genair_code engine_fits(const struct lm_config *c, const struct engine_options *o, size_t n_tokens, genair_status *st);
 
 /* Reads and repacks all weights: w is not needed afterwards. */
 CHECKED genair_code engine_create(genair_context *ctx, const struct lm_weights *w, const struct engine_options *options,

@@ -2,6 +2,7 @@
 #include "lm/tokenizer_parts.h"
 
 #include "base/alloc.h"
+#include "base/files.h"
 #include "base/size.h"
 #include "lm/unicode.h"
 #include "lm/weights.h"
@@ -32,9 +33,16 @@ genair_code tokenizer_create(size_t limit, struct tokenizer **out, genair_status
     return GENAIR_OK;
 }
 
-genair_code tokenizer_open(const struct lm_weights *w, struct tokenizer **out, genair_status *st) {
-    if (w->gguf) return tokenizer_open_gguf(w->gguf, w->config.vocabulary, out, st);
-    return tokenizer_open_directory(w->path, w->config.vocabulary, out, st);
+genair_code tokenizer_open(struct lm_weights *w, struct tokenizer **out, genair_status *st) {
+    uint32_t ends[CHAT_ENDS];
+    genair_code code = w->gguf ? tokenizer_open_gguf(w->gguf, w->config.vocabulary, out, st)
+                               : tokenizer_open_directory(w->path, w->config.vocabulary, out, st);
+    const size_t n = code == GENAIR_OK ? chat_ends(*out, ends) : 0;
+    for (size_t i = 0; i < n && code == GENAIR_OK; i++) code = lm_weights_add_eos(w, ends[i], st);
+    if (code == GENAIR_OK || !n) return code;
+    tokenizer_free(*out);
+    *out = NULL;
+    return code;
 }
 
 void tokenizer_free(struct tokenizer *t) {
@@ -104,6 +112,38 @@ bool tokenizer_is_special(const struct tokenizer *t, uint32_t id) {
 bool tokenizer_begin(const struct tokenizer *t, uint32_t *id) {
     if (t->begins) *id = t->begin;
     return t->begins;
+}
+
+/* ---- the hash ---- */
+
+static void hash_text(struct hasher *h, struct text text) {
+    const uint64_t n = text.n;
+    hasher_add(h, &n, sizeof n);
+    if (text.n) hasher_add(h, text.p, text.n);
+}
+
+static void hash_rules(struct hasher *h, const struct tokenizer *t) {
+    const struct bpe_rules *r = &t->rules;
+    for (size_t i = 0; r->by_pairs && i < r->n_slots; i++)
+        if (r->pairs[i].left != NO_TOKEN) hasher_add(h, &r->pairs[i], sizeof r->pairs[i]);
+    if (t->rank) hasher_add(h, t->rank, t->vocabulary.n * sizeof *t->rank);
+}
+
+genair_code tokenizer_hash(const struct tokenizer *t, char out[33], genair_status *st) {
+    const uint32_t settings[] = {t->alphabet, t->leading_space, t->whole_words, t->nfc,        t->begins,
+                                 t->begins ? t->begin : 0,      t->chat,        t->chat_dates, t->rules.by_pairs};
+    struct hasher *h = hasher_create();
+    if (!h) return fail_memory(st);
+    hasher_add(h, settings, sizeof settings);
+    hash_text(h, t->chat_system ? text_of(t->chat_system) : (struct text){0});
+    for (uint32_t id = 0; id < t->vocabulary.n; id++) {
+        const unsigned char kind = (unsigned char)vocabulary_kind(&t->vocabulary, id);
+        hasher_add(h, &kind, 1);
+        hash_text(h, vocabulary_bytes(&t->vocabulary, id));
+    }
+    hash_rules(h, t);
+    hasher_finish(h, out);
+    return GENAIR_OK;
 }
 
 /* ---- encoding ---- */

@@ -32,9 +32,10 @@ CHECKED genair_code tokens_push(struct tokens *t, uint32_t id, genair_status *st
 CHECKED genair_code tokenizer_open_gguf(const struct gguf *g, size_t n_vocabulary, struct tokenizer **out, genair_status *st);
 CHECKED genair_code tokenizer_open_directory(const char *path, size_t n_vocabulary, struct tokenizer **out,
                                              genair_status *st);
-/* That of a model: from its GGUF file, or its directory. */
+/* That of a model: from its GGUF file, or its directory. What ends a turn of its chat format ends an answer of the model, too: some
+ * files name the end of a text alone. */
 struct lm_weights;
-CHECKED genair_code tokenizer_open(const struct lm_weights *w, struct tokenizer **out, genair_status *st);
+CHECKED genair_code tokenizer_open(struct lm_weights *w, struct tokenizer **out, genair_status *st);
 void tokenizer_free(struct tokenizer *t); /* NULL is fine */
 
 size_t tokenizer_size(const struct tokenizer *t);
@@ -56,8 +57,15 @@ CHECKED genair_code tokenizer_encode_special(const struct tokenizer *t, struct t
 CHECKED genair_code tokenizer_decode(const struct tokenizer *t, const uint32_t *ids, size_t n, bool whole, char **text,
                                      size_t *n_bytes, genair_status *st);
 
+/* Content hash of all that decides which tokens a text becomes, chat template included (32 hex digits). */
+CHECKED genair_code tokenizer_hash(const struct tokenizer *t, char out[33], genair_status *st);
+
 /* The format that the model's files ask for: from its chat template, else from the special tokens it has. */
 enum chat_format tokenizer_chat_format(const struct tokenizer *t);
+/* Whether there is a chat template, of none of the formats. */
+bool tokenizer_chat_unknown(const struct tokenizer *t);
+/* false: none is called that. */
+bool chat_format_named(const char *name, enum chat_format *out);
 /* One question: system message (p NULL for none) and user text to the point where the answer begins, begin token included.
  * Special tokens stand only where the format puts them. With CHAT_NONE: begin token, system, newline, user. */
 CHECKED genair_code chat_encode(const struct tokenizer *t, enum chat_format format, struct text system, struct text user,

@@ -32,6 +32,7 @@ struct tokenizer {
     bool begins;
     uint32_t begin;
     enum chat_format chat;
+    bool chat_unknown; /* there is a template, of another format */
     bool
         chat_dates; /* the template puts Llama 3.1's two lines with dates into the system message */
     char *chat_system; /* system message of the template where none is given, or NULL */
@@ -117,5 +118,8 @@ CHECKED genair_code tokenizer_config_apply(struct tokenizer *t, const json_t *co
 
 /* Recognises the family of a template; text.p NULL: there is none, the special tokens decide. */
 CHECKED genair_code chat_recognise(struct tokenizer *t, struct text template, genair_status *st);
+/* The tokens that end a turn, as the format has them and t knows them; how many, at most CHAT_ENDS. */
+enum { CHAT_ENDS = 2 };
+size_t chat_ends(const struct tokenizer *t, uint32_t ids[CHAT_ENDS]);
 
 #endif

@@ -465,18 +465,31 @@ static void hash_config(struct hasher *h, const struct lm_weights *w) {
         hash_f64(h, (double)c->rope_divisors[i]);
 }
 
-static genair_code hash_tensor(struct hasher *h, const struct lm_weights *w,
-                               const struct lm_tensor *t, unsigned char *bytes, genair_status *st) {
+struct hashing {
+    genair_context *ctx;
+    struct hasher *hasher;
+    unsigned char *bytes; /* of some rows */
+    double done, all;     /* bytes of the model */
+};
+
+static genair_code hash_tensor(struct hashing *h, const struct lm_weights *w, const struct lm_tensor *t, genair_status *st) {
     const size_t step = rows_at_once(t);
     genair_code code = GENAIR_OK;
-    hash_number(h, (uint64_t)t->type);
-    hash_number(h, t->rows);
+    hash_number(h->hasher, (uint64_t)t->type);
+    hash_number(h->hasher, t->rows);
     for (size_t i = 0; i < t->rows && code == GENAIR_OK; i += step) {
         const size_t n = min_size(step, t->rows - i);
-        code = lm_weights_read(w, t, i, n, bytes, st);
-        if (code == GENAIR_OK) hasher_add(h, bytes, n * t->row_bytes);
+        if (h->ctx && context_stopped(h->ctx)) return context_interrupted(st);
+        code = lm_weights_read(w, t, i, n, h->bytes, st);
+        if (code == GENAIR_OK) hasher_add(h->hasher, h->bytes, n * t->row_bytes);
+        h->done += (double)n * (double)t->row_bytes;
+        if (h->ctx) context_progress(h->ctx, "checking the model", h->done, h->all);
     }
     return code;
+}
+
+genair_code lm_weights_add_eos(struct lm_weights *w, uint32_t id, genair_status *st) {
+    return lm_config_add_eos(&w->config, id, w->path, st);
 }
 
 /* No type takes more than four bytes a value. */
@@ -484,17 +497,17 @@ static size_t largest_row(const struct lm_config *c) {
     return 4 * max_size(max_size(c->hidden, c->ffn), c->n_heads * c->head_dim);
 }
 
-genair_code lm_weights_hash(const struct lm_weights *w, char out[33], genair_status *st) {
-    struct hasher *h = hasher_create();
-    unsigned char *bytes = mem_array(max_size(CHUNK_BYTES, largest_row(&w->config)), 1);
-    genair_code code = h && bytes ? GENAIR_OK : fail_memory(st);
-    if (code == GENAIR_OK) hash_config(h, w);
+genair_code lm_weights_hash(genair_context *ctx, const struct lm_weights *w, char out[33], genair_status *st) {
+    struct hashing h = {.ctx = ctx, .hasher = hasher_create(), .bytes = mem_array(max_size(CHUNK_BYTES, largest_row(&w->config)), 1)};
+    genair_code code = h.hasher && h.bytes ? GENAIR_OK : fail_memory(st);
+    if (code == GENAIR_OK) hash_config(h.hasher, w);
     const struct lm_tensor *t;
+    for (size_t i = 0; (t = lm_weights_tensor(w, i)); i++) h.all += (double)t->rows * (double)t->row_bytes;
     for (size_t i = 0; code == GENAIR_OK && (t = lm_weights_tensor(w, i)); i++)
-        code = hash_tensor(h, w, t, bytes, st);
-    mem_free(bytes);
+        code = hash_tensor(&h, w, t, st);
+    mem_free(h.bytes);
     char digits[33];
-    if (h) hasher_finish(h, digits);
+    if (h.hasher) hasher_finish(h.hasher, digits);
     if (code == GENAIR_OK) memcpy(out, digits, sizeof digits);
     return code;
 }

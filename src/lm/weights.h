@@ -6,6 +6,7 @@
 #ifndef GENAIR_LM_WEIGHTS_H
 #define GENAIR_LM_WEIGHTS_H
 
+#include "base/context.h"
 #include "lm/gguf.h"
 
 enum lm_architecture { LM_LLAMA, LM_QWEN2, N_LM_ARCHITECTURES };
@@ -73,7 +74,10 @@ CHECKED genair_code lm_weights_read(const struct lm_weights *w, const struct lm_
 /* The same as float32 values: out[n_rows * cols]. */
 CHECKED genair_code lm_weights_values(const struct lm_weights *w, const struct lm_tensor *t, size_t first, size_t n_rows,
                                       float *out, genair_status *st);
-/* Content hash of what decides the numbers: sizes, types and all weight bytes (32 hex digits). */
-CHECKED genair_code lm_weights_hash(const struct lm_weights *w, char out[33], genair_status *st);
+/* Content hash of what decides the numbers: sizes, types and all weight bytes (32 hex digits). Reads the whole model: says how far
+ * it is, and ends with GENAIR_INTERRUPTED. ctx NULL: in silence. */
+CHECKED genair_code lm_weights_hash(genair_context *ctx, const struct lm_weights *w, char out[33], genair_status *st);
+/* Adds one to those that end an answer, unless it is among them. */
+CHECKED genair_code lm_weights_add_eos(struct lm_weights *w, uint32_t id, genair_status *st);
 
 #endif

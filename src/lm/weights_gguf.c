@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -132,8 +133,11 @@ static genair_code read_scaling(const struct gguf *g, struct form_config *f, gen
                          "\"rope_freqs.weight\"",
                          type_key.text, found);
     f->rope.kind = ROPE_LINEAR;
-    const bool now = gguf_find(g, factor_key.text);
-    return gguf_f64(g, now ? factor_key.text : old_key.text, true, &f->rope.factor, st);
+    const char *key = gguf_find(g, factor_key.text) ? factor_key.text : old_key.text;
+    code = gguf_f64(g, key, true, &f->rope.factor, st);
+    if (code == GENAIR_OK && !(f->rope.factor > 0 && isfinite(f->rope.factor)))
+        code = fail_line(st, GENAIR_FORMAT, g->path, 0, "\"%s\" is %g, expected a number above 0", key, f->rope.factor);
+    return code;
 }
 
 static genair_code read_numbers(const struct gguf *g, struct form_config *f, genair_status *st) {

@@ -123,7 +123,7 @@ static genair_code take(void *user, const struct answer *a, genair_status *st) {
 }
 
 static genair_code read_users(struct reading *r, genair_status *st) {
-    const struct engine_options options = {.n_slots = SLOTS, .kv_bytes = KV_BYTES, .chunk = CHUNK, .arithmetic = ENGINE_INT8};
+    const struct engine_options options = {.n_slots = SLOTS, .kv_bytes = KV_BYTES, .one_always = true, .chunk = CHUNK, .arithmetic = ENGINE_INT8};
     size_t n;
     if (mul_size(r->catalogue.data->n_users, r->weights->config.hidden, &n)) r->vectors = mem_array(n, sizeof *r->vectors);
     struct engine *engine = NULL;
@@ -158,10 +158,12 @@ static genair_code open_parts(struct reading *r, const char *model, struct works
 }
 
 static genair_code describe(const struct reading *r, struct workspace *w, json_t **out, genair_status *st) {
-    char model[33];
-    const genair_code code = lm_weights_hash(r->weights, model, st);
+    char model[33], tokenizer[33];
+    genair_code code = lm_weights_hash(r->ctx, r->weights, model, st);
+    if (code == GENAIR_OK) code = tokenizer_hash(r->tokenizer, tokenizer, st);
     if (code != GENAIR_OK) return code;
-    *out = json_pack("{s:s, s:s, s:s}", "made_by", "train", "prepare", workspace_stage_hash(w, "prepare"), "model", model);
+    *out = json_pack("{s:s, s:s, s:s, s:s}", "made_by", "train", "prepare", workspace_stage_hash(w, "prepare"), "model", model,
+                     "tokenizer", tokenizer);
     return *out ? GENAIR_OK : fail_memory(st);
 }
 

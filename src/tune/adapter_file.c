@@ -87,6 +87,26 @@ static genair_code load_one(const struct safetensors *f, const char *path, const
                      t->type);
 }
 
+/* By either name; the temperature of a tuning, which is of no use later. */
+static bool is_known(const struct parameters *p, const char *name) {
+    char peft[NAME_BYTES];
+    for (size_t i = 0; i < parameters_count(p); i++) {
+        const char *ours = parameters_at(p, i)->name;
+        if (strcmp(name, ours) == 0 || (peft_name(ours, peft) && strcmp(name, peft) == 0)) return true;
+    }
+    return strcmp(name, "tau") == 0;
+}
+
+/* What is left out would give other numbers than those it was trained for. */
+static genair_code check_all_known(const struct safetensors *f, const char *path, const struct parameters *p, const struct lm_weights *w,
+                                   genair_status *st) {
+    for (size_t i = 0; i < f->n; i++)
+        if (!is_known(p, f->tensors[i].name))
+            return fail_line(st, GENAIR_FORMAT, path, 0, "\"%.100s\" adapts nothing of this model of %zu layers: expected are adapters of the "
+                             "seven projections of each layer alone", f->tensors[i].name, w->config.n_layers);
+    return GENAIR_OK;
+}
+
 genair_code adapter_file_load(struct parameters *p, const struct lm_weights *w, const char *path,
                               genair_status *st) {
     struct safetensors *f;
@@ -94,6 +114,7 @@ genair_code adapter_file_load(struct parameters *p, const struct lm_weights *w, 
     if (code != GENAIR_OK) return code;
     for (size_t i = 0; i < parameters_count(p) && code == GENAIR_OK; i++)
         code = load_one(f, path, w, parameters_at(p, i), st);
+    if (code == GENAIR_OK) code = check_all_known(f, path, p, w, st);
     safetensors_close(f);
     return code;
 }

@@ -67,12 +67,13 @@ static genair_code open_model(struct scft *s, genair_status *st) {
 /* What the vectors are a function of. */
 static genair_code describe_inputs(struct scft *s, genair_status *st) {
     const struct tuning_options *t = &s->tuning;
-    char model[33], given[33] = "";
-    genair_code code = lm_weights_hash(s->weights, model, st);
+    char model[33], tokenizer[33], given[33] = "";
+    genair_code code = lm_weights_hash(s->ctx, s->weights, model, st);
+    if (code == GENAIR_OK) code = tokenizer_hash(s->tokenizer, tokenizer, st);
     if (code == GENAIR_OK && t->given) code = hash_file(t->given, given, st);
     if (code != GENAIR_OK) return code;
-    s->inputs = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:f, s:s, s:I}", "made_by", "train", "prepare",
-                          workspace_stage_hash(s->workspace, "prepare"), "model", model, "item-noun", t->style.noun,
+    s->inputs = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:f, s:s, s:I}", "made_by", "train", "prepare",
+                          workspace_stage_hash(s->workspace, "prepare"), "model", model, "tokenizer", tokenizer, "item-noun", t->style.noun,
                           "attribute-characters", (json_int_t)t->style.characters, "scft-pool",
                           t->pooling == POOL_LAST ? "last" : "mean", "scft-lora-alpha", t->adapters.alpha, "scft-adapter",
                           given, "scft-steps", (json_int_t)t->steps);

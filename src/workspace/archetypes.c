@@ -158,7 +158,7 @@ static genair_code load_settings(struct archetypes *a, genair_status *st) {
 
 static bool differs(const struct archetypes *a, const struct archetype_setting *setting) {
     const char *then = archetypes_setting(a, setting->name);
-    return setting->fixed && (!then || strcmp(then, setting->value) != 0);
+    return setting->fixed && then && strcmp(then, setting->value) != 0;
 }
 
 bool archetypes_made_with(const struct archetypes *a, const struct archetype_setting *settings,
@@ -166,6 +166,10 @@ bool archetypes_made_with(const struct archetypes *a, const struct archetype_set
     for (size_t i = 0; i < n_settings; i++)
         if (differs(a, &settings[i])) return false;
     return true;
+}
+
+genair_code archetypes_count(struct archetypes *a, int64_t *n, genair_status *st) {
+    return ask(a, "SELECT count(*) FROM items WHERE status = 'done'", n, st);
 }
 
 /* *outdated: they differ, but nothing was made with the earlier ones. */
@@ -178,13 +182,13 @@ static genair_code compare_settings(struct archetypes *a, const struct archetype
         const char *then = archetypes_setting(a, settings[i].name);
         const int more = snprintf(differences + used, sizeof differences - used,
                                   "%s%s %.100s (now %.100s)", used ? ", " : "", settings[i].name,
-                                  then ? then : "unknown", settings[i].value);
+                                  then, settings[i].value);
         if (more < 0 || (size_t)more >= sizeof differences - used) break;
         used += (size_t)more;
     }
     if (!used) return GENAIR_OK;
     int64_t n_items;
-    const genair_code code = ask(a, "SELECT count(*) FROM items WHERE status = 'done'", &n_items, st);
+    const genair_code code = archetypes_count(a, &n_items, st);
     if (code != GENAIR_OK) return code;
     if (n_items == 0) {
         *outdated = true;

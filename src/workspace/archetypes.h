@@ -57,9 +57,12 @@ size_t archetypes_width(const struct archetypes *a);
 /* The value of a setting, borrowed; NULL when there is none of that name. */
 const char *archetypes_setting(const struct archetypes *a, const char *name);
 
-/* Whether the fixed ones are these. */
+/* Whether the fixed ones are these; one that an earlier version did not write down counts as the same. */
 bool archetypes_made_with(const struct archetypes *a, const struct archetype_setting *settings,
                           size_t n_settings);
+
+/* Archetypes that are done. */
+CHECKED genair_code archetypes_count(struct archetypes *a, int64_t *n, genair_status *st);
 
 /* Commits one archetype; an earlier one of the item is replaced. */
 CHECKED genair_code archetypes_put(struct archetypes *a, const struct archetype *archetype,

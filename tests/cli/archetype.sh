@@ -144,6 +144,37 @@ printf 'Who wants <item_nmae> or <item_name>? Or <item_name>!' >typo.txt
 made ws --restart --limit 1 --template typo.txt
 holds 'an attribute that no item has is told' grep -q "no item has the attribute 'nmae'" err
 
+
+run 2 archetype -w ws --model "$model" --max-new-tokens 24 --restart --template <(printf '<item_name> %s' "$(yes word | head -n 5000 | tr '\n' ' ')")
+holds 'what cannot be made anew is told' grep -q 'the model reads at most' err
+run 0 archetype -w ws --show "$item"
+
+# ---- the form in which the model is spoken to, and its tokenizer ----
+llama3=$models/llama3-tiny/gguf/llama3-tiny-f16.gguf
+rm -rf a b && cp -r empty a && cp -r empty b
+model=$llama3 made a --greedy --limit 2
+model=$llama3 made b --greedy --limit 2 --chat-format none
+holds 'plain text is shorter' test "$(jq .prompt_tokens out)" -lt "$("$genair" archetype -w a --model "$llama3" --max-new-tokens 24 --greedy --limit 2 --json -q | jq .prompt_tokens)"
+run 2 archetype -w b --model "$llama3" --max-new-tokens 24 --greedy --limit 2
+holds 'the form is named' grep -q 'made with.*chat_format none (now llama3)' err
+run 2 archetype -w empty --model "$model" --chat-format chatml
+holds 'a form that the model has no tokens for' grep -q 'the token "<|im_start|>", which the model has not: choose another with --chat-format' err
+cp "$model" begins.gguf
+at=$(grep -abo tokenizer.ggml.add_bos_token begins.gguf | cut -d: -f1)
+printf '\0' | dd of=begins.gguf bs=1 seek=$((at + 28 + 4)) conv=notrunc status=none
+rm -rf a && cp -r empty a
+made a --limit 2
+run 2 archetype -w a --model begins.gguf --max-new-tokens 24 --limit 3
+holds 'another tokenizer is named' grep -q 'made with tokenizer' err
+
+# ---- what ranks have made is shown before it is merged; a store without anything holds up nobody ----
+rm -rf a && cp -r empty a
+run 2 archetype -w a --model "$model" --max-new-tokens 24 --rank 0 --ranks 2 --template <(printf '<item_name> %s' "$(yes word | head -n 5000 | tr '\n' ' ')")
+run 0 archetype -w a --model "$model" --max-new-tokens 24 --rank 1 --ranks 2 --limit 3
+run 0 archetype -w a --show "$item"
+made a --limit 3
+json_holds 'taken over' '.made == 0 and .merged == 3'
+
 # ---- texts from elsewhere ----
 jq -c '{item: .item_id, archetype: ("People who want " + .item_id)}' ws/items.jsonl >texts.jsonl
 rm -rf other && cp -r empty other
@@ -155,6 +186,9 @@ sed -i "1s/People/Those/" texts.jsonl
 made other --texts texts.jsonl
 json_holds 'a changed text is embedded anew, alone' '.made == 1'
 head -n 10 texts.jsonl >some.jsonl
+jq -c '{item: .item_id, archetype: (["word " * 5000])[0]}' ws/items.jsonl >long.jsonl
+run 2 archetype -w empty --model "$model" --texts long.jsonl
+holds 'a text that is too long' grep -q 'shorten its text' err
 rm -rf other && cp -r empty other
 run 1 archetype -w other --model "$model" --texts some.jsonl
 holds 'items without a text are counted' grep -q "no text for $((n - 10)) of $n items" err

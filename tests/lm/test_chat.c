@@ -3,6 +3,8 @@
  * compares the published ones id by id. */
 #include "lm/tokenizers.h"
 
+#include "lm/tokenizer_parts.h"
+
 static const char *const llama3_tokens[] = {"<|begin_of_text|>", "<|start_header_id|>",
                                             "<|end_header_id|>", "<|eot_id|>", NULL};
 static const char *const chatml_tokens[] = {"<|im_start|>", "<|im_end|>", NULL};
@@ -52,6 +54,45 @@ static void special_tokens_tell_the_format(void **state) {
     assert_chat(t, "S", " U ", "S\n U ");
     assert_chat(t, NULL, "U", "U");
     tokenizer_free(t);
+}
+
+/* Also where the files name another end, or none. */
+static void what_ends_a_turn(void **state) {
+    (void)state;
+    uint32_t ends[CHAT_ENDS];
+    struct tokenizer *t = open_with("ends-llama3", llama3_tokens, NULL);
+    assert_int_equal(chat_ends(t, ends), 1);
+    assert_true(text_equal(tokenizer_bytes(t, ends[0]), "<|eot_id|>"));
+    tokenizer_free(t);
+    t = open_with("ends-chatml", chatml_tokens, NULL);
+    assert_int_equal(chat_ends(t, ends), 1);
+    assert_true(text_equal(tokenizer_bytes(t, ends[0]), "<|im_end|>"));
+    tokenizer_free(t);
+    t = open_with("ends-none", NULL, NULL);
+    assert_int_equal(chat_ends(t, ends), 0);
+    tokenizer_free(t);
+}
+
+/* Two that read a text alike, and one that does not. */
+static void hashes(void **state) {
+    (void)state;
+    char a[33], b[33], c[33], d[33];
+    struct tokenizer *one = open_with("one", chatml_tokens, NULL), *two = open_with("two", chatml_tokens, NULL),
+                     *other = open_with("three", llama3_tokens, NULL),
+                     *spoken = open_with("four", chatml_tokens, "{\"chat_template\": \"{{ 'User: ' + m }}\"}");
+    assert_int_equal(tokenizer_hash(one, a, NULL), GENAIR_OK);
+    assert_int_equal(tokenizer_hash(two, b, NULL), GENAIR_OK);
+    assert_int_equal(tokenizer_hash(other, c, NULL), GENAIR_OK);
+    assert_int_equal(tokenizer_hash(spoken, d, NULL), GENAIR_OK);
+    assert_string_equal(a, b);
+    assert_string_not_equal(a, c);
+    assert_string_not_equal(a, d);
+    assert_false(tokenizer_chat_unknown(one));
+    assert_true(tokenizer_chat_unknown(spoken));
+    tokenizer_free(one);
+    tokenizer_free(two);
+    tokenizer_free(other);
+    tokenizer_free(spoken);
 }
 
 static void a_template_counts_for_more(void **state) {
@@ -142,6 +183,8 @@ static void a_format_without_its_tokens_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(special_tokens_tell_the_format),
+        cmocka_unit_test(what_ends_a_turn),
+        cmocka_unit_test(hashes),
         cmocka_unit_test(a_template_counts_for_more),
         cmocka_unit_test(a_template_in_its_own_file),
         cmocka_unit_test(content_stays_text),

@@ -81,6 +81,7 @@ struct setting {
     bool prefix;
     uint64_t kv_tokens;
     const char *kernels;
+    bool one_always;
 };
 
 static genair_code run_job(const struct made_model *m, const struct setting *s, bool greedy, struct job *j,
@@ -90,7 +91,7 @@ static genair_code run_job(const struct made_model *m, const struct setting *s, 
     genair_code code = genair_context_create(s->threads, NULL, NULL, &ctx, st);
     const struct engine_options options = {.n_slots = s->slots, .chunk = s->chunk, .read = made_read,
                                            .kv_bytes = s->kv_tokens * MADE_LAYERS * MADE_KV_HEADS * 2 * 32 * sizeof(float),
-                                           .kernels = kernels_select(s->kernels)};
+                                           .kernels = kernels_select(s->kernels), .one_always = s->one_always};
     const struct sampling sampling = {.greedy = greedy, .temperature = 0.7f, .top_p = 0.9f, .repetition_penalty = 1.2f,
                                       .seed = 5};
     if (code == GENAIR_OK) code = engine_create(ctx, &m->weights, &options, &e, st);
@@ -115,13 +116,13 @@ static void expect_same(const struct job *want, const struct job *got, const cha
     }
 }
 
-static const struct setting alone = {1, 1, 512, false, 1000, NULL};
+static const struct setting alone = {1, 1, 512, false, 1000, NULL, false};
 
 static void packing_does_not_matter(void **state) {
     (void)state;
     static const enum lm_type types[] = {LM_Q8_0, LM_Q4_0, LM_Q5_0, LM_Q4_K, LM_Q5_K, LM_Q6_K, LM_F16, LM_BF16, LM_F32};
     static const struct setting settings[] = {
-        {2, 7, 5, false, 1000, NULL}, {1, 64, 512, false, 10000, NULL}, {2, 64, 1, true, 10000, NULL}, {1, 3, 33, true, 10000, NULL},
+        {2, 7, 5, false, 1000, NULL, false}, {1, 64, 512, false, 10000, NULL, false}, {2, 64, 1, true, 10000, NULL, false}, {1, 3, 33, true, 10000, NULL, false},
     };
     static struct made_model m;
     static struct job want, got;
@@ -153,13 +154,17 @@ static void little_memory(void **state) {
     make_job(&want);
     make_job(&got);
     assert_int_equal(run_job(&m, &alone, true, &want, NULL, &st), GENAIR_OK);
-    const struct setting small = {2, 7, 64, true, 64, NULL}; /* one of the long ones */
+    const struct setting small = {2, 7, 64, true, 64, NULL, false}; /* one of the long ones */
     assert_int_equal(run_job(&m, &small, true, &got, NULL, &st), GENAIR_OK);
     expect_same(&want, &got, "room for 64 positions");
-    const struct setting none = {2, 7, 64, true, 32, NULL};
+    const struct setting none = {2, 7, 64, true, 32, NULL, false};
     make_job(&got);
     assert_int_equal(run_job(&m, &none, true, &got, NULL, &st), GENAIR_USAGE);
     assert_non_null(strstr(st.message, "more than the budget"));
+    const struct setting one = {2, 7, 64, true, 32, NULL, true};
+    make_job(&got);
+    assert_int_equal(run_job(&m, &one, true, &got, NULL, &st), GENAIR_OK);
+    expect_same(&want, &got, "one at a time, over the budget");
 }
 
 static void context_ends(void **state) {
@@ -173,7 +178,7 @@ static void context_ends(void **state) {
     j.max_new = 1000;
     j.lengths[0] = MADE_CONTEXT;
     j.lengths[1] = MADE_CONTEXT + 1;
-    const struct setting s = {2, 7, 64, false, 1000, NULL};
+    const struct setting s = {2, 7, 64, false, 1000, NULL, false};
     assert_int_equal(run_job(&m, &s, true, &j, NULL, &st), GENAIR_OK);
     for (size_t i = 0; i < N; i++) {
         assert_int_equal(j.results[i].given, 1);
@@ -197,7 +202,7 @@ static void forced_answer(void **state) {
     assert_int_equal(want.results[0].finish, FINISH_LENGTH);
     assert_int_equal(want.results[0].n, MAX_NEW);
     for (size_t n = 0; n < MAX_NEW; n += MAX_NEW - 1) {
-        const struct setting s = {2, 2, 3, false, 1000, NULL};
+        const struct setting s = {2, 2, 3, false, 1000, NULL, false};
         make_job(&got);
         got.n = 1;
         got.forced = want.results[0].tokens;
@@ -270,7 +275,7 @@ static void tables_agree(void **state) {
     genair_status st = {0};
     made_model(&m, LM_Q4_K, true, false);
     for (size_t k = 0; k < COUNT(names); k++) {
-        struct setting s = {1, 4, 64, true, 1000, "scalar"};
+        struct setting s = {1, 4, 64, true, 1000, "scalar", false};
         if (!kernels_select(names[k])) continue;
         make_job(&want);
         make_job(&got);

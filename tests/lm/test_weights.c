@@ -309,6 +309,11 @@ static void linear_keys(struct gguf_bytes *b) {
     put_key(b, "llama.rope.scaling.factor", GGUF_F32), put_f32(b, 2.5F);
 }
 
+static void zero_keys(struct gguf_bytes *b) {
+    put_key(b, "llama.rope.scaling.type", GGUF_STRING), put_text(b, "linear");
+    put_key(b, "llama.rope.scaling.factor", GGUF_F32), put_f32(b, 0);
+}
+
 static void yarn_keys(struct gguf_bytes *b) {
     put_key(b, "llama.rope.scaling.type", GGUF_STRING), put_text(b, "yarn");
 }
@@ -324,6 +329,9 @@ static void rope_scaling_of_gguf(void **state) {
     w = open_model(file);
     assert_true(w->config.rope_divisors[0] == 2.5F && w->config.rope_divisors[1] == 2.5F);
     lm_weights_close(w);
+    tiny_gguf(&(struct tiny){.n_keys = 2, .keys = zero_keys}, file);
+    open_refused(file);
+    assert_non_null(strstr(refusal, "\"llama.rope.scaling.factor\" is 0, expected a number above 0"));
     tiny_gguf(&(struct tiny){.n_keys = 1, .keys = yarn_keys}, file);
     open_refused(file);
     assert_non_null(
@@ -373,7 +381,7 @@ static void read_errors(void **state) {
     genair_status st = {0};
     assert_int_equal(lm_weights_values(w, &w->final_norm, 0, 1, values, &st), GENAIR_FORMAT);
     assert_non_null(strstr(st.message, "tensor \"output_norm.weight\" holds an infinity or NaN"));
-    assert_int_equal(lm_weights_hash(w, hash, NULL), GENAIR_FORMAT);
+    assert_int_equal(lm_weights_hash(NULL, w, hash, NULL), GENAIR_FORMAT);
     assert_string_equal(hash, "untouched");
     lm_weights_close(w);
     tiny_gguf(&(struct tiny){.qwen2 = false}, file);
@@ -401,7 +409,7 @@ static void hashes(void **state) {
         else
             tiny_gguf(t, file);
         struct lm_weights *w = open_model(in_directory ? directory : file);
-        assert_int_equal(lm_weights_hash(w, found[i], NULL), GENAIR_OK);
+        assert_int_equal(lm_weights_hash(NULL, w, found[i], NULL), GENAIR_OK);
         lm_weights_close(w);
     }
     for (size_t i = 0; i < COUNT(models); i++)

@@ -13,7 +13,7 @@ static genair_code open_and_read(const char *path, genair_status *st) {
     genair_code code = lm_weights_open(path, &w, st);
     assert_true((code == GENAIR_OK) == (w != NULL));
     if (code == GENAIR_OK) code = lm_weights_values(w, &w->final_norm, 0, 1, values, st);
-    if (code == GENAIR_OK) code = lm_weights_hash(w, hash, st);
+    if (code == GENAIR_OK) code = lm_weights_hash(NULL, w, hash, st);
     lm_weights_close(w);
     return code;
 }

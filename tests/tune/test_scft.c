@@ -248,7 +248,15 @@ static void adapters_of_peft(void **state) {
     ok(make(two, &given, &st), &st);
     expect_same_file(one, two, SCFT_VECTORS);
 
+    /* one of a deeper model */
+    out[n] = out[0];
+    out[n].name = "base_model.model.model.layers.99.self_attn.q_proj.lora_A.weight";
+    ok(safetensors_write(theirs, n + 1, out, 0, NULL, NULL, &st), &st);
+    assert_int_equal(make(two, &given, &st), GENAIR_FORMAT);
+    assert_non_null(strstr(st.message, "layers.99.self_attn.q_proj.lora_A.weight\" adapts nothing of this model"));
+
     /* One is missing; a file of something else. */
+    st = (genair_status){0};
     ok(safetensors_write(theirs, n - 1, out, 0, NULL, NULL, &st), &st);
     assert_int_equal(make(two, &given, &st), GENAIR_FORMAT);
     assert_non_null(strstr(st.message, "all seven projections"));

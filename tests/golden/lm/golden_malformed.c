@@ -45,7 +45,7 @@ static genair_code open_model(const char *path, genair_status *st) {
     struct tokenizer *t = NULL;
     char hash[33];
     genair_code code = lm_weights_open(path, &w, st);
-    if (code == GENAIR_OK) code = lm_weights_hash(w, hash, st);
+    if (code == GENAIR_OK) code = lm_weights_hash(NULL, w, hash, st);
     if (code == GENAIR_OK)
         code = w->gguf ? tokenizer_open_gguf(w->gguf, w->config.vocabulary, &t, st)
                        : tokenizer_open_directory(path, w->config.vocabulary, &t, st);
