@@ -159,6 +159,20 @@ run 2 archetype -w b --model "$llama3" --max-new-tokens 24 --greedy --limit 2
 holds 'the form is named' grep -q 'made with.*chat_format none (now llama3)' err
 run 2 archetype -w empty --model "$model" --chat-format chatml
 holds 'a form that the model has no tokens for' grep -q 'the token "<|im_start|>", which the model has not: choose another with --chat-format' err
+# where the files name another end, that of a turn ends an answer too: nearly uniform draws meet it now and then
+cp -rL "$models/qwen2-tiny/hf-bf16" turns
+sed -i 's/"eos_token_id": [0-9]*/"eos_token_id": 3/' turns/config.json turns/generation_config.json
+drawn() { run 0 archetype -w "$1" --model "$2" --max-new-tokens 120 --temperature 100 --top-p 1 --repetition-penalty 1 --json; }
+rm -rf a b && cp -r empty a && cp -r empty b
+drawn a "$models/qwen2-tiny/hf-bf16"
+ended=$(jq .generated_tokens out)
+holds 'some answers end with the turn' test "$ended" -lt $((120 * n))
+drawn b turns
+json_holds 'all of them' ".items == $n"
+if command -v sqlite3 >/dev/null; then
+    for w in a b; do sqlite3 $w/archetypes.sqlite 'SELECT generated_tokens FROM items ORDER BY item' >$w.lengths; done
+    holds 'with another end beside it none is longer' awk '{ getline b <"b.lengths"; if (b > $1) exit 1 }' a.lengths
+fi
 cp "$model" begins.gguf
 at=$(grep -abo tokenizer.ggml.add_bos_token begins.gguf | cut -d: -f1)
 printf '\0' | dd of=begins.gguf bs=1 seek=$((at + 28 + 4)) conv=notrunc status=none
