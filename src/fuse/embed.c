@@ -8,6 +8,7 @@
 #include "fuse/item_rows.h"
 #include "workspace/item_vectors.h"
 #include "workspace/npy.h"
+#include "workspace/stage_input.h"
 #include "workspace/stage_result.h"
 
 #include <inttypes.h>
@@ -102,9 +103,12 @@ static genair_code add_text(json_t *inputs, const char *name, const char *text, 
     return json_object_set_new(inputs, name, text ? json_string(text) : json_null()) == 0 ? GENAIR_OK : fail_memory(st);
 }
 
-static genair_code add_file(json_t *inputs, const char *name, const char *path, genair_status *st) {
+static genair_code add_file(const struct embed *e, json_t *inputs, const char *name, genair_status *st) {
     char digits[33];
-    const genair_code code = path ? hash_file(path, digits, st) : GENAIR_OK;
+    const char *path = option_text(e->options, name);
+    genair_code code = GENAIR_OK;
+    if (path) code = stage_input_check(workspace_path(e->workspace), part_files, N_PARTS, name, path, st);
+    if (path && code == GENAIR_OK) code = hash_file(path, digits, st);
     return code == GENAIR_OK ? add_text(inputs, name, path ? digits : NULL, st) : code;
 }
 
@@ -119,11 +123,10 @@ static genair_code add_matrix(json_t *inputs, const char *name, const struct opt
 static genair_code describe_inputs(const struct embed *e, json_t *inputs, genair_status *st) {
     const char *prepared = workspace_stage_hash(e->workspace, "prepare");
     if (json_object_set_new(inputs, "prepare", json_string(prepared)) != 0) return fail_memory(st);
-    genair_code code = add_file(inputs, "ids", option_text(e->options, "ids"), st);
+    genair_code code = add_file(e, inputs, "ids", st);
     for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
         const struct option_matrix *m = option_matrix(e->options, part_names[i]);
-        code = m ? add_matrix(inputs, part_names[i], m, st)
-                 : add_file(inputs, part_names[i], option_text(e->options, part_names[i]), st);
+        code = m ? add_matrix(inputs, part_names[i], m, st) : add_file(e, inputs, part_names[i], st);
     }
     return code;
 }

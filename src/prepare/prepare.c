@@ -5,17 +5,21 @@
 #include "base/files.h"
 #include "base/json_text.h"
 #include "base/options.h"
+#include "base/size.h"
 #include "prepare/item_records.h"
 #include "prepare/pipeline.h"
 #include "prepare/read.h"
 #include "workspace/manifest.h"
 #include "workspace/metadata_rows.h"
+#include "workspace/stage_input.h"
 #include "workspace/stage_result.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 enum { BETWEEN_LOOKS = 1 << 14 }; /* lines read between looks at the stop flag */
+
+static const char *const outputs[] = {DATASET_SEQUENCES,       DATASET_IDS,  DATASET_COOCCURRENCE,
+                                      DATASET_CANDIDATES_FILE, ITEM_RECORDS, METADATA_ROWS_FILE};
 
 static size_t memory_of(const genair_options *o) {
     return (size_t)option_int(o, "memory") << 20;
@@ -39,10 +43,7 @@ static genair_code add_files(json_t *inputs, const genair_options *o, const char
     genair_code code = hashes ? GENAIR_OK : fail_memory(st);
     for (size_t i = 0; code == GENAIR_OK && i < n; i++) {
         char digits[33];
-        struct stat info;
-        if (stat(paths[i], &info) == 0 && !S_ISREG(info.st_mode))
-            code = fail_line(st, GENAIR_USAGE, paths[i], 0,
-                             "not a regular file; --%s are read more than once", option);
+        code = stage_input_check(option_text(o, "workspace"), outputs, COUNT(outputs), option, paths[i], st);
         if (code == GENAIR_OK) code = hash_file(paths[i], digits, st);
         if (code == GENAIR_OK && json_array_append_new(hashes, json_string(digits)) != 0)
             code = fail_memory(st);
@@ -256,9 +257,6 @@ static genair_code make(genair_context *ctx, const genair_options *o, const char
 static genair_code make_in(genair_context *ctx, const genair_options *o, struct workspace *w,
                            const char *staging, const json_t *inputs, json_t **result,
                            genair_status *st) {
-    static const char *const outputs[] = {DATASET_SEQUENCES,    DATASET_IDS,
-                                          DATASET_COOCCURRENCE, DATASET_CANDIDATES_FILE,
-                                          ITEM_RECORDS,         METADATA_ROWS_FILE};
     char made_from[33];
     struct outcome outcome = {0};
     if (!json_hash(GENAIR_VERSION, inputs, made_from)) return fail_memory(st);
@@ -266,7 +264,7 @@ static genair_code make_in(genair_context *ctx, const genair_options *o, struct 
     if (code != GENAIR_OK) return code;
     json_t *described = describe_outcome(&outcome, o);
     code = described ? workspace_publish(w, "prepare", inputs, staging, outputs,
-                                         sizeof outputs / sizeof outputs[0], described, st)
+                                         COUNT(outputs), described, st)
                      : fail_memory(st);
     if (code == GENAIR_OK)
         *result = described;

@@ -41,11 +41,12 @@ static genair_code write_parts(const struct item_vectors *v, const char *directo
     return code;
 }
 
-/* A part made earlier is not one of these; the record does not list it, so fuse ignores it. */
-static genair_code remove_other_parts(const struct item_vectors *v, genair_status *st) {
+/* A part made earlier is not one of these; the record does not list it, so fuse ignores it. What no record listed is
+ * not ours to remove. */
+static genair_code remove_other_parts(const struct item_vectors *v, const bool had[N_PARTS], genair_status *st) {
     genair_code code = GENAIR_OK;
     for (size_t i = 0; i < N_PARTS && code == GENAIR_OK; i++) {
-        if (v->width[i]) continue;
+        if (v->width[i] || !had[i]) continue;
         char *path = path_join(workspace_path(v->workspace), part_files[i]);
         if (!path)
             code = fail_memory(st);
@@ -75,10 +76,12 @@ static genair_code write_and_record(const struct item_vectors *v, const char *st
 genair_code item_vectors_publish(const struct item_vectors *v, const json_t *inputs,
                                  const json_t *result, genair_status *st) {
     char *staging = path_join(workspace_path(v->workspace), "embed.partial");
+    bool had[N_PARTS];
+    for (size_t i = 0; i < N_PARTS; i++) had[i] = item_vectors_have(v->workspace, (enum item_part)i);
     genair_code code =
         staging ? write_and_record(v, staging, inputs, result, st) : fail_memory(st);
     mem_free(staging);
-    return code == GENAIR_OK ? remove_other_parts(v, st) : code;
+    return code == GENAIR_OK ? remove_other_parts(v, had, st) : code;
 }
 
 /* ---- reading ---- */

@@ -48,7 +48,25 @@ json_holds 'they are ranked, and nobody else' ".test_users == $(($(wc -l <half.t
 run 2 prepare -w half --interactions shop/interactions.tsv --held-out-users 0
 run 2 prepare -w half --interactions shop/interactions.tsv --held-out-users 1.5
 
+# ---- in the directory of one's own files ----
+mkdir here
+cp shop/interactions.tsv shop/items.jsonl shop/prefill.npy shop/decoding.npy here
+expect 2 err "genair: here/items.jsonl: would be replaced by the workspace's own items.jsonl; name another directory with --workspace" \
+    prepare -w here --interactions here/interactions.tsv --items here/items.jsonl
+run 2 prepare -w here/. --interactions shop/interactions.tsv --items here/../here/items.jsonl
+run 0 prepare -w here --interactions here/interactions.tsv --items shop/items.jsonl
+expect 2 err "genair: here/prefill.npy: would be replaced by the workspace's own prefill.npy; name another directory with --workspace" \
+    embed -w here --prefill here/prefill.npy --ids shop/vectors.ids
+run 2 embed -w here --prefill shop/prefill.npy --ids here/decoding.npy
+run 0 embed -w here --prefill shop/decoding.npy --ids shop/vectors.ids
+holds "vectors that are not the workspace's stay" cmp here/decoding.npy shop/decoding.npy
+holds 'and so does the log' cmp here/interactions.tsv shop/interactions.tsv
+rm -r here
+
 # ---- embed, fuse ----
+mkfifo pipe
+expect 2 err 'genair: pipe: not a regular file; what --ids names is read more than once' embed -w ws --prefill shop/prefill.npy --ids pipe
+expect 2 err 'genair: pipe: not a regular file; what --prefill names is read more than once' embed -w ws --prefill pipe
 run 1 fuse -w ws
 holds "the missing step is named" grep -q "'genair archetype' or 'genair embed' first" err
 run 0 embed -w ws --prefill shop/prefill.npy --decoding shop/decoding.npy --ids shop/vectors.ids --json

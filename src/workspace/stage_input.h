@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This module looks at a file of the user's before a stage reads it. */
+#ifndef GENAIR_WORKSPACE_STAGE_INPUT_H
+#define GENAIR_WORKSPACE_STAGE_INPUT_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+
+/* Fails with GENAIR_USAGE when path, given as --option, is no regular file, or is the file that stands under one of
+ * the names outputs in the directory workspace: the stage would put its own in that one's place. A file that is not
+ * there is for its reader to report. */
+CHECKED genair_code stage_input_check(const char *workspace, const char *const *outputs, size_t n_outputs,
+                                      const char *option, const char *path, genair_status *st);
+
+#endif
