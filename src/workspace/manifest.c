@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/files.h"
 #include "base/json_text.h"
+#include "base/size.h"
 #include "workspace/lock.h"
 
 #include <errno.h>
@@ -30,6 +31,14 @@ static genair_code damaged(const struct workspace *w, genair_status *st, const c
     return fail_line(st, GENAIR_FORMAT, w->manifest, 0,
                      "%s; remove it and run 'genair prepare -w %s' again, then the later commands",
                      what, w->path);
+}
+
+/* Of another program: the directory is not ours, and no advice to remove it. One wrong byte leaves two of the keys. */
+static bool is_foreign(const json_t *root) {
+    static const char *const keys[] = {"checksum", "format", "stages"};
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT(keys); i++) n += json_object_get(root, keys[i]) != NULL;
+    return n < 2;
 }
 
 static bool record_sound(const json_t *record) {
@@ -63,6 +72,10 @@ static genair_code check_manifest(struct workspace *w, const char *text, const j
                                   genair_status *st) {
     json_t *stages = json_object_get(root, "stages"), *record;
     const char *name;
+    if (is_foreign(root))
+        return fail_line(st, GENAIR_FORMAT, w->manifest, 0,
+                         "the manifest of another program: '%s' is no genair workspace; name another directory with --workspace",
+                         w->path);
     if (json_integer_value(json_object_get(root, "format")) != FORMAT || !json_is_object(stages))
         return damaged(w, st, "not a manifest of this program's version, or damaged");
     char *expected = manifest_text(stages);
@@ -146,8 +159,8 @@ static genair_code open_locked(const char *path, const char *command, bool share
     genair_code code = open_common(path, &w, st);
     if (code != GENAIR_OK) return code;
     code = shared ? lock_share(path, command, &w->lock, st) : lock_take(path, command, &w->lock, st);
+    if (code == GENAIR_OK) code = load_manifest(w, st); /* first: what is no workspace stays as it is */
     if (code == GENAIR_OK && !shared && file_exists(w->manifest)) code = lock_remove_partials(path, st);
-    if (code == GENAIR_OK) code = load_manifest(w, st);
     if (code == GENAIR_OK)
         *out = w;
     else

@@ -475,6 +475,25 @@ static void test_leftovers_are_removed(void **state) {
     mem_free(workspace);
 }
 
+static void test_a_foreign_directory_stays(void **state) {
+    (void)state;
+    static const char *const manifests[] = {"{\"name\": \"extension\", \"format\": 2}", "[]", "{"};
+    char *directory = scratch_path("foreign"), *manifest = path_join(directory, "manifest.json"),
+         *download = path_join(directory, "film.partial");
+    assert_int_equal(directory_make(directory, NULL), GENAIR_OK);
+    assert_int_equal(file_replace(download, "x", 1, NULL), GENAIR_OK);
+    for (size_t i = 0; i < sizeof manifests / sizeof manifests[0]; i++) {
+        genair_status st = {0};
+        assert_int_equal(file_replace(manifest, manifests[i], strlen(manifests[i]), NULL), GENAIR_OK);
+        assert_int_equal(prepare(directory, log_a, NULL, NULL, NULL, &st), GENAIR_FORMAT);
+        assert_true(file_exists(download));
+        if (i < 2) assert_non_null(strstr(st.message, "is no genair workspace; name another directory"));
+    }
+    mem_free(download);
+    mem_free(manifest);
+    mem_free(directory);
+}
+
 static int in_child(int (*f)(const char *workspace), const char *workspace) {
     fflush(NULL);
     const pid_t child = fork();
@@ -573,6 +592,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_files_of_two_logs),
         cmocka_unit_test(test_second_process_is_told),
         cmocka_unit_test(test_leftovers_are_removed),
+        cmocka_unit_test(test_a_foreign_directory_stays),
         cmocka_unit_test(test_read_only),
         cmocka_unit_test(test_full_disk),
     };
