@@ -214,22 +214,31 @@ const char *workspace_stage_maker(const struct workspace *w, const char *stage) 
     return maker ? maker : stage;
 }
 
-/* "train/RUN" is made by "train -w DIR --run RUN", "fuse/NAME" by "fuse -w DIR --out NAME", any other stage by its
- * maker. */
+/* "fuse/NAME" is made by "fuse -w DIR --out NAME", "train/RUN" and "analyze/RUN" by theirs with "--run RUN", any other
+ * stage by its maker. */
 static void command_of(const struct workspace *w, const char *stage, char *out, size_t size) {
     const char *slash = strchr(stage, '/');
     if (slash)
         snprintf(out, size, "genair %.*s -w %s --%s %s", (int)(slash - stage), stage, w->path,
-                 strncmp(stage, "train/", 6) == 0 ? "run" : "out", slash + 1);
+                 strncmp(stage, "fuse/", 5) == 0 ? "out" : "run", slash + 1);
     else
         snprintf(out, size, "genair %s -w %s", workspace_stage_maker(w, stage), w->path);
+}
+
+/* With other options the command makes something else: where they stand. Not of prepare and embed, whose files they do
+ * not name. */
+static void options_of(const struct workspace *w, const char *stage, char *out, size_t size) {
+    out[0] = '\0';
+    if (strchr(stage, '/') || strcmp(stage, "fuse") == 0)
+        snprintf(out, size, " (options: inputs of \"%s\" in %s)", stage, w->manifest);
 }
 
 /* Size first: it costs nothing, and a cut file is the usual damage. */
 static genair_code check_output(const struct workspace *w, const char *stage, const char *name,
                                 const json_t *output, genair_status *st) {
-    char command[1024], digits[33];
+    char command[1024], options[1024], digits[33];
     command_of(w, stage, command, sizeof command);
+    options_of(w, stage, options, sizeof options);
     char *path = path_join(w->path, name);
     if (!path) return fail_memory(st);
     struct stat info;
@@ -238,17 +247,17 @@ static genair_code check_output(const struct workspace *w, const char *stage, co
     if (!found && errno != ENOENT)
         code = fail_errno(st, path, "examine");
     else if (!found)
-        code = fail_line(st, GENAIR_FORMAT, path, 0, "the file is missing; run '%s' again", command);
+        code = fail_line(st, GENAIR_FORMAT, path, 0, "the file is missing; run '%s' again%s", command, options);
     else if ((json_int_t)info.st_size != json_integer_value(json_object_get(output, "bytes")))
         code = fail_line(st, GENAIR_FORMAT, path, 0,
-                         "%lld bytes long instead of %lld; run '%s' again", (long long)info.st_size,
-                         (long long)json_integer_value(json_object_get(output, "bytes")), command);
+                         "%lld bytes long instead of %lld; run '%s' again%s", (long long)info.st_size,
+                         (long long)json_integer_value(json_object_get(output, "bytes")), command, options);
     else
         code = hash_file(path, digits, st);
     if (code == GENAIR_OK &&
         strcmp(digits, json_string_value(json_object_get(output, "hash"))) != 0)
         code = fail_line(st, GENAIR_FORMAT, path, 0,
-                         "its content is not what '%s' wrote; run that again", command);
+                         "its content is not what '%s' wrote; run that again%s", command, options);
     mem_free(path);
     return code;
 }

@@ -56,6 +56,12 @@ json_holds 'a run' '.runs[0] | .run == "base" and .method == "base" and .trainab
     .width == 16 and (.entropy | length == 5 and all(.[]; .entropy > 0 and .entropy <= (16 | log)))'
 holds 'a place for each item of head and tail' jq -e '(.coordinates | .head, .tail | (.items | length) == (.plane | length) and
     (.items | length) > 20) and (has("groups") | not)' ws/analysis/run-base.json
+cp -r ws cut && echo >>cut/analysis/run-base.json && echo >>cut/runs/base/config.json && rm cut/analysis/tsne.json
+run 0 inspect cut --json
+holds 'what mends a view of a run' grep -q "run 'genair analyze -w cut --run base' again (options: inputs of ..analyze.base.. in cut.manifest.json)" out
+holds 'and a run' grep -q "run 'genair train -w cut --run base' again (options: inputs of ..train.base.. in cut.manifest.json)" out
+holds 'and the maps' grep -q "run 'genair analyze -w cut' again" out
+rm -r cut
 run 0 evaluate -w ws --run base --protocol both --groups --json
 digits='.groups | walk(if type == "number" then . * 1e6 | round else . end)'
 jq -S "$digits" out >expected.json

@@ -122,6 +122,8 @@ static void workspaces(void **state) {
     assert_string_equal(text_at(entry(out, "stages", "stage", "fuse"), "state"), "damaged");
     assert_non_null(strstr(text_at(entry(out, "stages", "stage", "fuse"), "why"),
                            "the file is missing; run 'genair fuse"));
+    assert_non_null(strstr(text_at(entry(out, "stages", "stage", "fuse"), "why"),
+                           "again (options: inputs of \"fuse\" in "));
     json_decref(out);
     mem_free(fused);
     mem_free(matrix);
