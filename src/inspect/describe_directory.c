@@ -15,25 +15,41 @@ enum { MAX_JSON_BYTES = 64 << 20 };
 
 /* ---- stages of a workspace ---- */
 
-/* The first stage that this one was made from and that has changed since, or NULL. An input named
- * like a stage holds that stage's hash. */
-static const char *changed_input(const struct workspace *w, json_t *inputs) {
+/* The stage whose hash the input is: "fuse" of a run with --items NAME is "fuse/NAME", its "base-run" another run,
+ * "train" of "analyze/RUN" is "train/RUN"; any other input is called like its stage. */
+static void stage_of_input(const char *stage, json_t *inputs, const char *input, char *out, size_t size) {
+    const char *slash = strchr(stage, '/');
+    const json_t *config = json_object_get(inputs, "config");
+    const char *items = json_string_value(json_object_get(config, "items")),
+               *base = json_string_value(json_object_get(config, "base-run"));
+    if (strcmp(input, "fuse") == 0 && items)
+        snprintf(out, size, "fuse/%s", items);
+    else if (strcmp(input, "base-run") == 0 && base)
+        snprintf(out, size, "train/%s", base);
+    else if (strcmp(input, "train") == 0 && slash)
+        snprintf(out, size, "train%s", slash);
+    else
+        snprintf(out, size, "%s", input);
+}
+
+/* The first stage that this one was made from and that has changed since, in out; false when there is none. */
+static bool changed_input(const struct workspace *w, const char *stage, json_t *inputs, char *out, size_t size) {
     const char *name;
     json_t *value;
     json_object_foreach(inputs, name, value) {
-        const char *now = workspace_stage_hash(w, name);
-        if (now && json_is_string(value) && strcmp(now, json_string_value(value)) != 0) return name;
+        stage_of_input(stage, inputs, name, out, size);
+        const char *now = workspace_stage_hash(w, out);
+        if (now && json_is_string(value) && strcmp(now, json_string_value(value)) != 0) return true;
     }
-    return NULL;
+    return false;
 }
 
 /* NULL when memory is short. */
 static json_t *describe_stage(struct workspace *w, const char *stage, const json_t *record) {
     json_t *outputs = json_object_get(record, "outputs"), *output;
-    const char *state = "current", *name,
-               *changed = changed_input(w, json_object_get(record, "inputs"));
+    const char *state = "current", *name;
     const char *version = json_string_value(json_object_get(record, "version"));
-    char why[1700] = "";
+    char why[1700] = "", changed[128];
     json_int_t bytes = 0;
     genair_status st = {0};
     json_object_foreach(outputs, name, output) bytes +=
@@ -43,7 +59,7 @@ static json_t *describe_stage(struct workspace *w, const char *stage, const json
     if (code != GENAIR_OK) {
         state = code == GENAIR_IO ? "unreadable" : "damaged";
         genair_status_text(&st, why, sizeof why);
-    } else if (changed) {
+    } else if (changed_input(w, stage, json_object_get(record, "inputs"), changed, sizeof changed)) {
         state = "outdated";
         snprintf(why, sizeof why, "made from an earlier '%s'", changed);
     } else if (version && strcmp(version, genair_version()) != 0) {

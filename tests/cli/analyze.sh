@@ -79,4 +79,19 @@ run 0 prepare -w plain --interactions shop/interactions.tsv
 run 0 train -w plain --run base --method base $small
 PATH=$bare run 0 analyze -w plain --run base --json
 json_holds 'a run without item vectors beside it' '(has("item_vectors") | not) and .runs[0].run == "base"'
+
+# ---- what was made of what, as inspect says it ----
+state() { json_holds "$1" ".stages[] | select(.stage == \"$1\") | .state + .why == \"$2\""; }
+run 0 train -w plain --run base --method base $small --seed 45
+run 0 inspect plain --json
+state train/base current
+state analyze/base "outdatedmade from an earlier 'train/base'"
+run 0 fuse -w ws --components 16
+run 0 fuse -w ws --components 16 --parts prefill --out one
+run 0 train -w ws --run named --items one $small
+run 0 inspect ws --json
+state train/named current
+run 0 fuse -w ws --components 8 --parts prefill --out one
+run 0 inspect ws --json
+state train/named "outdatedmade from an earlier 'fuse/one'"
 finish
