@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file is written under "NAME.<n>.partial" in the same directory, synced, and renamed over NAME;
- * then the directory is synced, since the rename itself is only in memory before that. */
+ * then the directory is synced, since the rename itself is only in memory before that. What is no
+ * file to be replaced, a pipe or a terminal, is written as it is. */
 #include "base/files.h"
 
 #include "base/alloc.h"
@@ -27,7 +28,7 @@ enum {
 /* ---- writer ---- */
 
 struct writer {
-    char *path, *partial;
+    char *path, *partial; /* partial: NULL when path itself is written */
     int fd;
     genair_status failure; /* the first one; code GENAIR_OK while all is well */
     uint64_t n_bytes;
@@ -58,12 +59,35 @@ static genair_code open_partial(struct writer *w, genair_status *st) {
                      w->partial);
 }
 
+/* What the shell or a parent has opened, be it a file: a rename would put another in its place. */
+static bool is_descriptor(const char *path) {
+    static const char *const begins[] = {"/dev/fd/", "/dev/std", "/proc/self/fd/"};
+    for (size_t i = 0; i < COUNT(begins); i++)
+        if (strncmp(path, begins[i], strlen(begins[i])) == 0) return true;
+    return false;
+}
+
+/* At its end, where that counts. */
+static genair_code open_as_it_is(struct writer *w, genair_status *st) {
+    w->fd = open(w->path, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+    return w->fd >= 0 ? GENAIR_OK : fail_errno(st, w->path, "open");
+}
+
+static genair_code open_output(struct writer *w, genair_status *st) {
+    struct stat info;
+    if (stat(w->path, &info) != 0) return open_partial(w, st);
+    if (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode) || is_descriptor(w->path)) return open_as_it_is(w, st);
+    if (S_ISREG(info.st_mode)) return open_partial(w, st);
+    return fail_line(st, GENAIR_IO, w->path, 0, "%s; name a file to write",
+                     S_ISDIR(info.st_mode) ? "is a directory" : "is neither a file nor a pipe");
+}
+
 genair_code writer_open(const char *path, struct writer **out, genair_status *st) {
     struct writer *w = mem_zeros(1, sizeof *w);
     if (!w) return fail_memory(st);
     w->fd = -1;
     w->path = mem_text(path, strlen(path));
-    const genair_code code = w->path ? open_partial(w, st) : fail_memory(st);
+    const genair_code code = w->path ? open_output(w, st) : fail_memory(st);
     if (code != GENAIR_OK) {
         writer_free(w);
         return code;
@@ -159,21 +183,21 @@ genair_code writer_commit(struct writer *w, genair_status *st) {
     const int fd = w->fd;
     w->fd = -1;
     if (close(fd) != 0 && w->failure.code == GENAIR_OK) fail_errno(&w->failure, w->path, "close");
-    if (w->failure.code == GENAIR_OK && rename(w->partial, w->path) != 0)
+    if (w->failure.code == GENAIR_OK && w->partial && rename(w->partial, w->path) != 0)
         fail_errno(&w->failure, w->path, "replace");
     if (w->failure.code != GENAIR_OK) {
         code = sticky(w, st);
         writer_abandon(w);
         return code;
     }
-    code = sync_directory_of(w->path, st);
+    if (w->partial) code = sync_directory_of(w->path, st);
     writer_free(w);
     return code;
 }
 
 void writer_abandon(struct writer *w) {
     if (!w) return;
-    unlink(w->partial);
+    if (w->partial) unlink(w->partial);
     writer_free(w);
 }
 

@@ -39,6 +39,26 @@ json_holds 'pop ties' '.ties.full > 0 and .optimistic.full.MRR > .test.full.MRR'
 run 0 evaluate -w ws --run pop
 holds 'ties are shown' grep -q 'ties won' out
 
+# ---- into a pipe, which stays one ----
+mkfifo pipe
+cat pipe >through &
+run 0 export -w ws --run base --what lists --out pipe
+wait $!
+same 'a named pipe gets the lists' through lists.tsv
+holds 'and stays a pipe' test -p pipe
+"$genair" export -q -w ws --run base --what lists --out >(cat >through) >/dev/null 2>err
+holds 'a pipe of the shell' test $? -eq 0
+wait $!
+same 'gets them too' through lists.tsv
+mkdir folder
+expect 1 err 'genair: folder: is a directory; name a file to write' export -w ws --run base --what lists --out folder
+holds 'beside which nothing is left' test -z "$(ls -d ./*.partial 2>/dev/null)"
+(
+    echo first
+    "$genair" export -q -w ws --run base --what lists --out /dev/fd/3 3>&1 >/dev/null
+) >through 2>err
+same 'a file that the shell has opened goes on' through <(echo first && cat lists.tsv)
+
 # ---- item vectors: what embed reads ----
 run 0 export -w ws --run base --what items --out vectors.npy
 holds 'an id a row' test "$(wc -l <vectors.npy.ids)" -eq "$items"
