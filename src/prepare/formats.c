@@ -92,6 +92,14 @@ int format_rank(const char *names, struct text column) {
     return -1;
 }
 
+void format_word(const char *names, struct text column, char out[FORMAT_WORD]) {
+    const int rank = format_rank(names, column);
+    out[0] = '\0';
+    if (rank < 0) return;
+    for (int i = 0; i < rank; i++) names = strchr(names, ' ') + 1;
+    snprintf(out, FORMAT_WORD, "%.*s", (int)strcspn(names, " "), names);
+}
+
 void missing_role(const char *noun, const char *names, const struct text *columns, size_t n_columns,
                   genair_status *bad) {
     static const char advice[] =

@@ -33,6 +33,9 @@ CHECKED genair_code format_find(const char *name, const struct format **out, gen
 const char *role_noun(enum role role); /* "user", … */
 /* Rank of a column's name in a list as above, from 0; -1 when it is not there. */
 int format_rank(const char *names, struct text column);
+enum { FORMAT_WORD = 32 };
+/* The name of the list that the column is, in plain form; empty when it is not there. */
+void format_word(const char *names, struct text column, char out[FORMAT_WORD]);
 
 /* "no column among … is the NOUN", with the names that are expected. columns: NULL for keys of
  * JSON. */

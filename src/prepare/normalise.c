@@ -217,13 +217,20 @@ static genair_code put_attributes(struct forming *f) {
     return GENAIR_OK;
 }
 
-static genair_code put_id(struct forming *f, const char *names) {
+/* As format_rank; what the log calls the item comes before all others. */
+static int id_rank(const char *names, const char *item_name, struct text key) {
+    const int rank = format_rank(names, key);
+    if (rank < 0) return -1;
+    return item_name && format_rank(item_name, key) == 0 ? 0 : rank + 1;
+}
+
+static genair_code put_id(struct forming *f, const char *names, const char *item_name) {
     const char *key, *id_key = NULL;
     size_t key_n;
     json_t *value, *id = NULL;
     int best = -1;
     json_object_keylen_foreach(f->raw, key, key_n, value) {
-        const int rank = format_rank(names, (struct text){key, key_n});
+        const int rank = id_rank(names, item_name, (struct text){key, key_n});
         if (rank < 0 || (id_key && rank > best)) continue;
         if (rank == best)
             return fail(f->st, GENAIR_FORMAT, "two keys are the item: \"%s\" and \"%s\"", id_key,
@@ -277,11 +284,11 @@ static genair_code put_others(struct forming *f) {
     return GENAIR_OK;
 }
 
-genair_code item_normalise(const struct format *format, json_t *raw, json_t **out,
+genair_code item_normalise(const struct format *format, const char *item_name, json_t *raw, json_t **out,
                            genair_status *st) {
     struct forming f = {.raw = raw, .out = json_object(), .st = st};
     if (!f.out) return fail_memory(st);
-    genair_code code = put_id(&f, format->item_record);
+    genair_code code = put_id(&f, format->item_record, item_name);
     if (!code) code = put_attributes(&f);
     if (!code) code = put_others(&f);
     if (code) {

@@ -15,9 +15,10 @@
  * split, HTML entities resolved, runs of white space and control characters one space. An id is
  * taken as it is. Of several names for one attribute ("brand", "store") the first in our order that
  * has a value gives it; the others stay under their own names. What the record itself lacks is also
- * looked for in its object "details".
+ * looked for in its object "details". The id is the key called item_name, in plain form, where there is one that the
+ * format knows (NULL or empty: none), else the format's best.
  * Errors: GENAIR_FORMAT, GENAIR_MEMORY. */
-CHECKED genair_code item_normalise(const struct format *format, json_t *raw, json_t **out,
+CHECKED genair_code item_normalise(const struct format *format, const char *item_name, json_t *raw, json_t **out,
                                    genair_status *st);
 
 #endif

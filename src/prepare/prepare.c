@@ -6,6 +6,7 @@
 #include "base/json_text.h"
 #include "base/options.h"
 #include "base/size.h"
+#include "prepare/formats.h"
 #include "prepare/item_records.h"
 #include "prepare/pipeline.h"
 #include "prepare/read.h"
@@ -14,6 +15,8 @@
 #include "workspace/stage_input.h"
 #include "workspace/stage_result.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { BETWEEN_LOOKS = 1 << 14 }; /* lines read between looks at the stop flag */
@@ -98,7 +101,7 @@ static genair_code read_lines(genair_context *ctx, struct interaction_reader *r,
 }
 
 static genair_code read_log(genair_context *ctx, const genair_options *o, struct click_log *log,
-                            uint64_t *n_skipped, genair_status *st) {
+                            uint64_t *n_skipped, char item_name[FORMAT_WORD], genair_status *st) {
     const struct read_options reading = reading_of(o);
     const char *const *paths;
     const size_t n = option_list(o, "interactions", &paths);
@@ -107,14 +110,16 @@ static genair_code read_log(genair_context *ctx, const genair_options *o, struct
     if (code != GENAIR_OK) return code;
     code = read_lines(ctx, r, log, st);
     *n_skipped = interactions_skipped(r);
+    snprintf(item_name, FORMAT_WORD, "%s", interactions_item_name(r));
     interactions_close(r);
     return code;
 }
 
 static genair_code read_records(genair_context *ctx, const genair_options *o,
-                                struct item_records *records, uint64_t *n_skipped,
+                                const char *item_name, struct item_records *records, uint64_t *n_skipped,
                                 genair_status *st) {
-    const struct read_options reading = reading_of(o);
+    struct read_options reading = reading_of(o);
+    reading.item_name = item_name;
     const char *const *paths;
     const size_t n = option_list(o, "items", &paths);
     if (n == 0) return GENAIR_OK;
@@ -141,6 +146,7 @@ struct outcome {
     struct pipeline_statistics s;
     struct item_record_counts items;
     uint64_t n_skipped, n_items_skipped;
+    char item_name[FORMAT_WORD]; /* what the log calls the item */
 };
 
 static double share(double part, double whole) {
@@ -228,10 +234,24 @@ static genair_code write_items(genair_context *ctx, const genair_options *o, con
     genair_code code =
         item_records_create(workspace, log->items, numbering, memory_of(o) / 2, &records, st);
     if (code != GENAIR_OK) return code;
-    code = read_records(ctx, o, records, &out->n_items_skipped, st);
+    code = read_records(ctx, o, out->item_name, records, &out->n_items_skipped, st);
     if (code == GENAIR_OK) code = item_records_write(ctx, records, made_from, &out->items, st);
     item_records_free(records);
     return code;
+}
+
+/* Texts that went to no item are found out late, by what the models make of it. */
+static void warn_of_items(const genair_context *ctx, const genair_options *o, const struct outcome *r) {
+    const char *const *paths;
+    const uint64_t found = r->items.n_with_metadata, n_items = r->s.n_items;
+    if (option_list(o, "items", &paths) == 0) return;
+    if (r->n_items_skipped)
+        context_warn(ctx, "%" PRIu64 " lines of the item metadata could not be read and were skipped", r->n_items_skipped);
+    if (found == 0)
+        context_warn(ctx, "none of the %" PRIu64 " items has a record in the item metadata; are the ids there those of the log?",
+                     n_items);
+    else if (found < n_items - n_items / 2)
+        context_warn(ctx, "only %" PRIu64 " of %" PRIu64 " items have a record in the item metadata", found, n_items);
 }
 
 static genair_code make(genair_context *ctx, const genair_options *o, const char *workspace,
@@ -241,7 +261,7 @@ static genair_code make(genair_context *ctx, const genair_options *o, const char
     const struct pipeline_options options = pipeline_of(o, made_from);
     genair_code code = click_log_init(&log, workspace, memory_of(o) / 4, st);
     if (code != GENAIR_OK) return code;
-    code = read_log(ctx, o, &log, &out->n_skipped, st);
+    code = read_log(ctx, o, &log, &out->n_skipped, out->item_name, st);
     if (code == GENAIR_OK && out->n_skipped)
         context_warn(ctx, "%llu lines of the log could not be read and were skipped",
                      (unsigned long long)out->n_skipped);
@@ -249,6 +269,7 @@ static genair_code make(genair_context *ctx, const genair_options *o, const char
         code = pipeline_run(ctx, workspace, &log, &options, &out->s, &numbering, st);
     if (code == GENAIR_OK)
         code = write_items(ctx, o, workspace, made_from, &log, &numbering, out, st);
+    if (code == GENAIR_OK) warn_of_items(ctx, o, out);
     numbering_deinit(&numbering);
     click_log_deinit(&log);
     return code;

@@ -26,6 +26,7 @@ struct read_options {
     const char *format;  /* "auto" or a name of the format table */
     bool skip_bad_lines; /* count and go on, instead of failing */
     bool may_skip;       /* the command has --on-bad-line, which failures then name */
+    const char *item_name; /* items: what the log calls the item, from interactions_item_name; NULL or empty: unknown */
 };
 
 /* One reader goes through all files in turn. */
@@ -37,6 +38,9 @@ CHECKED genair_code interactions_open(const char *const *paths, size_t n_paths,
 CHECKED genair_code interactions_next(struct interaction_reader *r, struct interaction *out,
                                       bool *more, genair_status *st);
 uint64_t interactions_skipped(const struct interaction_reader *r);
+/* What the first file calls the item, in plain form ("productid"), once a line was read; empty where it has no names.
+ * As long as r. */
+const char *interactions_item_name(const struct interaction_reader *r);
 /* Of the files as stored, for progress. */
 uint64_t interactions_bytes_read(const struct interaction_reader *r);
 uint64_t interactions_bytes_total(const struct interaction_reader *r);

@@ -25,6 +25,7 @@ struct interaction_reader {
     struct source *source;
     struct place places[N_ROLES];
     enum time_unit unit;
+    char item_name[FORMAT_WORD]; /* of the first file */
     char *scratch; /* user and item of a JSON line without their escapes */
     size_t scratch_capacity;
     genair_status bad;
@@ -71,6 +72,10 @@ uint64_t interactions_bytes_total(const struct interaction_reader *r) {
     return source_bytes_total(r->source);
 }
 
+const char *interactions_item_name(const struct interaction_reader *r) {
+    return r->item_name;
+}
+
 /* ---- which column, which key ---- */
 
 static const char *role_names(const struct interaction_reader *r, enum role role) {
@@ -80,6 +85,10 @@ static const char *role_names(const struct interaction_reader *r, enum role role
 static void note_unit(struct interaction_reader *r, struct text time_name) {
     r->unit = format_rank("timestampms timems tsms", time_name) >= 0 ? TIME_MILLISECONDS
                                                                      : TIME_BY_MAGNITUDE;
+}
+
+static void note_item(struct interaction_reader *r, struct text name) {
+    if (!r->item_name[0]) format_word(role_names(r, ROLE_ITEM), name, r->item_name);
 }
 
 static bool find_column(struct interaction_reader *r, const struct record *record, enum role role) {
@@ -109,6 +118,7 @@ static bool find_columns(struct interaction_reader *r, const struct record *reco
     for (int role = 0; role < N_ROLES; role++)
         if (!find_column(r, record, (enum role)role)) return false;
     note_unit(r, record->columns[r->places[ROLE_TIME].column]);
+    note_item(r, record->columns[r->places[ROLE_ITEM].column]);
     return true;
 }
 
@@ -170,6 +180,7 @@ static bool learn_keys(struct interaction_reader *r, const struct text keys[N_RO
         place->key_n = keys[role].n;
         place->known = true;
         if (role == ROLE_TIME) note_unit(r, keys[role]);
+        if (role == ROLE_ITEM) note_item(r, keys[role]);
     }
     return true;
 }

@@ -13,6 +13,7 @@
 
 struct item_reader {
     struct source *source;
+    const char *item_name; /* the caller's */
     genair_status bad;
 };
 
@@ -25,6 +26,7 @@ genair_code items_open(const char *const *paths, size_t n_paths, const struct re
         items_close(r);
         return code;
     }
+    r->item_name = options->item_name;
     *out = r;
     return GENAIR_OK;
 }
@@ -125,7 +127,7 @@ genair_code items_next(struct item_reader *r, json_t **record, genair_status *st
             return source_bad_header(r->source, &r->bad, st);
         json_t *raw = json ? object_of_line(in.line, &r->bad) : object_of_fields(r, &in);
         if (raw) {
-            code = item_normalise(source_format(r->source), raw, record, &r->bad);
+            code = item_normalise(source_format(r->source), r->item_name, raw, record, &r->bad);
             json_decref(raw);
             if (!code) return GENAIR_OK;
         }
@@ -149,5 +151,5 @@ genair_code items_normalise(json_t *raw, json_t **record, genair_status *st) {
     genair_status bad = {0};
     const genair_code code = format_find("auto", &format, st);
     if (code != GENAIR_OK) return code;
-    return item_normalise(format, raw, record, &bad) == GENAIR_OK ? GENAIR_OK : refuse(&bad, st);
+    return item_normalise(format, NULL, raw, record, &bad) == GENAIR_OK ? GENAIR_OK : refuse(&bad, st);
 }

@@ -48,6 +48,25 @@ json_holds 'they are ranked, and nobody else' ".test_users == $(($(wc -l <half.t
 run 2 prepare -w half --interactions shop/interactions.tsv --held-out-users 0
 run 2 prepare -w half --interactions shop/interactions.tsv --held-out-users 1.5
 
+# ---- the item's id is what the log calls it ----
+head -5 shop/items.jsonl >few.jsonl
+sed 's/item_id/product_id/' shop/interactions.tsv >renamed.tsv
+jq -c '{asin: ("B" + .item_id), product_id: .item_id} + del(.item_id)' shop/items.jsonl >two_ids.jsonl
+run 0 prepare -w named --interactions renamed.tsv --items two_ids.jsonl --json
+json_holds 'though the records have another first' ".items_with_metadata == $items"
+sed 's/.*/{"user_id": "u", "product_id": "i", "time": 1}/; 1q' renamed.tsv >line.jsonl
+run 0 prepare -w named --interactions line.jsonl renamed.tsv --items two_ids.jsonl --json
+json_holds 'in JSON too' ".items_with_metadata == $items"
+run 0 prepare -w named --interactions shop/interactions.tsv --items two_ids.jsonl
+holds 'records of no item are told' grep -q "none of the $items items has a record in the item metadata" err
+echo '{"title": ' >>few.jsonl
+run 0 prepare -w named --interactions shop/interactions.tsv --items few.jsonl --on-bad-line skip
+holds 'records of few are told' grep -q "only [1-5] of $items items have a record in the item metadata" err
+holds 'and lines that were skipped' grep -q '1 lines of the item metadata could not be read and were skipped' err
+run 0 prepare -w named --interactions shop/interactions.tsv --items shop/items.jsonl
+holds 'all are not' sh -c "! grep -q 'item metadata' err"
+rm -r named
+
 # ---- in the directory of one's own files ----
 mkdir here
 cp shop/interactions.tsv shop/items.jsonl shop/prefill.npy shop/decoding.npy here
