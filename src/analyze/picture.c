@@ -111,13 +111,13 @@ static bool ends_with(const char *path, const char *end) {
 
 static genair_code draw_form(const genair_context *ctx, const struct picture *p, size_t form, int width, int height,
                              bool *drawn, genair_status *st) {
-    char program[] = "gnuplot", execute[] = "-e", terminal[160];
+    char program[] = "gnuplot", no_settings[] = "-d", execute[] = "-e", terminal[160]; /* -d: not those of ~/.gnuplot */
     snprintf(terminal, sizeof terminal, "set terminal %s noenhanced size %d,%d font 'sans,11' background rgb 'white'",
              forms[form].terminal, width, height);
     char *output = path_of(p, forms[form].suffix), *log = path_of(p, "log");
     const genair_code code = output && log ? GENAIR_OK : fail_memory(st);
     if (code == GENAIR_OK) {
-        *drawn = run_program((char *[]){program, execute, terminal, p->script_path, NULL}, output, log) == 0 &&
+        *drawn = run_program((char *[]){program, no_settings, execute, terminal, p->script_path, NULL}, output, log) == 0 &&
                  ends_with(output, forms[form].end);
         if (!*drawn) tell_failure(ctx, p->name, log);
         unlink(log);

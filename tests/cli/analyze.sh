@@ -37,6 +37,9 @@ if command -v gnuplot >/dev/null; then
     chmod +x "$scratch/broken/gnuplot"
     PATH=$scratch/broken:$PATH run 0 analyze -w ws $few --seed 45
     holds 'gnuplot that fails is told' grep -q 'gnuplot could not draw tsne: no font' err
+    printf 'set multiplot\nno such command\n' >"$scratch/.gnuplot"
+    HOME=$scratch run 0 analyze -w ws $few --seed 45
+    holds "the user's own settings are not read" test -s ws/analysis/tsne.png -a -z "$(grep 'could not draw' err)"
     holds 'another seed, other items' test "$(jq -c .shown ws/analysis/tsne.json)" != "$(jq -c .shown numbers.json)"
 fi
 cp -r ws one && rm -r one/analysis
