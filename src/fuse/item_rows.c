@@ -48,6 +48,7 @@ static genair_code rows_by_name(const struct dataset *d, const char *path, const
     genair_code code = mapping_open(path, &m, st);
     if (code != GENAIR_OK) return code;
     const char *p = (const char *)m.data, *end = p + m.size;
+    if (m.size >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) p += 3; /* a byte order mark */
     size_t row = 0;
     for (; p < end && code == GENAIR_OK; row++) {
         const char *newline = memchr(p, '\n', (size_t)(end - p)), *stop = newline ? newline : end;
