@@ -118,10 +118,22 @@ static genair_code take_shape(struct cursor *c, struct npy *a) {
     return GENAIR_OK;
 }
 
+static genair_code wrong_type(const struct cursor *c, const unsigned char *at, struct text type) {
+    return fail_offset(
+        c->st, GENAIR_FORMAT, c->path, at - c->start,
+        "values of type %.*s, expected f2, f4, f8, i4, i8 or u1; save the array as "
+        "float32: numpy.save(path, array.astype('float32'))",
+        (int)min_size(type.n, 40), type.p);
+}
+
 static genair_code take_type(struct cursor *c, struct npy *a) {
     skip_space(c);
     const unsigned char *at = c->p;
     struct text t;
+    if (c->p < c->end && (*c->p == '[' || *c->p == '(')) { /* [('x', '<f4'), …]: structured */
+        const unsigned char *close = memchr(at, *at == '[' ? ']' : ')', (size_t)(c->end - at));
+        return wrong_type(c, at, (struct text){(const char *)at, (size_t)((close ? close + 1 : c->end) - at)});
+    }
     const genair_code code = take_string(c, &t);
     if (code != GENAIR_OK) return code;
     for (size_t i = 0; i < COUNT(types); i++) {
@@ -131,11 +143,7 @@ static genair_code take_type(struct cursor *c, struct npy *a) {
         a->big_endian = t.p[0] == '>';
         return GENAIR_OK;
     }
-    return fail_offset(
-        c->st, GENAIR_FORMAT, c->path, at - c->start,
-        "values of type '%.*s', expected f2, f4, f8, i4, i8 or u1; save the array as "
-        "float32: numpy.save(path, array.astype('float32'))",
-        (int)min_size(t.n, 40), t.p);
+    return wrong_type(c, at, (struct text){t.p - 1, t.n + 2});
 }
 
 static genair_code take_order(struct cursor *c, struct npy *a) {
