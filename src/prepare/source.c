@@ -274,6 +274,12 @@ static genair_code read_header(struct source *s, struct text line, genair_status
     return done ? GENAIR_OK : source_bad_header(s, &s->bad, st);
 }
 
+/* "\r\r\n" is no end of a line in its midst. */
+static bool holds_line_end(struct text line) {
+    while (line.n && line.p[line.n - 1] == '\r') line.n--;
+    return line.n && memchr(line.p, '\r', line.n);
+}
+
 static genair_code open_next(struct source *s, genair_status *st) {
     genair_code code = input_open(s->paths[s->n_opened], LINE_MAX_BYTES, &s->in, st);
     if (code) return code;
@@ -287,6 +293,8 @@ static genair_code open_next(struct source *s, genair_status *st) {
         if (code) return code;
     } while (more && !line.n);
     if (!more) return fail_line(st, GENAIR_FORMAT, input_path(s->in), 0, "is empty");
+    if (holds_line_end(line))
+        return fail_line(st, GENAIR_FORMAT, input_path(s->in), 0, "lines end in CR alone; convert them to LF");
     return read_header(s, line, st);
 }
 
