@@ -50,19 +50,27 @@ static void add(struct builder *b, const char *p, size_t n) {
     b->n += n;
 }
 
+/* Bytes of the white space or control character that p begins with, 0 for another; U+00A0 is what "&nbsp;" becomes. */
+static size_t space_bytes(const char *p, size_t n) {
+    const unsigned char c = (unsigned char)p[0];
+    if (c <= 0x20 || c == 0x7F) return 1;
+    return n > 1 && c == 0xC2 && (unsigned char)p[1] == 0xA0 ? 2 : 0;
+}
+
 /* Runs of white space and control characters become one space, none at the ends. In place. */
 static size_t tidy(char *p, size_t n) {
     size_t used = 0;
     bool space = false;
     for (size_t i = 0; i < n; i++) {
-        const unsigned char c = (unsigned char)p[i];
-        if (c <= 0x20 || c == 0x7F) {
+        const size_t skipped = space_bytes(p + i, n - i);
+        if (skipped) {
             space = true;
+            i += skipped - 1;
             continue;
         }
         if (space && used) p[used++] = ' ';
         space = false;
-        p[used++] = (char)c;
+        p[used++] = p[i];
     }
     return used;
 }

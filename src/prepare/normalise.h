@@ -12,7 +12,7 @@
  * "description", "categories", then the others under their own names in the order of the file.
  * Every value is a string that is not empty: lists flattened and joined by ", " (of a description
  * by " "), objects as "key: value", a category that repeats left out, categories between bars
- * split, HTML entities resolved, runs of white space and control characters one space. An id is
+ * split, HTML entities resolved, runs of white space (U+00A0 too) and control characters one space. An id is
  * taken as it is. Of several names for one attribute ("brand", "store") the first in our order that
  * has a value gives it; the others stay under their own names. What the record itself lacks is also
  * looked for in its object "details". The id is the key called item_name, in plain form, where there is one that the
