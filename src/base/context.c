@@ -88,7 +88,7 @@ bool context_stopped(const genair_context *ctx) {
 }
 
 genair_code context_interrupted(genair_status *st) {
-    return fail(st, GENAIR_INTERRUPTED, "interrupted; the same command goes on where this one stopped");
+    return fail(st, GENAIR_INTERRUPTED, "interrupted");
 }
 
 PRINTF(3, 0)

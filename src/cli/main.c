@@ -48,6 +48,20 @@ static int exit_status(genair_code code) {
     return EXIT_FAILED;
 }
 
+/* Not all stages keep what they have begun. */
+static const char *after_interruption(const char *command) {
+    static const char *const keep[] = {"archetype", "sweep", "reproduce"};
+    for (size_t i = 0; i < sizeof keep / sizeof keep[0]; i++)
+        if (strcmp(keep[i], command) == 0) return "the same command goes on where this one stopped";
+    return strcmp(command, "train") == 0 ? "with --resume the same command goes on where this one stopped"
+                                         : "the same command starts again";
+}
+
+static int report_interruption(const char *command) {
+    fprintf(stderr, "genair: interrupted; %s\n", after_interruption(command));
+    return EXIT_INTERRUPTED;
+}
+
 static int report(const genair_status *st) {
     char text[2048], shown[sizeof text];
     genair_status_text(st, text, sizeof text);
@@ -133,7 +147,9 @@ static int run_stage(stage *run, const genair_options *o) {
     code = run(ctx, o, &json, &st);
     release_signals();
     progress_clear(&progress);
-    const int status = code == GENAIR_OK ? print_result(json, o) : report(&st);
+    const int status = code == GENAIR_OK            ? print_result(json, o)
+                       : code == GENAIR_INTERRUPTED ? report_interruption(options_command(o))
+                                                    : report(&st);
     genair_string_free(json);
     genair_context_free(ctx);
     return status;

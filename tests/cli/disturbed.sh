@@ -114,6 +114,22 @@ else
     echo 'not checked here: a full disk and a read-only one, which need a mount namespace'
 fi
 
+# ---- Ctrl-C ----
+rm -rf cut
+words prepare cut
+"${words[@]}" >/dev/null 2>err &
+child=$!
+while [ ! -s cut/.lock ] && kill -0 $child 2>/dev/null; do :; done
+kill -INT $child 2>/dev/null
+wait $child
+status=$?
+if [ $status -eq 0 ]; then
+    echo 'not checked here: an interruption, the command was over too soon'
+else
+    holds 'SIGINT is exit status 130' test $status -eq 130
+    holds 'and what comes of it is said' grep -qx 'genair: interrupted; the same command starts again' err
+fi
+
 # ---- two processes in one workspace ----
 rm -rf cut
 "$genair" prepare -q -w cut --interactions shop/interactions.tsv --items shop/items.jsonl >/dev/null 2>&1 &

@@ -57,7 +57,10 @@ kill -INT $child 2>/dev/null
 wait $child
 status=$?
 # a machine so fast that the run was over: nothing to interrupt
-[ $status -eq 0 ] || holds 'SIGINT is exit status 130' test $status -eq 130
+[ $status -eq 0 ] || {
+    holds 'SIGINT is exit status 130' test $status -eq 130
+    holds 'and what goes on is said' grep -qx 'genair: interrupted; with --resume the same command goes on where this one stopped' "$scratch/err"
+}
 run 0 train -w ws --run cut $long --resume
 same 'a run that was interrupted ends like one that was not' ws/runs/cut/model.safetensors ws/runs/whole/model.safetensors
 
