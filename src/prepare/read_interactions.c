@@ -84,6 +84,7 @@ static const char *role_names(const struct interaction_reader *r, enum role role
 
 static void note_unit(struct interaction_reader *r, struct text time_name) {
     r->unit = format_rank("timestampms timems tsms", time_name) >= 0 ? TIME_MILLISECONDS
+              : format_rank("date datetime", time_name) >= 0         ? TIME_DATES
                                                                      : TIME_BY_MAGNITUDE;
 }
 
@@ -251,9 +252,13 @@ static bool convert_time(struct interaction_reader *r, struct text t, int64_t *o
     const enum time_result result = time_parse(t, r->unit, out);
     if (result == TIME_OK) return true;
     char excerpt[TEXT_EXCERPT];
-    text_excerpt(t, excerpt);
+    text_excerpt(result == TIME_WITHOUT_DASHES ? text_trim(t) : t, excerpt);
     if (!t.n)
         fail(&r->bad, GENAIR_FORMAT, "the time is empty");
+    else if (result == TIME_WITHOUT_DASHES)
+        fail(&r->bad, GENAIR_FORMAT,
+             "the time \"%s\" is a date without dashes; write %.4s-%.2s-%.2s, or call the column timestamp if it is seconds",
+             excerpt, excerpt, excerpt + 4, excerpt + 6);
     else if (result == TIME_UNREADABLE)
         fail(&r->bad, GENAIR_FORMAT,
              "the time \"%s\" is neither a number (seconds or milliseconds since 1970) nor a date",

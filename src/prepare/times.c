@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 static const int64_t FIRST_MS = INT64_C(-62135596800000); /* 0001-01-01 00:00:00 */
 static const int64_t LAST_MS = INT64_C(253402300799999);  /* 9999-12-31 23:59:59.999 */
@@ -70,15 +71,28 @@ static bool take_fraction(struct text *t, int *ms) {
 
 static bool take_zone(struct text *t, int *minutes) {
     if (take(t, 'Z')) return true;
+    if (t->n == 3 && memcmp(t->p, "UTC", 3) == 0) {
+        *t = (struct text){0};
+        return true;
+    }
     const bool east = t->n && t->p[0] == '+';
     if (!east && !(t->n && t->p[0] == '-')) return true;
     t->p++, t->n--;
-    int hours, rest;
-    if (!take_number(t, 2, &hours)) return false;
-    take(t, ':');
-    if (!take_number(t, 2, &rest) || hours > 23 || rest > 59) return false;
+    int hours, rest = 0;
+    if (!take_number(t, 2, &hours) || hours > 23) return false;
+    if (t->n) {
+        take(t, ':');
+        if (!take_number(t, 2, &rest) || rest > 59) return false;
+    }
     *minutes = (hours * 60 + rest) * (east ? 1 : -1);
     return true;
+}
+
+/* "20210601", which as a number of seconds is a day of 1970. */
+static bool is_date_without_dashes(struct text t) {
+    int year, month, day;
+    return t.n == 8 && take_number(&t, 4, &year) && take_number(&t, 2, &month) && take_number(&t, 2, &day) &&
+           day_exists(year, month, day);
 }
 
 static enum time_result parse_date(struct text t, int64_t *out) {
@@ -117,6 +131,7 @@ static enum time_result from_decimal(double value, enum time_unit unit, int64_t 
 enum time_result time_parse(struct text t, enum time_unit unit, int64_t *out) {
     int64_t whole;
     double decimal;
+    if (unit == TIME_DATES && is_date_without_dashes(text_trim(t))) return TIME_WITHOUT_DASHES;
     if (text_i64(t, &whole)) return from_whole(whole, unit, out);
     t = text_trim(t);
     if (text_i64(t, &whole)) return from_whole(whole, unit, out);
