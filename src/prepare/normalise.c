@@ -278,7 +278,8 @@ static genair_code put_others(struct forming *f) {
     size_t key_n;
     json_t *value;
     json_object_keylen_foreach(f->raw, key, key_n, value) {
-        if (is_used(f, key)) continue;
+        /* an item_id that is not what the log calls the item: the name is taken */
+        if (is_used(f, key) || strcmp(key, "item_id") == 0) continue;
         struct builder b;
         genair_code code = check_name(f, key, key_n);
         if (code) return code;

@@ -61,6 +61,9 @@ json_holds 'though the records have another first' ".items_with_metadata == $ite
 sed 's/.*/{"user_id": "u", "product_id": "i", "time": 1}/; 1q' renamed.tsv >line.jsonl
 run 0 prepare -w named --interactions line.jsonl renamed.tsv --items two_ids.jsonl --json
 json_holds 'in JSON too' ".items_with_metadata == $items"
+jq -c '{product_id: .item_id} + del(.item_id) + {item_id: "x"}' shop/items.jsonl >two_names.jsonl
+run 0 prepare -w named --interactions renamed.tsv --items two_names.jsonl --json
+json_holds 'though they have an item_id of another kind' ".items_with_metadata == $items"
 run 0 prepare -w named --interactions shop/interactions.tsv --items two_ids.jsonl
 holds 'records of no item are told' grep -q "none of the $items items has a record in the item metadata" err
 echo '{"title": ' >>few.jsonl

@@ -72,13 +72,27 @@ holds 'and nothing written' test ! -e none.npy
 run 0 export -w ws --what recbole --out atomic/shop --json
 json_holds 'files' '.files == ["atomic/shop/shop.inter", "atomic/shop/shop.item"]'
 run 0 prepare -w back --format recbole --interactions atomic/shop/shop.inter --items atomic/shop/shop.item \
-    --user-core 1 --item-core 1 --json
-json_holds 'as many items' ".items == $items"
+    --core-mode kcore --user-core 1 --item-core 1 --json
+json_holds 'as many items' ".items == $items and .items_with_metadata == $items"
+same 'with all their attributes' <(jq -cS . ws/items.jsonl | sort) <(jq -cS . back/items.jsonl | sort)
+holds 'prices are numbers' grep -q "price:float" atomic/shop/shop.item
 awk -F'\t' 'NR > 1 { print $1 "\t" $2 }' shop/interactions.tsv | sort >log
 awk -F'\t' 'NR > 1 { print $1 "\t" $2 }' atomic/shop/shop.inter | sort >kept
 holds 'every line is one of the log' test -z "$(comm -13 log kept)"
 run 0 export -w back --what recbole --out twice/shop
 same 'there and back' <(sort atomic/shop/shop.inter) <(sort twice/shop/shop.inter)
+
+# users of two interactions, attributes of any name, prices that are none
+printf 'user_id,item_id,time\nu,a,1\nu,b,2\nv,b,1\nv,a,2\n' >two.csv
+printf '%s\n' '{"item_id": "a", "price": "1.5", "a:b": "x", "": "none", "Colour ": "red", "rating": 4}' \
+    '{"item_id": "b", "price": "$2", "a_b": "y", "rating": 3.5}' >two.jsonl
+kept='--core-mode kcore --user-core 1 --item-core 1'
+run 0 prepare -w two --interactions two.csv --items two.jsonl $kept
+run 0 export -w two --what recbole --out two_items
+printf 'item_id:token\tprice:token\trating:float\ta_b:token\tColour:token\na\t1.5\t4\tx\tred\nb\t$2\t3.5\t\t\n' >expected.item
+same 'each attribute is a column' two_items/two_items.item expected.item
+run 0 prepare -w two_back --interactions two_items/two_items.inter --items two_items/two_items.item $kept --json
+json_holds 'users of two' '.users == 2 and .interactions == 4 and .items_with_metadata == 2'
 
 # ---- what can go wrong ----
 run 2 export -w ws --run base --out x
