@@ -248,8 +248,8 @@ static void warn_of_items(const genair_context *ctx, const genair_options *o, co
     if (r->n_items_skipped)
         context_warn(ctx, "%" PRIu64 " lines of the item metadata could not be read and were skipped", r->n_items_skipped);
     if (found == 0)
-        context_warn(ctx, "none of the %" PRIu64 " items has a record in the item metadata; are the ids there those of the log?",
-                     n_items);
+        context_warn(ctx, "none of the %" PRIu64 " items has a record in the item metadata; are the ids there those of the "
+                     "log?", n_items);
     else if (found < n_items - n_items / 2)
         context_warn(ctx, "only %" PRIu64 " of %" PRIu64 " items have a record in the item metadata", found, n_items);
 }

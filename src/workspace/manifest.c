@@ -74,8 +74,8 @@ static genair_code check_manifest(struct workspace *w, const char *text, const j
     const char *name;
     if (is_foreign(root))
         return fail_line(st, GENAIR_FORMAT, w->manifest, 0,
-                         "the manifest of another program: '%s' is no genair workspace; name another directory with --workspace",
-                         w->path);
+                         "the manifest of another program: '%s' is no genair workspace; name another directory with "
+                         "--workspace", w->path);
     if (json_integer_value(json_object_get(root, "format")) != FORMAT || !json_is_object(stages))
         return damaged(w, st, "not a manifest of this program's version, or damaged");
     char *expected = manifest_text(stages);

@@ -72,7 +72,7 @@ static void rows_are_found_by_name(void **state) {
     (void)state;
     static const char *const texts[] = {"e\na\nunheard\nx\nd\nb\nc\n",
                                         "e\r\na\r\nunheard\r\nx\r\nd\r\nb\r\nc",
-                                        "\xEF\xBB\xBF" "e\na\nunheard\nx\nd\nb\nc"};
+                                        "\357\273\277e\na\nunheard\nx\nd\nb\nc"};
     struct shop s = shop_open("named");
     char *prefill = shop_matrix("n1.npy", "ea?xdbc", 4, 0), *ids = scratch_path("ids.txt"),
          *json = NULL;
