@@ -57,7 +57,8 @@ static void columns_deinit(struct columns *k) {
 static char *written_name(const char *key) {
     const struct text t = text_trim(text_of(key));
     char *name = mem_text(t.p, t.n);
-    for (char *c = name; c && (c = strchr(c, ':'));) *c = '_';
+    for (size_t i = 0; name && i < t.n; i++)
+        if (name[i] == ':') name[i] = '_';
     return name;
 }
 
