@@ -189,7 +189,7 @@ static json_t *describe_outcome(const struct outcome *r, const genair_options *o
         double value;
     } reals[] = {
         {"mean_length", share((double)s->n_interactions, s->n_users)},
-        {"sparsity", 1 - share((double)(s->n_interactions - s->n_repeated), cells)},
+        {"sparsity", 1 - share((double)s->n_interactions, cells)},
         {"tied_validation_share", share(s->tied_valid, s->n_valid)},
         {"tied_test_share", share(s->tied_test, s->n_test)},
     };

@@ -48,10 +48,6 @@ json_holds 'they are ranked, and nobody else' ".test_users == $(($(wc -l <half.t
 run 2 prepare -w half --interactions shop/interactions.tsv --held-out-users 0
 run 2 prepare -w half --interactions shop/interactions.tsv --held-out-users 1.5
 
-printf 'user_id,item_id,time\n%s' "$(for t in 1 2 3 4 5; do printf 'u,a,%d\nu,b,%d\nv,a,%d\n' $t $t $t; done)" >repeats.csv
-run 0 prepare -w repeats --interactions repeats.csv --json
-json_holds 'what repeats fills one cell' '.interactions == 15 and .repeated_interactions == 12 and .sparsity == 0.25'
-
 # ---- the item's id is what the log calls it ----
 head -5 shop/items.jsonl >few.jsonl
 sed 's/item_id/product_id/' shop/interactions.tsv >renamed.tsv
