@@ -36,9 +36,34 @@ holds 'the changelog begins with it' test "$(grep -m 1 '^## ' "$source/CHANGELOG
 holds 'the Debian package loads the library of its major version' \
     grep -qxF "libgenair.so.${version%%.*} libgenair${version%%.*} #MINVER#" "$packaging/debian/libgenair${version%%.*}.symbols"
 holds 'and so does Python' grep -qF "\"libgenair.so.${version%%.*}\"" "$source/python/genair/_native.py"
-for script in "$packaging"/*.sh "$packaging"/debian/genair.post*; do
+for script in "$packaging"/*.sh "$packaging"/debian/genair.p*; do
     holds "$script is read" bash -n "$script"
 done
+
+# ---- the package's scripts: an upgrade ends no server for good, a removal does ----
+if command -v dh_installsystemd >/dev/null; then
+    mkdir -p package/debian/genair/lib/systemd/system
+    cp "$packaging"/debian/rules "$packaging"/debian/genair.p* package/debian
+    cp "$unit" package/debian/genair/lib/systemd/system
+    sed '/@BUILD_DEPENDS@/d' "$packaging/debian/control.in" >package/debian/control
+    printf 'genair (%s) unstable; urgency=medium\n\n  * None.\n\n -- A <a@b.example>  Thu, 01 Jan 1970 00:00:00 +0000\n' "$version" \
+        >package/debian/changelog
+    holds 'debhelper makes them' bash -c 'cd package && make -f debian/rules override_dh_installsystemd && dh_installdeb -p genair'
+    scripts=package/debian/genair/DEBIAN
+    holds 'started again behind an upgrade, where it ran' grep -q 'deb-systemd-invoke try-restart .*genair.service' $scripts/postinst
+    holds 'and not for the first time' bash -c "! grep -qE 'deb-systemd-invoke (start|restart) ' $scripts/postinst"
+    holds 'nor ended before it' test ! -e $scripts/preinst
+    sed 's,/run/systemd/system,/,' $scripts/prerm >prerm
+    printf '#!/bin/sh\necho "$@" >>stopped\n' >deb-systemd-invoke
+    chmod +x deb-systemd-invoke
+    : >stopped
+    holds 'an upgrade runs its script' env PATH="$scratch:$PATH" DPKG_ROOT= sh prerm upgrade 9
+    holds 'which ends nothing' test ! -s stopped
+    holds 'a removal runs it' env PATH="$scratch:$PATH" DPKG_ROOT= sh prerm remove
+    holds 'and it ends the server' grep -qx 'stop genair.service' stopped
+else
+    echo 'no debhelper: the scripts of the Debian package are not made'
+fi
 
 # ---- the container ----
 grep -o 'lib[a-z0-9.-]*\|zlib1g' <(sed -n '/apt-get install/,/rm -rf/p' "$packaging/Containerfile") | sort -u >packages
