@@ -58,6 +58,10 @@ size_t intake_count(const struct intake *in) {
     return in->n;
 }
 
+struct text intake_name(const struct intake *in, size_t i) {
+    return in->items[i].item;
+}
+
 /* ---- gathering ---- */
 
 static bool keep_text(struct intake *in, struct text t, struct text *out) {

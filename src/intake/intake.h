@@ -25,6 +25,7 @@ CHECKED genair_code intake_add(struct intake *in, json_t *record, genair_status 
 CHECKED genair_code intake_vector(struct intake *in, enum item_part part, const float *values, size_t width,
                                   genair_status *st);
 size_t intake_count(const struct intake *in);
+struct text intake_name(const struct intake *in, size_t i); /* of an item, by its place from 0; borrowed */
 
 struct intake_result {
     size_t added, replaced, described; /* replaced: had been added before; described: by author */

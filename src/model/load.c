@@ -94,16 +94,13 @@ genair_code run_open(genair_context *ctx, const char *workspace, const char *nam
 }
 
 genair_code run_open_with_added(genair_context *ctx, const char *workspace, const char *name,
-                                const struct catalogue *c, struct run **out, genair_status *st) {
-    struct fused_components components;
+                                const struct fused_components *components, const struct catalogue *c,
+                                struct run **out, genair_status *st) {
     struct fused_rows rows = {0};
-    genair_code code = new_items_components(workspace, name, &components, st);
-    if (code == GENAIR_OK) code = new_items_rows(ctx, &components, c, &rows, st);
-    if (code == GENAIR_OK) {
-        code = open_run(ctx, workspace, name, c->data, &rows, out, st);
-        mem_free(rows.values);
-    }
-    pca_file_free(&components);
+    genair_code code = new_items_rows(ctx, components, c, &rows, st);
+    if (code != GENAIR_OK) return code;
+    code = open_run(ctx, workspace, name, c->data, &rows, out, st);
+    mem_free(rows.values);
     return code;
 }
 

@@ -9,7 +9,8 @@
 
 #include <jansson.h>
 
-struct catalogue; /* workspace/catalogue.h */
+struct catalogue;        /* workspace/catalogue.h */
+struct fused_components; /* algebra/pca_file.h */
 
 struct run {
     char *name;
@@ -23,10 +24,11 @@ struct run {
  * its files do not have their recorded checksums. */
 CHECKED genair_code run_open(genair_context *ctx, const char *workspace, const char *name,
                              const struct dataset *data, struct run **out, genair_status *st);
-/* The same with the items that catalogue_add found behind those of the dataset: then in scorer too. GENAIR_USAGE when the
- * run can have none (model/new_items.h). */
+/* The same with the items that catalogue_add found behind those of the dataset: then in scorer too. components: the run's, which
+ * all of them fit (model/new_items.h). */
 CHECKED genair_code run_open_with_added(genair_context *ctx, const char *workspace, const char *name,
-                                        const struct catalogue *c, struct run **out, genair_status *st);
+                                        const struct fused_components *components, const struct catalogue *c,
+                                        struct run **out, genair_status *st);
 void run_close(struct run *r);
 
 #endif

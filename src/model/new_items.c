@@ -81,6 +81,21 @@ genair_code new_item_fits(const struct fused_components *c, const struct added_i
     return GENAIR_OK;
 }
 
+genair_code new_items_sift(const struct fused_components *c, struct catalogue *from, uint32_t *n_left_out,
+                           genair_status *why, genair_status *st) {
+    const uint32_t n = catalogue_added(from);
+    bool *out = mem_zeros(n, sizeof *out);
+    if (!out) return fail_memory(st);
+    *n_left_out = 0;
+    for (uint32_t a = 0; a < n; a++) {
+        out[a] = new_item_fits(c, catalogue_added_item(from, a), why) != GENAIR_OK; /* why keeps the first */
+        *n_left_out += out[a];
+    }
+    const genair_code code = *n_left_out ? catalogue_leave_out(from, out, st) : GENAIR_OK;
+    mem_free(out);
+    return code;
+}
+
 static genair_code gather(const struct fused_components *c, const struct catalogue *from, float *part[N_PARTS],
                           genair_status *st) {
     const uint32_t n = catalogue_added(from);

@@ -20,7 +20,10 @@ CHECKED genair_code new_items_components(const char *workspace, const char *run,
                                          genair_status *st);
 /* Whether an item has the vectors that they take; GENAIR_USAGE says which it lacks, or how wide it should be. */
 CHECKED genair_code new_item_fits(const struct fused_components *c, const struct added_item *a, genair_status *st);
-/* The rows of the items that catalogue_add found. */
+/* Leaves those that do not fit out of what catalogue_add found: *n_left_out of them, why says what is wrong with the first. */
+CHECKED genair_code new_items_sift(const struct fused_components *c, struct catalogue *from, uint32_t *n_left_out,
+                                   genair_status *why, genair_status *st);
+/* The rows of the items that catalogue_add found, all of which fit. */
 CHECKED genair_code new_items_rows(genair_context *ctx, const struct fused_components *c, const struct catalogue *from,
                                    struct fused_rows *out, genair_status *st);
 

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/size.h"
+#include "model/new_items.h"
 #include "ranking/index.h"
 #include "ranking/rank.h"
 #include "recommend/likeness.h"
@@ -24,20 +25,37 @@ struct recommender {
     pthread_mutex_t encoding, reading;
 };
 
-static genair_code open_run(genair_context *ctx, const char *workspace, const char *name, struct recommender *r,
-                            genair_status *st) {
+/* Those that do not fit are left out, and told; *components also on failure, then to be freed as well. */
+static genair_code sift_added(const char *workspace, const char *name, struct recommender *r,
+                              struct fused_components *components, genair_status *st) {
     genair_status why = {0};
     const uint32_t n_added = catalogue_added(&r->catalogue);
-    if (n_added == 0) return run_open(ctx, workspace, name, r->catalogue.data, &r->run, st);
-    const genair_code code = run_open_with_added(ctx, workspace, name, &r->catalogue, &r->run, &why);
-    if (code != GENAIR_USAGE) {
-        if (code != GENAIR_OK && st) *st = why;
-        return code;
+    uint32_t n = 0;
+    genair_code code = new_items_components(workspace, name, components, &why);
+    if (code == GENAIR_USAGE) { /* the run can have none */
+        catalogue_leave_out_added(&r->catalogue);
+        snprintf(r->left_out, sizeof r->left_out, "%u added items are left out: %s", n_added, why.message);
+        return GENAIR_OK;
     }
-    catalogue_leave_out_added(&r->catalogue);
-    snprintf(r->left_out, sizeof r->left_out, "%u added items are left out: %s", n_added, why.message);
-    context_warn(ctx, "%s", r->left_out);
-    return run_open(ctx, workspace, name, r->catalogue.data, &r->run, st);
+    if (code != GENAIR_OK) return fail_like(st, &why);
+    code = new_items_sift(components, &r->catalogue, &n, &why, st);
+    if (code == GENAIR_OK && n)
+        snprintf(r->left_out, sizeof r->left_out, "%u of %u added items are left out, the first because %s", n, n_added,
+                 why.message);
+    return code;
+}
+
+static genair_code open_run(genair_context *ctx, const char *workspace, const char *name, struct recommender *r,
+                            genair_status *st) {
+    struct fused_components components = {0};
+    genair_code code = catalogue_added(&r->catalogue) ? sift_added(workspace, name, r, &components, st) : GENAIR_OK;
+    if (code == GENAIR_OK && *r->left_out) context_warn(ctx, "%s", r->left_out);
+    if (code == GENAIR_OK)
+        code = catalogue_added(&r->catalogue)
+                   ? run_open_with_added(ctx, workspace, name, &components, &r->catalogue, &r->run, st)
+                   : run_open(ctx, workspace, name, r->catalogue.data, &r->run, st);
+    pca_file_free(&components);
+    return code;
 }
 
 genair_code recommender_open(genair_context *ctx, const char *workspace, const char *run, bool archetypes,

@@ -34,7 +34,9 @@ void answer_reload(struct service *s, const struct request *r, struct response *
         response_error(out, 409, text);
         return;
     }
-    response_json(out, 200, json_pack("{s:s}", "status", "reloaded"));
+    char why[LEFT_OUT_SIZE];
+    service_left_out(s, why, sizeof why);
+    response_json(out, 200, json_pack("{s:s, s:s*}", "status", "reloaded", "left_out", *why ? why : NULL));
 }
 
 /* ---- /metrics, text format 0.0.4 ---- */

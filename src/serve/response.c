@@ -16,9 +16,14 @@ void response_error(struct response *out, int status, const char *message) {
     response_json(out, status, json_pack("{s:{s:i, s:s}}", "error", "status", status, "message", message));
 }
 
-/* What the client did wrong is 400; what is out of memory or on a sick disk may be better in a moment. */
+/* What the client did wrong is 400; what is out of memory, on a sick disk or at its end may be better in a moment. */
+static int status_of(genair_code code) {
+    if (code == GENAIR_USAGE) return 400;
+    return code == GENAIR_MEMORY || code == GENAIR_IO || code == GENAIR_INTERRUPTED ? 503 : 500;
+}
+
 void response_failure(struct response *out, const genair_status *st) {
-    const int status = st->code == GENAIR_USAGE ? 400 : st->code == GENAIR_MEMORY || st->code == GENAIR_IO ? 503 : 500;
+    const int status = status_of(st->code);
     response_error(out, status, st->message);
     if (status == 503) out->retry_after = 1;
 }

@@ -90,10 +90,12 @@ static genair_code read_setting(const genair_options *o, struct setting *s, gena
     return code;
 }
 
-static void tell_left_out(genair_context *ctx, struct service *s) {
-    char why[2048];
+/* Once, until it is another reason: new items open the run again many times. */
+static void tell_left_out(genair_context *ctx, struct service *s, char told[LEFT_OUT_SIZE]) {
+    char why[LEFT_OUT_SIZE];
     service_left_out(s, why, sizeof why);
-    if (why[0]) context_warn(ctx, "%s", why);
+    if (*why && strcmp(why, told) != 0) context_warn(ctx, "%s", why);
+    snprintf(told, LEFT_OUT_SIZE, "%s", why);
 }
 
 static void reload(genair_context *ctx, struct service *s) {
@@ -101,11 +103,27 @@ static void reload(genair_context *ctx, struct service *s) {
     char text[2048];
     if (service_reload(s, &st) == GENAIR_OK) {
         context_info(ctx, "the run was opened again");
-        tell_left_out(ctx, s);
         return;
     }
     genair_status_text(&st, text, sizeof text);
     context_warn(ctx, "the run is served as before, for it cannot be opened again: %s", text);
+}
+
+/* Until the context is stopped. */
+static void look_after(genair_context *ctx, struct service *s) {
+    char told[LEFT_OUT_SIZE] = "";
+    uint64_t reloads = service_reloads(s);
+    tell_left_out(ctx, s, told);
+    while (!context_stopped(ctx)) {
+        nanosleep(&(struct timespec){0, LOOK_NANOSECONDS}, NULL);
+        if (context_take_reload(ctx)) {
+            reload(ctx, s);
+            *told = '\0'; /* who asks for it wants to read it again */
+        }
+        const uint64_t now = service_reloads(s); /* requests open it again too */
+        if (now != reloads) tell_left_out(ctx, s, told);
+        reloads = now;
+    }
 }
 
 static genair_code serve(genair_context *ctx, const genair_options *o, const struct setting *setting, json_t *out,
@@ -118,18 +136,15 @@ static genair_code serve(genair_context *ctx, const genair_options *o, const str
                                          .store = setting->store,
                                          .index = setting->index,
                                          .model = option_text(o, "model"),
-                                         .template = option_text(o, "template")};
+                                         .template = option_text(o, "template"),
+                                         .threads = parallel_threads(context_parallel(ctx))};
     genair_code code = service_open(&what, &s, st);
     if (code != GENAIR_OK) return code;
     code = http_start(s, &setting->http, &h, st);
     if (code == GENAIR_OK) {
         inet_ntop(AF_INET, &setting->http.address.sin_addr, host, sizeof host);
         context_info(ctx, "serving run '%s' at http://%s:%u", option_text(o, "run"), host, http_port(h));
-        tell_left_out(ctx, s);
-        while (!context_stopped(ctx)) {
-            nanosleep(&(struct timespec){0, LOOK_NANOSECONDS}, NULL);
-            if (context_take_reload(ctx)) reload(ctx, s);
-        }
+        look_after(ctx, s);
         service_retire(s);
         http_stop(h);
         const struct service_counts n = service_counts(s);

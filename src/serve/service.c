@@ -30,6 +30,8 @@ struct service {
         genair_status result; /* of the latest that is done */
     } opening;
     atomic_bool retired;
+    pthread_mutex_t working; /* guards work */
+    genair_context *work;    /* of what takes new items, NULL: nothing does */
     struct measures measures;
 };
 
@@ -88,6 +90,7 @@ genair_code service_open(const struct service_setting *setting, struct service *
     pthread_mutex_init(&s->opening.lock, NULL);
     pthread_cond_init(&s->opening.ended, NULL);
     pthread_mutex_init(&s->taking, NULL);
+    pthread_mutex_init(&s->working, NULL);
     s->setting = *setting;
     genair_code code = served_open(s->setting.workspace, s->setting.run, &s->setting.index, &s->current, st);
     if (code == GENAIR_OK && setting->model)
@@ -109,6 +112,7 @@ void service_close(struct service *s) {
     pthread_mutex_destroy(&s->opening.lock);
     pthread_cond_destroy(&s->opening.ended);
     pthread_mutex_destroy(&s->taking);
+    pthread_mutex_destroy(&s->working);
     mem_free(s);
 }
 
@@ -116,6 +120,10 @@ void service_left_out(struct service *s, char *out, size_t size) {
     struct served *v = service_borrow(s);
     snprintf(out, size, "%s", recommender_left_out(served_recommender(v)));
     served_drop(v);
+}
+
+uint64_t service_reloads(struct service *s) {
+    return atomic_load(&s->measures.reloads);
 }
 
 /* Not the client's fault: what it asked for is on the disk, and asking again does no harm. */
@@ -126,14 +134,53 @@ static genair_code show_stored(struct service *s, genair_status *st) {
     return fail(st, GENAIR_IO, "it is stored, but the run cannot be opened again to serve it: %s", why.message);
 }
 
-genair_code service_take(struct service *s, struct intake *in, struct intake_result *n, genair_status *st) {
-    genair_context *ctx = NULL;
-    pthread_mutex_lock(&s->taking);
-    genair_code code = genair_context_create(0, NULL, NULL, &ctx, st);
-    if (code == GENAIR_OK) code = intake_store(in, ctx, s->author, n, st);
+/* What was stored just now and is not there, although nobody took it away again, was left out. */
+static genair_code check_shown(struct service *s, const struct intake *in, genair_status *st) {
+    struct served *v = service_borrow(s);
+    const char *why = recommender_left_out(served_recommender(v));
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; code == GENAIR_OK && *why && i < intake_count(in); i++) {
+        uint32_t item;
+        if (!catalogue_find(served_catalogue(v), intake_name(in, i), &item))
+            code = fail(st, GENAIR_IO, "it is stored, but not served: %s", why);
+    }
+    served_drop(v);
+    return code;
+}
+
+/* ---- new items ---- */
+
+static genair_code about_to_end(genair_status *st) {
+    return fail(st, GENAIR_INTERRUPTED, "this server is about to end; nothing of the request was kept");
+}
+
+/* What service_retire stops. */
+static void set_work(struct service *s, genair_context *ctx) {
+    pthread_mutex_lock(&s->working);
+    s->work = ctx;
+    pthread_mutex_unlock(&s->working);
+}
+
+static genair_code store(struct service *s, struct intake *in, struct intake_result *n, genair_status *st) {
+    genair_context *ctx;
+    genair_status why = {0};
+    genair_code code = genair_context_create(s->setting.threads, NULL, NULL, &ctx, st);
+    if (code != GENAIR_OK) return code;
+    set_work(s, ctx);
+    code = service_retired(s) ? GENAIR_INTERRUPTED /* before it could be stopped */
+                              : intake_store(in, ctx, s->author, n, &why);
+    set_work(s, NULL);
     genair_context_free(ctx);
+    if (code == GENAIR_INTERRUPTED) return about_to_end(st);
+    return code == GENAIR_OK ? code : fail_like(st, &why);
+}
+
+genair_code service_take(struct service *s, struct intake *in, struct intake_result *n, genair_status *st) {
+    pthread_mutex_lock(&s->taking);
+    genair_code code = store(s, in, n, st);
     pthread_mutex_unlock(&s->taking);
-    return code == GENAIR_OK ? show_stored(s, st) : code;
+    if (code == GENAIR_OK) code = show_stored(s, st);
+    return code == GENAIR_OK ? check_shown(s, in, st) : code;
 }
 
 genair_code service_remove(struct service *s, struct text item, genair_status *st) {
@@ -147,6 +194,9 @@ const struct service_setting *service_setting(const struct service *s) {
 
 void service_retire(struct service *s) {
     atomic_store(&s->retired, true);
+    pthread_mutex_lock(&s->working);
+    if (s->work) genair_context_stop(s->work);
+    pthread_mutex_unlock(&s->working);
 }
 
 bool service_retired(const struct service *s) {

@@ -16,16 +16,19 @@ struct service_setting {
     const char *store;           /* of events: as events_open takes it */
     struct index_setting index;
     const char *model, *template; /* what describes new items; NULL: they must come with vectors */
+    int threads;                  /* that do it; 0: as many as there are processors */
 };
 /* Opens the run and the store. */
 CHECKED genair_code service_open(const struct service_setting *setting, struct service **out, genair_status *st);
 /* Why added items are not served; empty when none is left out. Copied to out. */
+enum { LEFT_OUT_SIZE = 1200 };
 void service_left_out(struct service *s, char *out, size_t size);
+uint64_t service_reloads(struct service *s); /* how often the run was exchanged */
 void service_close(struct service *s); /* nobody may be asking; NULL is fine */
 /* Opens the run again and puts it in the place of the old one, which ends with its last request. On failure the old
  * one stays. Those who ask while it is being opened share the next opening. Any thread. */
 CHECKED genair_code service_reload(struct service *s, genair_status *st);
-/* From now on /readyz says 503: a balancer sends nobody more. */
+/* From now on /readyz says 503: a balancer sends nobody more. New items that are being described, or wait for it, are refused. */
 void service_retire(struct service *s);
 
 struct route {

@@ -111,6 +111,23 @@ void catalogue_leave_out_added(struct catalogue *c) {
     c->added_names = NULL;
 }
 
+genair_code catalogue_leave_out(struct catalogue *c, const bool *out, genair_status *st) {
+    struct map *names = map_create();
+    genair_code code = names ? GENAIR_OK : fail_memory(st);
+    for (uint32_t a = 0, number; code == GENAIR_OK && a < catalogue_added(c); a++) {
+        if (out[a]) continue;
+        code = map_add(names, catalogue_added_item(c, a)->item, &number, st);
+        if (code == GENAIR_OK) c->added_place[number] = c->added_place[a];
+    }
+    if (code != GENAIR_OK) {
+        map_free(names);
+        return code;
+    }
+    map_free(c->added_names);
+    c->added_names = names;
+    return GENAIR_OK;
+}
+
 uint32_t catalogue_added(const struct catalogue *c) {
     return c->added_names ? map_count(c->added_names) : 0;
 }

@@ -28,6 +28,8 @@ void catalogue_close(struct catalogue *c);
  * them. Those that the dataset knows by now are left out. */
 CHECKED genair_code catalogue_add(struct catalogue *c, const char *workspace, genair_status *st);
 void catalogue_leave_out_added(struct catalogue *c); /* as if there were none; before anybody asks for one */
+/* As if those were not there for which out, [catalogue_added], is true; the others' numbers close up. Before anybody asks for one. */
+CHECKED genair_code catalogue_leave_out(struct catalogue *c, const bool *out, genair_status *st);
 uint32_t catalogue_added(const struct catalogue *c); /* how many */
 const struct added_item *catalogue_added_item(const struct catalogue *c, uint32_t a); /* item data->n_items + 1 + a */
 

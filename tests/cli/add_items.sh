@@ -179,6 +179,73 @@ ask 400 /v1/items -d '{"item_id": "n4", "vectors": {"prefill": '"$vector"', "dec
 stop
 run 2 serve -w ws --run one --listen 127.0.0.1:0 --model "$model" --template template
 
+# ---- item vectors of another width: what was added before does not fit, what comes now does ----
+cp -r ws kept
+run 0 embed -w ws --prefill ws/fused.npy --decoding ws/fused.npy
+run 0 fuse -w ws --components 8 --whiten
+run 0 train -w ws --run one --hidden 16 --max-len 20 --epochs 1 --batch 64
+run 0 inspect ws/prefill.npy --json
+narrow=$(jq -c '[range(.shape[1]) | . / 16]' out)
+stale=$(($(jq -s length copies.jsonl) + 4)) # twin, bare, n1, n3
+start one
+holds 'those that do not fit are told' grep -q "$stale of $stale added items are left out, the first because the prefill vector of item" serve.err
+ask 404 /v1/item?item=n1
+ask 200 /v1/items -d '{"item_id": "narrow", "vectors": {"prefill": '"$narrow"', "decoding": '"$narrow"'}}'
+ask 200 '/v1/similar?item=narrow&k=3'
+json_holds 'it is served beside them' '.items | length == 3'
+ask 200 /v1/reload -d ''
+json_holds 'a reload answers how many are not' ".status == \"reloaded\" and (.left_out | startswith(\"$stale of $((stale + 1)) added items are left out\"))"
+for _ in $(seq 100); do grep -q "$stale of $((stale + 1))" serve.err && break; sleep 0.02; done
+holds 'which is told too' grep -q "$stale of $((stale + 1)) added items are left out" serve.err
+for name in n1 n3; do ask 200 /v1/items/$name -X DELETE; done
+ask 200 '/v1/item?item=narrow'
+stop
+run 0 similar -w ws --run one --item narrow -k 1
+holds 'the command tells it too' grep -q "$((stale - 2)) of $((stale - 1)) added items are left out" err
+rm -rf ws
+
+# ---- a model that writes long answers: by as many threads as are asked for, ended by SIGTERM, its vectors out of date meanwhile ----
+run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --item-core 10
+run 0 archetype -w ws --model "$model" --max-new-tokens 400 --temperature 100
+run 0 fuse -w ws --components 8 --whiten
+run 0 train -w ws --run one --hidden 16 --max-len 20 --epochs 1 --batch 64
+threads() { ls "/proc/$server/task" | wc -l; }
+describe() { # describe N: the answer in described-N, its status in status-N
+    seq "$1" | jq -c '{item_id: "long \(.)", title: "Tent \(.)"}' >"many-$1"
+    curl -s -m 60 -o "described-$1" -w '%{http_code}' --data-binary "@many-$1" "$url/v1/items" >"status-$1"
+}
+starts() { # until the threads that describe are there
+    for _ in $(seq 200); do [ "$(threads)" -ge $((idle + 9)) ] && return; sleep 0.02; done
+    false
+}
+start one --model "$model" --threads 9
+idle=$(threads)
+describe 1000 &
+first=$!
+holds 'eight threads more, and the connection' starts
+describe 1 &
+second=$!
+sleep 0.2
+began=$SECONDS
+stop
+holds 'within seconds' test $((SECONDS - began)) -lt 8
+wait $first $second
+holds 'both were refused' test "$(cat status-1000 status-1)" = 503503
+holds 'with the reason' jq -e '.error.message | test("about to end; nothing of the request was kept")' described-1000
+holds 'nothing was kept' test ! -e ws/added.sqlite
+start one --model "$model" --threads 9
+idle=$(threads)
+describe 20 &
+first=$!
+holds 'it describes again' starts
+run 0 fuse -w ws --components 4 --whiten
+wait $first
+holds 'stored, but for the next run' test "$(cat status-20)" = 503
+holds 'with the reason' jq -e '.error.message | test("it is stored, but not served: 20 added items are left out: .*train it again")' described-20
+stop
+rm -rf ws
+mv kept ws
+
 # ---- killed while items arrive: what was acknowledged is there ----
 : >acknowledged
 for round in $(seq "$kills"); do
