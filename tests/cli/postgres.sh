@@ -124,6 +124,25 @@ ask 200 "$b/v1/recommend?user=load"
 json_holds "$n acknowledged: nothing lost, nothing twice" ".history_length == $n and $n > 20"
 holds 'the database says so too' test "$(sql "SELECT count(*) FROM genair_events WHERE user_name = 'load'")" = "$n"
 
+# ---- training with what was collected: the commands of docs/operate.md, while an event is on its way ----
+documented() { # documented WORDS: the command with them, on this server's database
+    sed -n 's/^    \(psql DATABASE .*\)/\1/p' "$source/docs/operate.md" | grep -F -- "$1" | sed "s/DATABASE/postgres/; s/<= N /<= ${newest:-} /"
+}
+psql() { postgres "$binaries/psql" -h "$place" -U genair "$@"; }
+sql "BEGIN; INSERT INTO genair_events (user_name, item, time) VALUES ('slow\\u', '$item', 1000); SELECT pg_sleep(2); COMMIT" >slow &
+on_its_way=$!
+for _ in $(seq 100); do [ "$(sql "SELECT count(*) FROM pg_locks WHERE relation = 'genair_events'::regclass AND mode = 'RowExclusiveLock'")" -gt 0 ] && break; sleep 0.02; done
+ask 200 "$a/v1/events" -d "{\"user\": \"fast\", \"item\": \"$item\", \"time\": 2000}"
+newest=$(eval "$(documented max)")
+holds 'the newest place' test "$newest" -eq "$(sql 'SELECT max(place) FROM genair_events')"
+printf 'user\titem\ttime_ms\n' >events.tsv
+(eval "$(documented '-F ')")
+wait $on_its_way
+holds 'the event that came first is among them' grep -qxF "slow\\u	$item	1000" events.tsv
+holds 'and the one behind it' grep -qxF "fast	$item	2000" events.tsv
+holds 'all of them' test "$(wc -l <events.tsv)" -eq "$(($(sql 'SELECT count(*) FROM genair_events') + 1))"
+run 0 prepare -w ws2 --interactions shop/interactions.tsv events.tsv --items shop/items.jsonl
+
 # ---- a server that neither answers nor goes away: only the long test waits for it ----
 if [ "$rounds" -gt 2 ]; then
     backends=$(sql "SELECT pid FROM pg_stat_activity WHERE application_name = 'genair'")
