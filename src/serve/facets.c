@@ -32,10 +32,6 @@ void facets_free(struct facets *f) {
     mem_free(f);
 }
 
-bool facets_are_of(const struct facets *f, struct text attribute) {
-    return text_equal(attribute, f->attribute);
-}
-
 /* ---- reading ---- */
 
 static genair_code add(struct facets *f, struct text value, uint32_t item, genair_status *st) {

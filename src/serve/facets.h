@@ -12,7 +12,6 @@ struct map; /* base/map.h */
 /* Reads every record once. */
 CHECKED genair_code facets_create(const struct catalogue *c, struct text attribute, struct facets **out, genair_status *st);
 void facets_free(struct facets *f); /* NULL is fine */
-bool facets_are_of(const struct facets *f, struct text attribute);
 /* The names of the attributes that any item has. Reads every record once; map_free. */
 CHECKED genair_code facets_attributes(const struct catalogue *c, struct map **out, genair_status *st);
 /* The items with that value, ascending, *n of them; NULL when none has it. Any thread. */

@@ -11,8 +11,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { MAX_FACETS = 16 }; /* attributes that can be asked for */
-
 struct served {
     genair_context *ctx;
     struct recommender *recommender;
@@ -23,15 +21,15 @@ struct served {
     struct search *search;
     json_t *map;
     struct map *attributes; /* that items have; NULL: not asked for yet */
-    struct facets *facets[MAX_FACETS];
-    size_t n_facets;
+    struct facets **facets; /* [map_count(attributes)] NULL: not asked for yet */
 };
 
 static void close_served(struct served *v) {
     search_free(v->search);
     json_decref(v->map);
+    for (uint32_t i = 0; v->facets && i < map_count(v->attributes); i++) facets_free(v->facets[i]);
+    mem_free(v->facets);
     map_free(v->attributes);
-    for (size_t i = 0; i < v->n_facets; i++) facets_free(v->facets[i]);
     pthread_mutex_destroy(&v->search_lock);
     pthread_mutex_destroy(&v->map_lock);
     pthread_mutex_destroy(&v->facets_lock);
@@ -85,26 +83,26 @@ genair_code served_search(struct served *v, const struct search **out, genair_st
     return code;
 }
 
+static genair_code know_attributes(struct served *v, genair_status *st) {
+    if (v->facets) return GENAIR_OK;
+    const genair_code code = v->attributes ? GENAIR_OK : facets_attributes(served_catalogue(v), &v->attributes, st);
+    if (code != GENAIR_OK) return code;
+    v->facets = mem_zeros((size_t)map_count(v->attributes) + 1, sizeof *v->facets);
+    return v->facets ? GENAIR_OK : fail_memory(st);
+}
+
 static genair_code find_facets(struct served *v, struct text attribute, const struct facets **out, genair_status *st) {
-    for (size_t i = 0; i < v->n_facets; i++)
-        if (facets_are_of(v->facets[i], attribute)) {
-            *out = v->facets[i];
-            return GENAIR_OK;
-        }
     uint32_t number;
-    genair_code code = v->attributes ? GENAIR_OK : facets_attributes(served_catalogue(v), &v->attributes, st);
+    genair_code code = know_attributes(v, st);
     if (code != GENAIR_OK) return code;
     if (!map_find(v->attributes, attribute, &number)) {
         char name[TEXT_EXCERPT];
         text_excerpt(attribute, name);
         return fail(st, GENAIR_USAGE, "no item has an attribute '%s'", name);
     }
-    if (v->n_facets == MAX_FACETS)
-        return fail(st, GENAIR_USAGE, "%d other attributes were asked for before; this server takes no more", MAX_FACETS);
-    code = facets_create(served_catalogue(v), attribute, &v->facets[v->n_facets], st);
-    if (code != GENAIR_OK) return code;
-    *out = v->facets[v->n_facets++];
-    return GENAIR_OK;
+    if (!v->facets[number]) code = facets_create(served_catalogue(v), attribute, &v->facets[number], st);
+    *out = v->facets[number];
+    return code;
 }
 
 genair_code served_facets(struct served *v, struct text attribute, const struct facets **out, genair_status *st) {

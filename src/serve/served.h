@@ -27,7 +27,7 @@ const struct catalogue *served_catalogue(const struct served *v);
 
 /* Made once, then kept; borrowed. */
 CHECKED genair_code served_search(struct served *v, const struct search **out, genair_status *st);
-/* GENAIR_USAGE for an attribute that no item has, and when too many were asked for. */
+/* GENAIR_USAGE for an attribute that no item has. Those of all attributes together are about as large as their texts. */
 CHECKED genair_code served_facets(struct served *v, struct text attribute, const struct facets **out, genair_status *st);
 CHECKED genair_code served_map(struct served *v, json_t **out, genair_status *st);
 

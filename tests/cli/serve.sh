@@ -7,7 +7,8 @@ needs_jq
 command -v curl >/dev/null || { echo 'SKIP: this test asks with curl'; exit 77; }
 kills=${4:-2}
 "$third" shop 200 7
-run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl
+jq -c '. + ([range(20) | {key: "extra-\(.)", value: "v\(.)"}] | from_entries)' shop/items.jsonl >items.jsonl # many attributes
+run 0 prepare -w ws --interactions shop/interactions.tsv --items items.jsonl
 run 0 train -w ws --run one --method base --hidden 16 --max-len 20 --epochs 1 --batch 64
 run 0 train -w ws --run pop --method pop
 user=$(sed -n 2p shop/interactions.tsv | cut -f1)
@@ -63,6 +64,7 @@ ask 200 /v1/recommend -d "{\"user\": \"stranger\", \"viewed\": [\"$item\"], \"al
 holds 'filters hold there too' jq -e --arg i "$item" --slurpfile w of_brand '[.items[].item] | sort == ($w[0] - [$i])' out
 ask 200 "/v1/recommend?user=$user&viewed=$item&k=5"
 json_holds 'a history counts more' 'has("fallback") | not'
+for i in $(seq 0 19); do ask 200 "/v1/recommend?user=a&where=extra-$i:v$i"; done
 for where in brand brand: :x "brand:no such brand" "no-such-attribute:x" 'description:'; do
     wrong 400 /v1/recommend -G -d user=a --data-urlencode "where=$where"
 done
