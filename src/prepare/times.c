@@ -9,8 +9,12 @@ static const int64_t FIRST_MS = INT64_C(-62135596800000); /* 0001-01-01 00:00:00
 static const int64_t LAST_MS = INT64_C(253402300799999);  /* 9999-12-31 23:59:59.999 */
 static const int64_t MILLISECONDS_FROM = INT64_C(100000000000);
 
+bool time_is_in_range(int64_t ms) {
+    return ms >= FIRST_MS && ms <= LAST_MS;
+}
+
 static enum time_result checked(int64_t ms, int64_t *out) {
-    if (ms < FIRST_MS || ms > LAST_MS) return TIME_OUT_OF_RANGE;
+    if (!time_is_in_range(ms)) return TIME_OUT_OF_RANGE;
     *out = ms;
     return TIME_OK;
 }

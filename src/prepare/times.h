@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum time_unit {
@@ -21,5 +22,6 @@ enum time_result { TIME_OK, TIME_UNREADABLE, TIME_OUT_OF_RANGE, TIME_WITHOUT_DAS
  * "Z", "UTC", "+HH:MM" or "+HH"; a date without zone is UTC. White space around it is ignored. *out is untouched
  * on failure. */
 enum time_result time_parse(struct text t, enum time_unit unit, int64_t *out);
+bool time_is_in_range(int64_t ms); /* of those years */
 
 #endif

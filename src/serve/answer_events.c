@@ -3,6 +3,7 @@
 #include "serve/answers.h"
 
 #include "base/alloc.h"
+#include "prepare/times.h"
 
 #include <time.h>
 
@@ -32,7 +33,8 @@ static genair_code read_event(struct batch *b, const json_t *body, struct event 
     if (code == GENAIR_OK && json_object_get(body, "id")) code = body_name(body, "id", &e->key, st);
     if (code != GENAIR_OK) return code;
     e->time = b->now;
-    if (time && !json_whole(time, &e->time)) return fail(st, GENAIR_USAGE, "'time' must be an integer, milliseconds since 1970");
+    if (time && (!json_whole(time, &e->time) || !time_is_in_range(e->time))) /* prepare must be able to read it back */
+        return fail(st, GENAIR_USAGE, "'time' must be an integer, milliseconds since 1970, of the years 1 to 9999");
     text_excerpt(e->item, shown);
     return catalogue_find(b->catalogue, e->item, &item)
                ? GENAIR_OK

@@ -135,7 +135,10 @@ for body in '' '[]' '{' '{"user": 1}' '{"history": "x"}' '{"history": [1]}' '{"h
     wrong 400 /v1/recommend -d "$body"
 done
 wrong 400 /v1/events -d "{\"user\": \"a\", \"item\": \"no-such-item\"}"
-wrong 400 /v1/events -d "{\"user\": \"a\", \"item\": \"$item\", \"time\": \"now\"}"
+for time in '"now"' 1700000000000000 253402300800000 -62135596800001; do # microseconds are of no year that prepare reads
+    wrong 400 /v1/events -d "{\"user\": \"a\", \"item\": \"$item\", \"time\": $time}"
+done
+for time in -62135596800000 253402300799999; do ask 200 /v1/events -d "{\"user\": \"times\", \"item\": \"$item\", \"time\": $time}"; done
 printf '{"user": "all or none", "item": "%s"}\n{"user": 1}\n' "$item" >lines
 wrong 400 /v1/events --data-binary @lines
 json_holds 'the place of what is wrong' '.error.message | startswith("event 2: ")'
