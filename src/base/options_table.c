@@ -455,7 +455,7 @@ static const struct option_spec table[] = {
     {"token-file", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = " serve ",
      .help = "Requests must carry the token in this file: Authorization: Bearer TOKEN."},
     {"no-token", 0, OPTION_FLAG, "no", .commands = " serve ",
-     .help = "Listen on a public address without a token; something else guards it."},
+     .help = "Listen on a public address without a token, or on the loopback under any name (Host); something else guards it."},
     {"access-log", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = " serve ",
      .help = "Append a JSON object for each request to this file."},
     {"max-connections", 0, OPTION_INT, "512", 1, 30000, .argument = "N", .commands = " serve ",

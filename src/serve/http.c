@@ -227,6 +227,28 @@ static bool is_foreign(struct MHD_Connection *connection) {
     return origin && (!from || !host || strcasecmp(from + 3, host) != 0);
 }
 
+/* Whether a Host header names this machine as only those on it can: 127.0.0.1:8080, localhost, [::1]. */
+static bool is_loopback(const char *host) {
+    char address[sizeof "255.255.255.255"];
+    struct in_addr number;
+    const bool v6 = strncmp(host, "[::1]", 5) == 0;
+    const size_t n = v6 ? 5 : strcspn(host, ":");
+    if (host[n] && host[n + 1 + strspn(host + n + 1, "0123456789")]) return false;
+    if (v6) return host[n] == ':' || !host[n];
+    if (n == 9 && strncasecmp(host, "localhost", n) == 0) return true;
+    if (n >= sizeof address) return false;
+    memcpy(address, host, n);
+    address[n] = '\0';
+    return inet_pton(AF_INET, address, &number) == 1 && ntohl(number.s_addr) >> 24 == 127;
+}
+
+/* A page elsewhere whose name was made to lead to this machine is from "here" for its browser, but for that name. What says
+ * no Host is no browser. */
+static bool is_misled(const struct http *h, struct MHD_Connection *connection) {
+    const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+    return h->options.only_loopback && host && !is_loopback(host);
+}
+
 static size_t announced_length(struct MHD_Connection *connection) {
     const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     return value ? strtoull(value, NULL, 10) : 0;
@@ -242,7 +264,10 @@ static void look_at_head(const struct http *h, struct MHD_Connection *connection
                          struct arrival *a) {
     a->route = service_find(method, text_of(path), &a->refusal);
     if (!a->route) return;
-    if (is_foreign(connection))
+    if (is_misled(h, connection))
+        response_error(&a->refusal, 403, "without a token this server answers to localhost and 127.0.0.1 alone: --token-file, or "
+                                         "--no-token where something else guards it");
+    else if (is_foreign(connection))
         response_error(&a->refusal, 403, "pages from elsewhere may not ask");
     else if (!is_allowed(h, connection, a->route))
         response_error(&a->refusal, 401, "a token is needed: Authorization: Bearer TOKEN");

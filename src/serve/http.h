@@ -12,6 +12,7 @@ struct http;
 struct http_options {
     struct sockaddr_in address; /* port 0: one that is free */
     const char *token;          /* what "Authorization: Bearer" must say; NULL: nothing is asked */
+    bool only_loopback;         /* requests must call the server localhost, 127.x.x.x or [::1] */
     int log;                    /* file descriptor of the access log, a JSON object a line; -1: none */
     unsigned max_connections, timeout; /* seconds without a byte, and for a whole request to arrive */
 };

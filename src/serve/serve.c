@@ -87,6 +87,7 @@ static genair_code read_setting(const genair_options *o, struct setting *s, gena
     if (code == GENAIR_OK) code = choose_store(o, &s->store, st);
     if (code == GENAIR_OK) code = open_log(option_text(o, "access-log"), &s->http.log, st);
     s->http.token = s->token;
+    s->http.only_loopback = !s->token && !option_flag(o, "no-token");
     return code;
 }
 

@@ -40,7 +40,7 @@ async def close(writer):
 # ---- decent clients ----
 def request(method, path, body=None):
     text = b"" if body is None else json.dumps(body).encode()
-    head = f"{method} {path} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(text)}\r\n\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(text)}\r\n\r\n"
     return head.encode() + text
 
 
@@ -97,7 +97,7 @@ async def is_cut_off(reader, what):
 
 
 async def slow_sender():
-    text = b"POST /v1/recommend HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n" + b" " * 900
+    text = b"POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n" + b" " * 900
     while going():
         reader, writer = await connect()
         begin = time.monotonic()
@@ -186,14 +186,14 @@ def odd_requests():
         request("POST", "/v1/events", {"user": USER, "item": ITEM, "time": 1, "id": "x"}),
         request("POST", "/v1/items", {"item_id": "odd", "title": "x", "vectors": {"prefill": VECTOR, "decoding": VECTOR}}),
         request("DELETE", "/v1/items/odd"), request("GET", "/v1/items?q=%ff%00&k=1"),
-        b"POST /v1/events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc\r\n0\r\n\r\n",
-        b"POST /v1/events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n3\r\n1}\n\r\n0\r\n\r\n",
-        b"POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551616\r\n\r\n",
-        b"POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n3\r\n1}\n\r\n0\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18446744073709551616\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
         b"GET /" + b"a" * 70000 + b" HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000 + b"\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)),
-        b"POST /v1/recommend HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n" + b"[" * 40000,
-        b"GET /v1/item?item=../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40000\r\n\r\n" + b"[" * 40000,
+        b"GET /v1/item?item=../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
     )
 
 
