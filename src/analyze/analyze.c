@@ -65,7 +65,8 @@ static genair_code with_workspace(struct analysis *a, json_t *out, genair_status
 GENAIR_API genair_code genair_analyze(genair_context *ctx, const genair_options *o, char **json, genair_status *st) {
     const double begin = context_seconds();
     struct analysis a = {.ctx = ctx, .options = o};
-    genair_code code = option_require(o, "workspace", st);
+    genair_code code = options_check_command(o, "analyze", st);
+    if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code != GENAIR_OK) return code;
     json_t *result = json_object();
     code = result ? with_workspace(&a, result, st) : fail_memory(st);

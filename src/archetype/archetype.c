@@ -482,7 +482,8 @@ GENAIR_API genair_code genair_archetype(genair_context *ctx, const genair_option
                                         char **json, genair_status *st) {
     const double start = context_seconds();
     json_t *result = NULL;
-    genair_code code = option_require(options, "workspace", st);
+    genair_code code = options_check_command(options, "archetype", st);
+    if (code == GENAIR_OK) code = option_require(options, "workspace", st);
     if (code == GENAIR_OK) code = archetype(ctx, options, &result, st);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - start, json, st);
     json_decref(result);

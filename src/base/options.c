@@ -286,6 +286,11 @@ const char *options_command(const genair_options *o) {
     return o->command;
 }
 
+genair_code options_check_command(const genair_options *o, const char *command, genair_status *st) {
+    if (strcmp(o->command, command) == 0) return GENAIR_OK;
+    return fail(st, GENAIR_USAGE, "options of '%s' are needed, these are of '%s'", command, o->command);
+}
+
 static const struct value *get(const genair_options *o, const char *name,
                                const struct option_spec **spec) {
     size_t n;

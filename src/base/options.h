@@ -62,6 +62,9 @@ CHECKED genair_code options_pass_on(const genair_options *from, genair_options *
 /* As if an option without a default had not been given. */
 void options_forget(genair_options *o, const char *name);
 
+/* GENAIR_USAGE for options of another command: what every public function looks at first, before it asks for any. */
+CHECKED genair_code options_check_command(const genair_options *o, const char *command, genair_status *st);
+
 /* Values of one command's options. Asking for a name that the command does not take is our defect
  * and asserts. Absent text is NULL. */
 const char *options_command(const genair_options *o);

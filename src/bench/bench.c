@@ -34,7 +34,8 @@ static genair_code result_json(const char *name, json_t *result, char **json, ge
 }
 
 genair_code genair_bench(genair_context *ctx, const genair_options *options, char **json, genair_status *st) {
-    genair_code code = option_require(options, "what", st);
+    genair_code code = options_check_command(options, "bench", st);
+    if (code == GENAIR_OK) code = option_require(options, "what", st);
     if (code != GENAIR_OK) return code;
     const char *what = option_text(options, "what");
     for (size_t i = 0; i < COUNT(benchmarks); i++) {

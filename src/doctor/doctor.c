@@ -166,6 +166,8 @@ static void report_build(struct report *r) {
 
 GENAIR_API genair_code genair_doctor(genair_context *ctx, const genair_options *o, char **json, genair_status *st) {
     const double begin = context_seconds();
+    genair_code code = options_check_command(o, "doctor", st);
+    if (code != GENAIR_OK) return code;
     struct report r = {.options = o, .sound = true, .out = json_pack("{s:s}", "version", GENAIR_VERSION), .advice = json_array()};
     if (!r.out || !r.advice) r.sound = false;
     machine_ask(&r.machine);
@@ -176,7 +178,7 @@ GENAIR_API genair_code genair_doctor(genair_context *ctx, const genair_options *
     report_build(&r);
     report_programs(&r);
     r.sound = json_object_set(r.out, "advice", r.advice) == 0 && r.sound;
-    genair_code code = r.sound ? stage_result(r.out, context_seconds() - begin, json, st) : fail_memory(st);
+    code = r.sound ? stage_result(r.out, context_seconds() - begin, json, st) : fail_memory(st);
     json_decref(r.advice);
     json_decref(r.out);
     return code;

@@ -165,7 +165,8 @@ GENAIR_API genair_code genair_compare(genair_context *ctx, const genair_options 
                                       genair_status *st) {
     const double begin = context_seconds();
     json_t *result = NULL;
-    genair_code code = option_require(o, "workspace", st);
+    genair_code code = options_check_command(o, "compare", st);
+    if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "run", st);
     if (code == GENAIR_OK) code = compare(ctx, o, &result, st);
     if (code != GENAIR_OK) return code;

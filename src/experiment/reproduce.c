@@ -131,7 +131,8 @@ static genair_code reproduce(struct reproduce *r, size_t target, json_t **out, g
 
 GENAIR_API genair_code genair_reproduce(genair_context *ctx, const genair_options *o, char **json, genair_status *st) {
     const double begin = context_seconds();
-    genair_code code = option_require(o, "workspace", st);
+    genair_code code = options_check_command(o, "reproduce", st);
+    if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "target", st);
     if (code != GENAIR_OK) return code;
     struct reproduce r = {.ctx = ctx, .options = o, .workspace = option_text(o, "workspace")};

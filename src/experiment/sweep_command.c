@@ -39,7 +39,8 @@ GENAIR_API genair_code genair_sweep(genair_context *ctx, const genair_options *o
     struct grid g = {0};
     genair_options *train = NULL;
     json_t *result = NULL;
-    genair_code code = option_require(o, "workspace", st);
+    genair_code code = options_check_command(o, "sweep", st);
+    if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "grid", st);
     if (code != GENAIR_OK) return code;
     const size_t n = option_list(o, "grid", &axes);

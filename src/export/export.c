@@ -109,7 +109,8 @@ static genair_code export_run(struct export *e, const char *what, genair_status 
 
 GENAIR_API genair_code genair_export(genair_context *ctx, const genair_options *o, char **json, genair_status *st) {
     const double begin = context_seconds();
-    genair_code code = option_require(o, "workspace", st);
+    genair_code code = options_check_command(o, "export", st);
+    if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "what", st);
     if (code == GENAIR_OK) code = option_require(o, "out", st);
     if (code != GENAIR_OK) return code;

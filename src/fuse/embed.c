@@ -192,7 +192,8 @@ GENAIR_API genair_code genair_embed(genair_context *ctx, const genair_options *o
     const double start = context_seconds();
     struct embed e = {.ctx = ctx, .options = options};
     json_t *result = NULL;
-    genair_code code = option_require(options, "workspace", st);
+    genair_code code = options_check_command(options, "embed", st);
+    if (code == GENAIR_OK) code = option_require(options, "workspace", st);
     if (code == GENAIR_OK)
         code = workspace_open(option_text(options, "workspace"), "embed", false, &e.workspace, st);
     if (code == GENAIR_OK) code = run(&e, &result, st);

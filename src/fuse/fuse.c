@@ -300,7 +300,8 @@ GENAIR_API genair_code genair_fuse(genair_context *ctx, const genair_options *op
     const double start = context_seconds();
     struct fuse f = {.ctx = ctx, .options = options};
     json_t *result = NULL;
-    genair_code code = read_options(&f, st);
+    genair_code code = options_check_command(options, "fuse", st);
+    if (code == GENAIR_OK) code = read_options(&f, st);
     if (code == GENAIR_OK)
         code = workspace_open(option_text(options, "workspace"), "fuse", false, &f.workspace, st);
     if (code == GENAIR_OK) code = run(&f, &result, st);

@@ -52,13 +52,15 @@ GENAIR_API genair_code genair_inspect(genair_context *ctx, const genair_options 
                                       char **json, genair_status *st) {
     (void)ctx;
     const double start = context_seconds();
+    genair_code code = options_check_command(options, "inspect", st);
+    if (code != GENAIR_OK) return code;
     const char *path = option_text(options, "path");
     if (!path) path = option_text(options, "workspace");
     if (!path)
         return fail(st, GENAIR_USAGE,
                     "inspect what? 'genair inspect FILE' or 'genair inspect DIR'");
     json_t *out = json_object();
-    genair_code code = out ? describe(path, out, st) : fail_memory(st);
+    code = out ? describe(path, out, st) : fail_memory(st);
     if (code == GENAIR_OK) code = stage_result(out, context_seconds() - start, json, st);
     json_decref(out);
     return code;

@@ -149,8 +149,10 @@ static genair_code require_what_is_needed(const genair_options *o, bool removes,
 
 GENAIR_API genair_code genair_add_items(genair_context *ctx, const genair_options *o, char **json, genair_status *st) {
     const double begin = context_seconds();
+    genair_code code = options_check_command(o, "add-items", st);
+    if (code != GENAIR_OK) return code;
     const bool removes = option_given(o, "remove");
-    genair_code code = require_what_is_needed(o, removes, st);
+    code = require_what_is_needed(o, removes, st);
     if (code != GENAIR_OK) return code;
     json_t *result = json_object();
     if (!result) return fail_memory(st);

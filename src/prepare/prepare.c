@@ -329,7 +329,8 @@ GENAIR_API genair_code genair_prepare(genair_context *ctx, const genair_options 
                                       genair_status *st) {
     const double start = context_seconds();
     json_t *inputs = NULL, *result = NULL;
-    genair_code code = option_require(o, "workspace", st);
+    genair_code code = options_check_command(o, "prepare", st);
+    if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "interactions", st);
     if (code == GENAIR_OK)
         code = describe_inputs(o, &inputs, st); /* a wrong path makes no workspace */

@@ -9,8 +9,6 @@
 #include "recommend/asked.h"
 #include "workspace/stage_result.h"
 
-#include <string.h>
-
 struct genair_recommender {
     struct recommender *inner;
 };
@@ -18,7 +16,8 @@ struct genair_recommender {
 GENAIR_API genair_code genair_recommender_open(genair_context *ctx, const genair_options *o, genair_recommender **out,
                                                genair_status *st) {
     struct index_setting index;
-    genair_code code = option_require(o, "workspace", st);
+    genair_code code = options_check_command(o, "recommend", st);
+    if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "run", st);
     if (code == GENAIR_OK) code = index_asked(o, &index, st);
     if (code != GENAIR_OK) return code;
@@ -39,16 +38,11 @@ GENAIR_API void genair_recommender_free(genair_recommender *r) {
     mem_free(r);
 }
 
-static genair_code check_command(const genair_options *o, const char *command, genair_status *st) {
-    if (strcmp(options_command(o), command) == 0) return GENAIR_OK;
-    return fail(st, GENAIR_USAGE, "options of '%s' are needed, these are of '%s'", command, options_command(o));
-}
-
 GENAIR_API genair_code genair_recommender_recommend(genair_recommender *r, const genair_options *o, char **json,
                                                     genair_status *st) {
     const double begin = context_seconds();
     json_t *result = json_object();
-    genair_code code = result ? check_command(o, "recommend", st) : fail_memory(st);
+    genair_code code = result ? options_check_command(o, "recommend", st) : fail_memory(st);
     if (code == GENAIR_OK) code = recommend_asked(NULL, r->inner, o, result, st);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - begin, json, st);
     json_decref(result);
@@ -59,7 +53,7 @@ GENAIR_API genair_code genair_recommender_similar(genair_recommender *r, const g
                                                   genair_status *st) {
     const double begin = context_seconds();
     json_t *result = json_object();
-    genair_code code = result ? check_command(o, "similar", st) : fail_memory(st);
+    genair_code code = result ? options_check_command(o, "similar", st) : fail_memory(st);
     if (code == GENAIR_OK) code = option_require(o, "item", st);
     if (code == GENAIR_OK) code = similar_asked(r->inner, o, result, st);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - begin, json, st);
@@ -110,7 +104,7 @@ static genair_code encode_history(struct recommender *r, const genair_options *o
 
 GENAIR_API genair_code genair_recommender_encode(genair_recommender *r, const genair_options *o, float *out,
                                                  genair_status *st) {
-    const genair_code code = check_command(o, "recommend", st);
+    const genair_code code = options_check_command(o, "recommend", st);
     if (code != GENAIR_OK) return code;
     const struct run *run = recommender_run(r->inner);
     if (!run->scorer.encode)

@@ -34,7 +34,8 @@ static genair_code recommend(genair_context *ctx, const genair_options *o, json_
 GENAIR_API genair_code genair_recommend(genair_context *ctx, const genair_options *o, char **json,
                                         genair_status *st) {
     const double begin = context_seconds();
-    genair_code code = option_require(o, "workspace", st);
+    genair_code code = options_check_command(o, "recommend", st);
+    if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "run", st);
     if (code != GENAIR_OK) return code;
     json_t *result = json_object();

@@ -20,7 +20,8 @@ static genair_code similar(genair_context *ctx, const genair_options *o, json_t 
 GENAIR_API genair_code genair_similar(genair_context *ctx, const genair_options *o, char **json,
                                       genair_status *st) {
     const double begin = context_seconds();
-    genair_code code = option_require(o, "workspace", st);
+    genair_code code = options_check_command(o, "similar", st);
+    if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "run", st);
     if (code == GENAIR_OK) code = option_require(o, "item", st);
     if (code != GENAIR_OK) return code;

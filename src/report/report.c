@@ -108,7 +108,8 @@ GENAIR_API genair_code genair_report(genair_context *ctx, const genair_options *
     const double begin = context_seconds();
     struct page p = {.ctx = ctx, .options = o};
     json_t *result = NULL;
-    genair_code code = option_require(o, "workspace", st);
+    genair_code code = options_check_command(o, "report", st);
+    if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = report(&p, &result, st);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - begin, json, st);
     json_decref(result);

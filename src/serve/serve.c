@@ -159,7 +159,8 @@ static genair_code serve(genair_context *ctx, const genair_options *o, const str
 
 GENAIR_API genair_code genair_serve(genair_context *ctx, const genair_options *o, char **json, genair_status *st) {
     const double begin = context_seconds();
-    genair_code code = option_require(o, "workspace", st);
+    genair_code code = options_check_command(o, "serve", st);
+    if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "run", st);
     if (code != GENAIR_OK) return code;
     struct setting setting = {0};

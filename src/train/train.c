@@ -525,7 +525,8 @@ static genair_code train_together(genair_context *ctx, const genair_options *o, 
 
 genair_code genair_train(genair_context *ctx, const genair_options *options, char **json, genair_status *st) {
     struct group *group = NULL;
-    genair_code code = option_require(options, "workspace", st);
+    genair_code code = options_check_command(options, "train", st);
+    if (code == GENAIR_OK) code = option_require(options, "workspace", st);
     if (code == GENAIR_OK) code = option_require(options, "run", st);
     if (code == GENAIR_OK) code = group_open(&group, st);
     if (code == GENAIR_OK) code = train_together(ctx, options, group, json, st);

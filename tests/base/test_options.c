@@ -327,6 +327,38 @@ static void absent_options_are_asked_for(void **state) {
     genair_options_free(o);
 }
 
+static void no_stage_takes_options_of_another(void **state) {
+    (void)state;
+    static const struct {
+        const char *command;
+        genair_code (*does)(genair_context *, const genair_options *, char **, genair_status *);
+    } stages[] = {{"prepare", genair_prepare}, {"archetype", genair_archetype}, {"embed", genair_embed}, {"fuse", genair_fuse},
+                  {"train", genair_train}, {"evaluate", genair_evaluate}, {"compare", genair_compare}, {"recommend", genair_recommend},
+                  {"similar", genair_similar}, {"add-items", genair_add_items}, {"sweep", genair_sweep}, {"reproduce", genair_reproduce},
+                  {"export", genair_export}, {"analyze", genair_analyze}, {"report", genair_report}, {"serve", genair_serve},
+                  {"inspect", genair_inspect}, {"bench", genair_bench}, {"doctor", genair_doctor}};
+    size_t n;
+    const struct command_spec *commands = commands_table(&n);
+    genair_context *ctx;
+    assert_int_equal(genair_context_create(1, NULL, NULL, &ctx, NULL), GENAIR_OK);
+    for (size_t i = 0; i < COUNT(stages) * n; i++) {
+        const char *of = commands[i % n].name, *needed = stages[i / n].command;
+        genair_options *o;
+        genair_status st = {0};
+        char *json = NULL, expected[128];
+        if (strcmp(of, needed) == 0) continue;
+        assert_int_equal(genair_options_create(of, &o, NULL), GENAIR_OK);
+        if (option_find(of, "workspace")) assert_int_equal(genair_options_set(o, "workspace", "/nowhere", NULL), GENAIR_OK);
+        if (option_find(of, "run")) assert_int_equal(genair_options_set(o, "run", "one", NULL), GENAIR_OK);
+        assert_int_equal(stages[i / n].does(ctx, o, &json, &st), GENAIR_USAGE);
+        snprintf(expected, sizeof expected, "options of '%s' are needed, these are of '%s'", needed, of);
+        assert_string_equal(st.message, expected);
+        assert_null(json);
+        genair_options_free(o);
+    }
+    genair_context_free(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_complete),
@@ -341,6 +373,7 @@ int main(void) {
         cmocka_unit_test(every_bound_holds),
         cmocka_unit_test(unknown_commands_are_explained),
         cmocka_unit_test(absent_options_are_asked_for),
+        cmocka_unit_test(no_stage_takes_options_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,6 +117,10 @@ static void what_cannot_be_asked_is_told(void **state) {
     genair_status st = {0};
     assert_null(answer(f, genair_recommender_recommend, options("similar", "item", "i7", NULL), &st));
     assert_int_equal(st.code, GENAIR_USAGE);
+    genair_options *other = options("similar", "workspace", f->workspace, "run", "base", NULL);
+    genair_recommender *r = NULL;
+    assert_int_equal(genair_recommender_open(f->ctx, other, &r, NULL), GENAIR_USAGE);
+    genair_options_free(other);
     st = (genair_status){0};
     assert_null(answer(f, genair_recommender_similar, options("similar", NULL), &st));
     assert_non_null(strstr(st.message, "--item"));
