@@ -41,11 +41,14 @@ void answer_reload(struct service *s, const struct request *r, struct response *
 
 /* ---- /metrics, text format 0.0.4 ---- */
 
-static void write_route(FILE *f, const struct measures *m, size_t i, const struct route *r) {
-    uint64_t n = 0;
+static void write_requests(FILE *f, const struct measures *m, size_t i, const struct route *r) {
     for (int k = 0; k < STATUS_CLASSES; k++)
         fprintf(f, "genair_requests_total{method=\"%s\",path=\"%s\",status=\"%dxx\"} %llu\n", r->method, r->path,
                 k + 1, (unsigned long long)atomic_load(&m->answered[i][k]));
+}
+
+static void write_seconds(FILE *f, const struct measures *m, size_t i, const struct route *r) {
+    uint64_t n = 0;
     for (int k = 0; k <= N_TIMES; k++) {
         n += atomic_load(&m->within[i][k]);
         fprintf(f, "genair_request_seconds_bucket{method=\"%s\",path=\"%s\",le=", r->method, r->path);
@@ -74,9 +77,10 @@ static void write_metrics(FILE *f, const struct measures *m) {
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
         fprintf(f, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", counters[i].name, counters[i].help,
                 counters[i].name, counters[i].name, (unsigned long long)counters[i].value);
-    fprintf(f, "# TYPE genair_requests_total counter\n# TYPE genair_request_seconds histogram\n");
-    for (size_t i = 0; i < n; i++)
-        write_route(f, m, i, &routes[i]);
+    fprintf(f, "# HELP genair_requests_total Requests answered.\n# TYPE genair_requests_total counter\n");
+    for (size_t i = 0; i < n; i++) write_requests(f, m, i, &routes[i]);
+    fprintf(f, "# HELP genair_request_seconds Time to the answer.\n# TYPE genair_request_seconds histogram\n");
+    for (size_t i = 0; i < n; i++) write_seconds(f, m, i, &routes[i]);
 }
 
 void answer_metrics(struct service *s, const struct request *r, struct response *out) {

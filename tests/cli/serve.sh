@@ -110,6 +110,8 @@ json_holds 'openapi' '.openapi == "3.1.0" and (.paths | has("/v1/recommend") and
 holds 'the same behind gzip' cmp out <(curl -s --compressed "$url/openapi.json")
 ask 200 /metrics
 holds 'metrics count events' grep -qx 'genair_events_total 3' out
+sed 's/^# TYPE //; /^# HELP/d; s/[ {].*//; s/_\(bucket\|sum\|count\)$//' out | uniq | sort | uniq -d >twice
+holds 'each family of metrics in one piece, behind its type' test ! -s twice
 holds 'one connection for several requests' test \
     "$(curl -s -o a -o b -w '%{num_connects}\n' "$url/healthz" "$url/readyz" | paste -sd' ')" = '1 0'
 
