@@ -127,8 +127,18 @@ def find_columns(names: Iterable[str], chosen: Mapping[str, str]) -> dict[str, s
     return found
 
 
+def _python(value: Any) -> Any:
+    """What is one value of NumPy as Python has it. Its dates become text: of nanoseconds item() makes a number."""
+    if not hasattr(value, "item") or getattr(value, "shape", None) != ():
+        return value
+    if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
+        return None if str(value) == "NaT" else str(value)
+    return value.item()
+
+
 def is_missing(value: Any) -> bool:
     """None, NaN, NaT, NA."""
+    value = _python(value)
     if value is None or type(value).__name__ in ("NaTType", "NAType"):
         return True
     return isinstance(value, float) and math.isnan(value)
@@ -143,6 +153,7 @@ def _milliseconds(value: Any) -> Any:
 
 
 def _field(value: Any, role: str, row: int) -> str:
+    value = _python(value)
     if is_missing(value):
         if role == "rating":
             return ""
@@ -187,6 +198,7 @@ def write_interactions(source: Any, path: Path, chosen: Mapping[str, str]) -> No
 
 
 def _json_value(value: Any) -> Any:
+    value = _python(value)
     if hasattr(value, "tolist"):
         return _json_value(value.tolist())
     if isinstance(value, Mapping):

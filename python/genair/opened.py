@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Id = Union[str, int]
 
 
-def _names(ids: Iterable[Id]) -> list[str]:
+def names(ids: Iterable[Id]) -> list[str]:
+    if not is_list(ids):  # a string is a list too: of its letters
+        raise TypeError(f"a list of ids is needed, not {ids!r:.80}")
     return [one if isinstance(one, str) else str(one) for one in ids]
 
 
@@ -74,12 +76,12 @@ class Run:
         given = (history is not None) + (user is not None) + (users is not None)
         if given != 1:
             raise UsageError("one of history, user and users is needed")
-        rest = {"k": k, "explain": explain, "allow": None if allow is None else _names(allow),
-                "deny": None if deny is None else _names(deny)}
+        rest = {"k": k, "explain": explain, "allow": None if allow is None else names(allow),
+                "deny": None if deny is None else names(deny)}
         if rest["allow"] == []:
             raise UsageError("allow is empty: no item may be recommended")
         if history is None:
-            asked = _names(users) if users is not None else [str(user)]
+            asked = names(users) if users is not None else [str(user)]
             if not asked:
                 return []
             lists = [u["items"] for u in self._ask("recommend", user=asked, **rest)["users"]]
@@ -88,8 +90,8 @@ class Run:
             raise TypeError("a history is a list of item ids")
         asked_for: List[Any] = list(history)
         if asked_for and is_list(asked_for[0]):
-            return [self._ask("recommend", history=_names(h), **rest)["items"] for h in asked_for]
-        return self._ask("recommend", history=_names(asked_for), **rest)["items"]
+            return [self._ask("recommend", history=h, **rest)["items"] for h in [names(h) for h in asked_for]]
+        return self._ask("recommend", history=names(asked_for), **rest)["items"]
 
     def similar(self, item: Id, k: int = 10) -> List[dict]:
         """The k items nearest to one."""
@@ -129,7 +131,7 @@ class Run:
 
         handle = self._open()
         out = numpy.empty(self._columns(handle)[1], dtype=numpy.float32)
-        options = Options("recommend", {"history": None if history is None else _names(history),
+        options = Options("recommend", {"history": None if history is None else names(history),
                                         "user": None if user is None else [str(user)]})
         _native.call("recommender_encode", handle.pointer, options.pointer, out.ctypes.data)
         return out

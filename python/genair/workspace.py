@@ -12,7 +12,7 @@ from ._inputs import as_files, is_path, write_lines
 from ._options import NOT_HERE, Value, is_list
 from ._run import Context, Progress, run_stage
 from .errors import UsageError
-from .opened import Id, Run
+from .opened import Id, Run, names
 
 if TYPE_CHECKING:
     import numpy
@@ -174,8 +174,8 @@ class Workspace:
 
     def remove_items(self, items: Iterable[Id], **options: Value) -> dict:
         """Takes added items out again: all of them, or none when one was not added."""
-        names = [str(item) for item in items]
-        return self._stage("add-items", {"remove": names, **options}) if names else {"removed": 0}
+        removed = names(items)
+        return self._stage("add-items", {"remove": removed, **options}) if removed else {"removed": 0}
 
     # ---- recommendations ----
 
@@ -185,8 +185,8 @@ class Workspace:
             stages = json.loads((self.path / "manifest.json").read_text()).get("stages", {})
         except FileNotFoundError:
             return []
-        names = [stage.split("/", 1)[1] for stage in stages if stage.startswith("train/")]
-        return sorted(names, key=lambda name: (self.path / "runs" / name / "config.json").stat().st_mtime_ns)
+        finished = [stage.split("/", 1)[1] for stage in stages if stage.startswith("train/")]
+        return sorted(finished, key=lambda name: (self.path / "runs" / name / "config.json").stat().st_mtime_ns)
 
     def _latest_run(self) -> str:
         finished = self.runs()

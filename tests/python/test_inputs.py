@@ -5,7 +5,7 @@ import datetime
 
 import genair
 import shop
-from shop import needs_pandas, needs_pyarrow, pandas, pyarrow
+from shop import needs_numpy, needs_pandas, needs_pyarrow, numpy, pandas, pyarrow
 
 FILES = ("sequences.bin", "ids.bin", "items.jsonl")
 
@@ -79,6 +79,26 @@ class Inputs(shop.ShopCase):
         self.assertEqual(_field(datetime.datetime(2020, 1, 2, 3, 4, 5, 678000), "time", 1), "2020-01-02T03:04:05.678Z")
         zone = datetime.timezone(datetime.timedelta(hours=2))
         self.assertEqual(_field(datetime.datetime(2020, 1, 2, 3, tzinfo=zone), "time", 1), "2020-01-02T01:00:00.000Z")
+
+    @needs_numpy
+    def test_values_of_numpy(self):
+        from genair._inputs import _field, _json_value
+
+        for kind in (numpy.float16, numpy.float32, numpy.float64):
+            with self.assertRaisesRegex(genair.FormatError, "the user is missing"):
+                _field(kind("nan"), "user", 1)
+            self.assertEqual(_field(kind("nan"), "rating", 1), "")
+            self.assertEqual(_field(kind(5), "item", 1), "5")
+        with self.assertRaisesRegex(genair.FormatError, "the time is missing"):
+            _field(numpy.datetime64("NaT"), "time", 1)
+        self.assertEqual(_field(numpy.str_("i5"), "item", 1), "i5")
+        self.assertEqual(_field(numpy.int64(7), "item", 1), "7")
+        for unit in ("s", "ms", "us", "ns"):
+            self.assertTrue(_field(numpy.datetime64("2020-01-02T03:04:05", unit), "time", 1).startswith("2020-01-02T03:04:05"))
+        self.assertEqual(_json_value({"a": numpy.float32("nan"), "b": numpy.float32(2), "c": [numpy.nan, numpy.int8(1)]}),
+                         {"b": 2, "c": [1]})
+        with self.assertRaisesRegex(genair.FormatError, "row 2: the user is missing"):
+            genair.Workspace(self.scratch / "nan").prepare([("u", "i", 1), (numpy.float32("nan"), "i", 2)])
 
 
 if __name__ == "__main__":

@@ -42,8 +42,10 @@ class Opened(shop.ShopCase):
         for wrong in ({}, {"history": self.items[:1], "user": "u"}):
             with self.assertRaises(genair.UsageError):
                 self.run_.recommend(**wrong)
-        with self.assertRaises(TypeError):
-            self.run_.recommend("i5")
+        for wrong in ({"history": "i5"}, {"history": b"i5"}, {"history": [["i5"], "i5"]}, {"users": "u1"}, {"user": "u1", "deny": "i5"},
+                      {"history": self.items[:1], "allow": "i5"}, {"history": self.items[:1], "allow": b"i5"}):
+            with self.assertRaises(TypeError, msg=str(wrong)):
+                self.run_.recommend(**wrong)
         with self.assertRaisesRegex(genair.UsageError, "no item"):
             self.run_.recommend(["no such item"])
         with self.assertRaises(genair.UsageError):
@@ -117,6 +119,8 @@ class Opened(shop.ShopCase):
         best = run.recommend(history, k=5)
         numpy.testing.assert_allclose([scores[self.items.index(i["item"])] for i in best], [i["score"] for i in best],
                                       rtol=1e-4, atol=1e-5)
+        with self.assertRaises(TypeError):
+            run.encode("i5")
         copy = vectors.copy()
         run.close()
         del run

@@ -172,6 +172,9 @@ class Vectors(shop.ShopCase):
             ws.add_items(new)
         with self.assertRaisesRegex(genair.UsageError, "no item 'n3' was added"):
             ws.remove_items(["n1", "n3"])
+        for wrong in ("n1", b"n1"):
+            with self.assertRaises(TypeError):
+                ws.remove_items(wrong)
         self.assertEqual(ws.remove_items(["n1"])["removed"], 1)
         self.assertEqual(ws.remove_items([])["removed"], 0)
         self.assertEqual(ws.open("one").items, known + ["n2"])
