@@ -459,7 +459,7 @@ static const struct option_spec table[] = {
     {"access-log", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = " serve ",
      .help = "Append a JSON object for each request to this file."},
     {"max-connections", 0, OPTION_INT, "512", 1, 30000, .argument = "N", .commands = " serve ",
-     .help = "Connections at the same time; each has a thread."},
+     .help = "Connections at the same time; each has a thread. Requests of further ones get 503."},
     {"timeout", 0, OPTION_INT, "30", 1, 3600, .argument = "SECONDS", .commands = " serve ",
      .help = "Time for a request to arrive, and for a connection to stay silent."},
 

@@ -73,6 +73,7 @@ static void write_metrics(FILE *f, const struct measures *m) {
         {"genair_events_total", "Events accepted.", atomic_load(&m->events)},
         {"genair_events_repeated_total", "Events known already by their id.", atomic_load(&m->repeated)},
         {"genair_reloads_total", "Times the run was exchanged.", atomic_load(&m->reloads)},
+        {"genair_refused_total", "Requests refused because there were too many connections.", atomic_load(&m->refused)},
     };
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
         fprintf(f, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", counters[i].name, counters[i].help,

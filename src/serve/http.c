@@ -22,10 +22,12 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { HEADER_BYTES = 16 << 10, STACK_BYTES = 512 << 10, GZIP_FROM = 1024, STOP_SECONDS = 10, BACKLOG = 1024 };
+enum { HEADER_BYTES = 16 << 10, STACK_BYTES = 512 << 10, GZIP_FROM = 1024, STOP_SECONDS = 10, BACKLOG = 1024,
+       SPARE = 64 /* connections above the limit: the library resets those above its own, and these are told why */ };
 
 struct connection {
     int socket;
+    bool above_limit; /* answered 503, and closed */
     double waiting_since; /* for a request to be complete; 0: one is being answered */
     struct connection *next, **link;
 };
@@ -36,6 +38,7 @@ struct http {
     struct http_options options;
     pthread_mutex_t lock; /* guards connections, and their times */
     struct connection *connections;
+    size_t n_connections;
     pthread_t watcher;
     bool watching;
     atomic_bool stopping;
@@ -69,6 +72,7 @@ static void connection_begins(struct http *h, struct MHD_Connection *connection,
     c->socket = info ? info->connect_fd : -1;
     c->waiting_since = context_seconds();
     pthread_mutex_lock(&h->lock);
+    c->above_limit = ++h->n_connections > h->options.max_connections;
     c->next = h->connections;
     c->link = &h->connections;
     if (c->next) c->next->link = &c->next;
@@ -79,6 +83,7 @@ static void connection_begins(struct http *h, struct MHD_Connection *connection,
 static void connection_ends(struct http *h, struct connection *c) {
     if (!c) return;
     pthread_mutex_lock(&h->lock);
+    h->n_connections--;
     *c->link = c->next;
     if (c->next) c->next->link = c->link;
     pthread_mutex_unlock(&h->lock);
@@ -96,6 +101,11 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 static struct connection *connection_of(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info ? info->socket_context : NULL;
+}
+
+static bool is_above_limit(struct MHD_Connection *connection) {
+    const struct connection *c = connection_of(connection);
+    return c && c->above_limit;
 }
 
 /* Shut, not closed: the library then meets the end of the stream and clears up itself. */
@@ -170,6 +180,7 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, struct r
         return MHD_NO;
     }
     add_headers(m, r, gzip);
+    if (is_above_limit(connection)) MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
     const enum MHD_Result sent = MHD_queue_response(connection, (unsigned)r->status, m);
     MHD_destroy_response(m);
     return sent;
@@ -260,11 +271,19 @@ static void refuse_large(struct response *out, size_t limit) {
     response_error(out, 413, text);
 }
 
+static void refuse_connection(struct service *s, struct response *out) {
+    service_refuse(s);
+    response_error(out, 503, "too many connections (--max-connections)");
+    out->retry_after = 1;
+}
+
 static void look_at_head(const struct http *h, struct MHD_Connection *connection, const char *path, const char *method,
                          struct arrival *a) {
     a->route = service_find(method, text_of(path), &a->refusal);
     if (!a->route) return;
-    if (is_misled(h, connection))
+    if (is_above_limit(connection) && !a->route->open) /* whoever asks whether it lives gets the answer */
+        refuse_connection(h->service, &a->refusal);
+    else if (is_misled(h, connection))
         response_error(&a->refusal, 403, "without a token this server answers to localhost and 127.0.0.1 alone: --token-file, or "
                                          "--no-token where something else guards it");
     else if (is_foreign(connection))
@@ -383,7 +402,7 @@ genair_code http_start(struct service *s, const struct http_options *o, struct h
     h->daemon = MHD_start_daemon(
         MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL,
         on_request, h, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL, MHD_OPTION_SOCK_ADDR, &h->options.address,
-        MHD_OPTION_CONNECTION_LIMIT, o->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, o->timeout,
+        MHD_OPTION_CONNECTION_LIMIT, o->max_connections + SPARE, MHD_OPTION_CONNECTION_TIMEOUT, o->timeout,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
         MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
         MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);

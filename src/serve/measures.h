@@ -14,7 +14,7 @@ struct measures {
     atomic_uint_fast64_t answered[MAX_ROUTES][STATUS_CLASSES]; /* 1xx .. 5xx */
     atomic_uint_fast64_t within[MAX_ROUTES][N_TIMES + 1];      /* the last: longer than all */
     atomic_uint_fast64_t nanoseconds[MAX_ROUTES];
-    atomic_uint_fast64_t events, repeated, reloads;
+    atomic_uint_fast64_t events, repeated, reloads, refused;
 };
 
 void measure_request(struct measures *m, size_t route, int status, double seconds);

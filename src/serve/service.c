@@ -203,6 +203,10 @@ bool service_retired(const struct service *s) {
     return atomic_load(&s->retired);
 }
 
+void service_refuse(struct service *s) {
+    atomic_fetch_add(&s->measures.refused, 1);
+}
+
 struct events *service_events(struct service *s) {
     return s->events;
 }

@@ -46,6 +46,9 @@ const struct route *service_find(const char *method, struct text path, struct re
 /* Runs a route's handler and counts it. Any thread. */
 void service_answer(struct service *s, const struct route *route, const struct request *r, struct response *out);
 
+/* Counts a request that was refused because there are too many connections. Any thread. */
+void service_refuse(struct service *s);
+
 struct service_counts {
     uint64_t requests, failed, events; /* answered; with a 5xx; accepted */
 };

@@ -196,6 +196,26 @@ stop
 start one --no-token
 ask 200 "/v1/recommend?user=$user" -H 'Host: shop.example'
 stop
+
+# ---- more connections than may be ----
+start one --max-connections 2
+port=${url##*:}
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+exec 4<>"/dev/tcp/127.0.0.1/$port"
+for fd in 3 4; do # a connection counts from its first answer on at the latest
+    printf 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n' >&$fd
+    read -r -t 10 line <&$fd
+done
+wrong 503 "/v1/recommend?user=$user" -D headers
+holds 'and says when to come again' grep -qi '^retry-after: 1' headers
+holds 'on another connection' grep -qi '^connection: close' headers
+wrong 503 /v1/events -d "{\"user\": \"a\", \"item\": \"$item\"}"
+ask 200 /healthz
+exec 3>&- 4>&-
+for _ in $(seq 100); do [ "$(curl -s -o out -w '%{http_code}' "$url/metrics")" = 200 ] && break; sleep 0.05; done
+ask 200 /metrics
+holds 'both were counted' test "$(sed -n 's/^genair_refused_total //p' out)" -ge 2
+stop
 printf 'short\n' >token
 run 2 serve -w ws --run one --token-file token
 run 2 serve -w ws --run one --listen 0.0.0.0:0
