@@ -10,8 +10,8 @@ static const char *const formats[] = {"auto",       "tsv",  "csv",     "amazon20
                                       "amazon2023", "yelp", "recbole", "movielens"};
 
 static void check(const struct interaction *x) {
-    must(x->user.n > 0 && x->user.n <= ID_MAX_BYTES && text_utf8_prefix(x->user) == x->user.n);
-    must(x->item.n > 0 && x->item.n <= ID_MAX_BYTES && text_utf8_prefix(x->item) == x->item.n);
+    must(text_is_name(x->user, NAME_CHARACTERS));
+    must(text_is_name(x->item, NAME_CHARACTERS));
     must(!isinf(x->rating));
 }
 

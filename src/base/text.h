@@ -34,6 +34,7 @@ bool text_is_near(size_t distance, struct text name);
 struct text text_characters(struct text t, size_t n);
 /* Whether it can be the name of something: valid UTF-8 of 1 to max characters, no control characters. */
 bool text_is_name(struct text t, size_t max);
+enum { NAME_CHARACTERS = 256 }; /* of users, items and events: what prepare takes can be asked for */
 /* Length of the valid UTF-8 prefix: t.n when all of it is valid (RFC 3629). */
 size_t text_utf8_prefix(struct text t);
 

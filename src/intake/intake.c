@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ID = 256 /* characters: what a server can be asked for */ };
-
 struct intake {
     const char *workspace;
     const struct dataset *data;
@@ -76,8 +74,8 @@ static genair_code check_id(struct intake *in, struct text id, genair_status *st
     uint32_t number;
     const uint32_t n = map_count(in->names);
     text_excerpt(id, shown);
-    if (!text_is_name(id, MAX_ID))
-        return fail(st, GENAIR_USAGE, "an item's id must have 1 to %d characters of UTF-8, none of them a control character", MAX_ID);
+    if (!text_is_name(id, NAME_CHARACTERS))
+        return fail(st, GENAIR_USAGE, "an item's id must have 1 to %d characters of UTF-8, none of them a control character", NAME_CHARACTERS);
     if (dataset_item_named(in->data, id, &number))
         return fail(st, GENAIR_USAGE, "the workspace has item '%s' already, from its log", shown);
     const genair_code code = map_add(in->names, id, &number, st);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prepare/fields.h"
 
-#include "prepare/read.h"
-
 bool text_check_utf8(struct text t, const char *what, genair_status *bad) {
     const size_t valid = text_utf8_prefix(t);
     if (valid == t.n) return true;
@@ -24,17 +22,15 @@ bool id_check(struct text id, const char *noun, genair_status *bad) {
         fail(bad, GENAIR_FORMAT, "the %s id is empty", noun);
         return false;
     }
-    if (id.n > ID_MAX_BYTES) {
-        fail(bad, GENAIR_FORMAT, "the %s id has %zu bytes; at most %d are taken", noun, id.n,
-             ID_MAX_BYTES);
-        return false;
-    }
-    if (printable_ascii(id)) return true;
+    if (id.n <= NAME_CHARACTERS && printable_ascii(id)) return true;
     for (size_t i = 0; i < id.n; i++) {
         const unsigned char c = (unsigned char)id.p[i];
         if (c >= 0x20 && c != 0x7F) continue;
         fail(bad, GENAIR_FORMAT, "the %s id holds a control character (byte %02X)", noun, c);
         return false;
     }
-    return text_check_utf8(id, noun[0] == 'u' ? "the user id" : "the item id", bad);
+    if (!text_check_utf8(id, noun[0] == 'u' ? "the user id" : "the item id", bad)) return false;
+    if (text_is_name(id, NAME_CHARACTERS)) return true;
+    fail(bad, GENAIR_FORMAT, "the %s id has more than %d characters", noun, NAME_CHARACTERS);
+    return false;
 }

@@ -10,7 +10,7 @@
 
 /* False with GENAIR_FORMAT in *bad, which names what and the first wrong byte. */
 bool text_check_utf8(struct text t, const char *what, genair_status *bad);
-/* 1..ID_MAX_BYTES bytes of UTF-8 without control characters: ids stand in tab-separated files
+/* 1..NAME_CHARACTERS characters of UTF-8, none of them a control character: ids stand in tab-separated files
  * later. */
 bool id_check(struct text id, const char *noun, genair_status *bad);
 

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ID_MAX_BYTES = 64 * 1024, LINE_MAX_BYTES = 16 * 1024 * 1024 };
+enum { LINE_MAX_BYTES = 16 * 1024 * 1024 };
 
 struct interaction {
     struct text user, item; /* borrowed until the next call */

@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-enum { MAX_PARAMETERS = 16, MAX_NESTING = 16, MAX_NAME = 256 /* characters */ };
+enum { MAX_PARAMETERS = 16, MAX_NESTING = 16, MAX_NAME = NAME_CHARACTERS };
 
 struct parameter_text {
     struct text key, value; /* unescaped */

@@ -155,8 +155,8 @@ static void limits_are_reached(void **state) {
     char *text;
     FILE *f = open_memstream(&text, &size);
     fprintf(f, "user_id,item_id,timestamp,note\nu,");
-    for (int i = 0; i < ID_MAX_BYTES; i++)
-        fputc('i', f);
+    for (int i = 0; i < NAME_CHARACTERS; i++)
+        fputs("\xc3\xa4", f);
     fprintf(f, ",5,\"");
     for (int i = 0; i < 999; i++)
         fprintf(f, "line\n");
@@ -174,7 +174,7 @@ static void limits_are_reached(void **state) {
              files[0]);
     expect_message(&r, expected);
     assert_int_equal(r.n_records, 1);
-    assert_int_equal(strlen(r.text), ID_MAX_BYTES + strlen("u||5000|-\n"));
+    assert_int_equal(strlen(r.text), 2 * NAME_CHARACTERS + strlen("u||5000|-\n"));
     reading_free(&r);
     free(text);
 }
