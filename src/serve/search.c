@@ -7,8 +7,6 @@
 #include <string.h>
 #include <utf8proc.h>
 
-enum { MAX_WORDS = 16 };
-
 struct search {
     const struct catalogue *catalogue;
     char *text; /* "\nID\nNAME\nBRAND\nCATEGORIES\n" of every item, folded */
@@ -91,20 +89,26 @@ genair_code search_create(const struct catalogue *c, struct search **out, genair
 struct query {
     char *folded; /* free() */
     size_t n;
-    struct text words[MAX_WORDS];
+    struct text *words;
     size_t n_words;
 };
+
+static void query_free(struct query *q) {
+    free(q->folded);
+    mem_free(q->words);
+}
 
 static bool query_parse(struct text text, struct query *q) {
     *q = (struct query){0};
     q->folded = fold(text, &q->n);
-    for (size_t at = 0; q->folded && at < q->n && q->n_words < MAX_WORDS;) {
+    q->words = mem_array(q->n / 2 + 1, sizeof *q->words);
+    for (size_t at = 0; q->folded && q->words && at < q->n;) {
         const size_t space = strspn(q->folded + at, " \t\r\n\f\v");
         const size_t n = strcspn(q->folded + at + space, " \t\r\n\f\v");
         if (n) q->words[q->n_words++] = (struct text){q->folded + at + space, n};
         at += space + n;
     }
-    return q->folded != NULL;
+    return q->folded && q->words;
 }
 
 static bool within_word(char c) {
@@ -133,18 +137,18 @@ static float score(const struct search *s, const struct query *q, uint32_t item)
         beginnings += found == 2;
     }
     const bool is_id = q->n_words > 0 && n > q->n && memcmp(text, q->folded, q->n) == 0 && text[q->n] == '\n';
-    return (float)(is_id ? 2 * MAX_WORDS : beginnings) +
+    return (float)(is_id ? 2 * (int)q->n_words : beginnings) +
            (float)catalogue_popularity(s->catalogue, item) / ((float)s->most_popular + 1);
 }
 
 genair_code search_find(const struct search *s, struct text query, struct topk *best, genair_status *st) {
     struct query q;
-    if (!query_parse(query, &q)) return fail_memory(st);
-    for (uint32_t i = 1; i <= catalogue_items(s->catalogue); i++) {
+    const bool parsed = query_parse(query, &q);
+    for (uint32_t i = 1; parsed && i <= catalogue_items(s->catalogue); i++) {
         const float found = score(s, &q, i);
         if (found >= 0) topk_push(best, found, i);
     }
-    free(q.folded);
+    query_free(&q);
     topk_sort(best);
-    return GENAIR_OK;
+    return parsed ? GENAIR_OK : fail_memory(st);
 }

@@ -84,6 +84,8 @@ ask 200 /v1/items -G --data-urlencode "q=$word" -d k=1000
 json_holds "items called $word" "(.items | length > 0) and any(.items[]; .item == \"$item\") and all(.items[]; (.item + .name) | ascii_upcase | contains(\"$word\"))"
 ask 200 "/v1/items?q=$item&k=1"
 json_holds 'an id is found first' ".items[0].item == \"$item\""
+ask 200 "/v1/items?q=$(printf "$word%%20%.0s" $(seq 17))nothing-is-called-that"
+json_holds 'also behind many' '.items == []'
 ask 200 "/v1/items?q=$item%20nothing-is-called-that"
 json_holds 'all words are needed' '.items == []'
 ask 200 "/v1/item?item=$item"
