@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /v1/items: one JSON object, or a line each; all are taken, or none. DELETE /v1/items/ID takes one away. */
+/* POST /v1/items: JSON objects, each on lines of its own; all are taken, or none. DELETE /v1/items/ID takes one away. */
 #include "serve/answers.h"
 
 #include "base/alloc.h"
@@ -63,7 +63,7 @@ static genair_code read_item(struct intake *in, struct text line, genair_status 
 static genair_code read_items(struct intake *in, struct text body, genair_status *st) {
     genair_code code = GENAIR_OK;
     struct text line;
-    while (code == GENAIR_OK && body_line(&body, &line)) {
+    while (code == GENAIR_OK && body_value(&body, &line)) {
         genair_status own = {0};
         const size_t place = intake_count(in) + 1;
         if (place > MAX_NEW_ITEMS) return fail(st, GENAIR_USAGE, "more than %d items in one request", MAX_NEW_ITEMS);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /v1/events: one JSON object, or a line each; all are accepted, or none. */
+/* POST /v1/events: JSON objects, each on lines of its own; all are accepted, or none. */
 #include "serve/answers.h"
 
 #include "base/alloc.h"
@@ -58,7 +58,7 @@ static genair_code add_line(struct batch *b, struct text line, genair_status *st
 static genair_code read_lines(struct batch *b, struct text body, genair_status *st) {
     genair_code code = GENAIR_OK;
     struct text line;
-    while (code == GENAIR_OK && body_line(&body, &line)) code = add_line(b, line, st);
+    while (code == GENAIR_OK && body_value(&body, &line)) code = add_line(b, line, st);
     if (code == GENAIR_OK && b->n == 0) code = fail(st, GENAIR_USAGE, "no event: {\"user\": ID, \"item\": ID} is needed");
     return code;
 }

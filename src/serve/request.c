@@ -124,14 +124,35 @@ bool json_whole(const json_t *value, int64_t *out) {
     return true;
 }
 
-bool body_line(struct text *body, struct text *line) {
+/* Where the line ends, or the one that closes what it opens. No string goes on behind a line's end; those of items may stand in
+ * single quotes (prepare/literal.h). */
+static size_t value_end(struct text body) {
+    size_t depth = 0;
+    char quote = 0;
+    for (size_t i = 0; i < body.n; i++) {
+        const char c = body.p[i];
+        if (c == '\n' && (depth == 0 || quote)) return i;
+        if (quote) {
+            if (c == quote) quote = 0;
+            if (c == '\\') i += i + 1 < body.n && body.p[i + 1] != '\n';
+        } else if (c == '"' || c == '\'') {
+            quote = c;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return body.n;
+}
+
+bool body_value(struct text *body, struct text *value) {
     while (body->n > 0) {
-        const char *end = memchr(body->p, '\n', body->n);
-        const size_t n = end ? (size_t)(end - body->p) : body->n;
-        *line = text_trim((struct text){body->p, n});
-        body->p += n + (end != NULL);
-        body->n -= n + (end != NULL);
-        if (line->n > 0) return true;
+        const size_t n = value_end(*body), taken = n + (n < body->n);
+        *value = text_trim((struct text){body->p, n});
+        body->p += taken;
+        body->n -= taken;
+        if (value->n > 0) return true;
     }
     return false;
 }

@@ -36,8 +36,9 @@ CHECKED genair_code request_flag(const struct request *r, const char *key, bool 
 CHECKED genair_code body_object(struct text body, const char *known, json_t **out, genair_status *st);
 /* An integer however it is written: 10 and 10.0 are one number in JSON. */
 bool json_whole(const json_t *value, int64_t *out);
-/* Takes the next line that is not blank off the body; false when there is none. */
-bool body_line(struct text *body, struct text *line);
+/* Takes the next line that is not blank off the body, with those behind it that belong to the same JSON value; false when
+ * there is none. */
+bool body_value(struct text *body, struct text *value);
 /* A name: a string of 1 .. MAX_NAME characters, none of them a control character. */
 CHECKED genair_code body_name(const json_t *object, const char *key, struct text *out, genair_status *st);
 CHECKED genair_code check_name(struct text name, const char *what, genair_status *st);

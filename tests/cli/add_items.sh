@@ -128,6 +128,9 @@ json_holds 'what came later is told' '.data.added_items > 0'
 ask 200 /v1/item?item=n1
 json_holds 'also of one' .added
 vectors='"vectors": {"prefill": '"$vector"', "decoding": '"$vector"'}'
+jq -n "{item_id: \"spread\", $vectors}" >spread # over several lines
+ask 200 /v1/items --data-binary @spread
+ask 200 /v1/items/spread -X DELETE
 ask 200 /v1/items -d '{"item_id": "a/b %&?ä", '"$vectors"'}'
 ask 200 /v1/items/a/b%20%25%26%3F%C3%A4 -X DELETE
 json_holds 'taken away' '. == {removed: 1}'

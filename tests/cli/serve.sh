@@ -103,6 +103,9 @@ json_holds 'the run' '.run == "one" and .method == "base" and .config.hidden == 
 printf '{"user": "a b", "item": "%s"}\n\n{"user": "<b>\\u0027; DROP TABLE events; --", "item": "%s"}\n' "$item" "$item" >lines
 ask 200 /v1/events --data-binary @lines
 json_holds 'a line each' '.accepted == 2'
+jq -n --arg i "$item" '{user: "spread", item: $i}, {user: "spread", item: $i}' >lines # over several lines each
+ask 200 /v1/events --data-binary @lines
+json_holds 'values over several lines' '.accepted == 2'
 ask 200 /v1/recommend?user=%3Cb%3E%27%3B%20DROP%20TABLE%20events%3B%20--
 json_holds 'text is text' '.history_length == 1'
 ask 200 /healthz
@@ -111,7 +114,7 @@ ask 200 /openapi.json
 json_holds 'openapi' '.openapi == "3.1.0" and (.paths | has("/v1/recommend") and has("/v1/events") and has("/v1/map") and (has("/") | not))'
 holds 'the same behind gzip' cmp out <(curl -s --compressed "$url/openapi.json")
 ask 200 /metrics
-holds 'metrics count events' grep -qx 'genair_events_total 3' out
+holds 'metrics count events' grep -qx 'genair_events_total 5' out
 sed 's/^# TYPE //; /^# HELP/d; s/[ {].*//; s/_\(bucket\|sum\|count\)$//' out | uniq | sort | uniq -d >twice
 holds 'each family of metrics in one piece, behind its type' test ! -s twice
 holds 'one connection for several requests' test \

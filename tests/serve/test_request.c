@@ -98,12 +98,32 @@ static void whole_numbers_are_whole(void **state) {
     assert_false(json_whole(NULL, &(int64_t){0}));
 }
 
+static void bodies_fall_into_values(void **state) {
+    (void)state;
+    static const struct {
+        const char *body, *values; /* those between the bars */
+    } cases[] = {{"", ""}, {"\n \n", ""}, {"{}", "{}|"}, {"{}\n\n {} \r\n", "{}|{}|"},
+                 {"{\n \"a\": [1,\n2]\n}\n{}", "{\n \"a\": [1,\n2]\n}|{}|"},
+                 {"{\"a\": \"}\\\"{\"}\n{}", "{\"a\": \"}\\\"{\"}|{}|"}, {"{'a': '{\"'}\n{}", "{'a': '{\"'}|{}|"},
+                 {"{\"a\n{}\n", "{\"a|{}|"}, {"{\"a\\\n{}", "{\"a\\|{}|"}, {"}\n{}", "}|{}|"}, {"{\n{}", "{\n{}|"}, {"a\nb", "a|b|"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct text body = text_of(cases[i].body), value;
+        char found[100] = "";
+        while (body_value(&body, &value)) {
+            strncat(found, value.p, value.n);
+            strcat(found, "|");
+        }
+        assert_string_equal(found, cases[i].values);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_bounded),
         cmocka_unit_test(parameters_are_known_and_given_once),
         cmocka_unit_test(bodies_are_flat_objects_of_known_keys),
         cmocka_unit_test(names_are_bounded),
+        cmocka_unit_test(bodies_fall_into_values),
         cmocka_unit_test(whole_numbers_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
