@@ -29,19 +29,17 @@ struct recommender {
 static genair_code sift_added(const char *workspace, const char *name, struct recommender *r,
                               struct fused_components *components, genair_status *st) {
     genair_status why = {0};
-    const uint32_t n_added = catalogue_added(&r->catalogue);
-    uint32_t n = 0;
+    uint32_t n = catalogue_added(&r->catalogue);
     genair_code code = new_items_components(workspace, name, components, &why);
     if (code == GENAIR_USAGE) { /* the run can have none */
         catalogue_leave_out_added(&r->catalogue);
-        snprintf(r->left_out, sizeof r->left_out, "%u added items are left out: %s", n_added, why.message);
+        snprintf(r->left_out, sizeof r->left_out, "%u added items are left out: %s", n, why.message);
         return GENAIR_OK;
     }
     if (code != GENAIR_OK) return fail_like(st, &why);
     code = new_items_sift(components, &r->catalogue, &n, &why, st);
     if (code == GENAIR_OK && n)
-        snprintf(r->left_out, sizeof r->left_out, "%u of %u added items are left out, the first because %s", n, n_added,
-                 why.message);
+        snprintf(r->left_out, sizeof r->left_out, "%u added items are left out, the first because %s", n, why.message);
     return code;
 }
 
