@@ -139,6 +139,15 @@ static genair_code read_texts(struct run_table *t, struct workspace *w, genair_s
     return code;
 }
 
+/* The runs' own contexts say nothing. */
+static void warn_of_fused(const struct run_table *t, const struct workspace *w) {
+    for (size_t i = 0; i < t->n; i++) {
+        const struct row *row = &t->rows[i];
+        const char *items = row->setting[0] && strcmp(row->setting[0], "items") == 0 ? row->setting[1] : NULL;
+        if (train_warn_of_fused(t->r->ctx, row->method, items, option_text(t->r->options, "semantic"), w)) return;
+    }
+}
+
 static genair_code train_all(struct run_table *t, genair_status *st) {
     for (size_t i = 0; i < t->n; i++) {
         t->rows[i].results = json_array();
@@ -148,6 +157,7 @@ static genair_code train_all(struct run_table *t, genair_status *st) {
     struct workspace *w;
     genair_code code = workspace_open(t->r->workspace, "reproduce", false, &w, st);
     if (code != GENAIR_OK) return code;
+    warn_of_fused(t, w);
     code = read_texts(t, w, st);
     if (code == GENAIR_OK) code = train_wave(t, w, true, st);
     if (code == GENAIR_OK) code = train_wave(t, w, false, st);

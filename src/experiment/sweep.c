@@ -433,6 +433,13 @@ static bool add_stage(const struct sweep *s, const char *stage, bool read) {
     return !hash || json_object_set_new(s->inputs, stage, json_string(hash)) == 0;
 }
 
+static void warn_of_fused(const struct sweep *s) {
+    const struct grid *g = s->options->grid;
+    const char *method, *items = grid_choice(g, s->train, "items", 0), *semantic = grid_choice(g, s->train, "semantic", 0);
+    for (size_t i = 0; (method = grid_choice(g, s->train, "method", i)); i++)
+        if (train_warn_of_fused(s->ctx, method, items, semantic, s->workspace)) return;
+}
+
 static genair_code collect_inputs(struct sweep *s, genair_status *st) {
     const char *data = workspace_stage_hash(s->workspace, "prepare"), *matrix = workspace_stage_hash(s->workspace, "fuse");
     if (!data)
@@ -464,6 +471,7 @@ static genair_code open_sweep(struct sweep *s, genair_status *st) {
     plan_rungs(s);
     genair_code code = name_file(s, st);
     if (code == GENAIR_OK) code = collect_inputs(s, st);
+    if (code == GENAIR_OK) warn_of_fused(s);
     return code == GENAIR_OK ? read_file(s, st) : code;
 }
 

@@ -33,14 +33,11 @@ static genair_code verify_record(struct workspace *w, const char *name, genair_s
     char stage[256];
     const char *path = workspace_path(w);
     snprintf(stage, sizeof stage, "train/%s", name);
-    const char *now = workspace_stage_hash(w, "prepare");
     if (!workspace_stage_hash(w, stage))
         return fail_line(st, GENAIR_USAGE, path, 0,
                          "there is no finished run '%s'; 'genair train -w %s --run %s' makes one",
                          name, path, name);
-    const char *then =
-        json_string_value(json_object_get(workspace_stage_inputs(w, stage), "prepare"));
-    if (!now || !then || strcmp(now, then) != 0)
+    if (!workspace_stage_is_of_data(w, stage))
         return fail_line(st, GENAIR_USAGE, path, 0,
                          "run '%s' was trained on other data than the workspace holds now; 'genair "
                          "train -w %s --run %s' trains it again",

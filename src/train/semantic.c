@@ -8,6 +8,7 @@
 #include "tune/scft.h"
 #include "workspace/npy.h"
 #include "workspace/item_parts.h"
+#include "workspace/item_vectors.h"
 
 #include <math.h>
 #include <string.h>
@@ -45,7 +46,7 @@ genair_code semantic_identity(struct workspace *w, const json_t *config, char ou
                          : strcmp(s.stage, "scft") == 0 ? "train --method llmemb --model FILE"
                                                         : s.stage);
     memcpy(out, hash, 33);
-    return workspace_verify(w, s.stage, st);
+    return item_vectors_verify_stage(w, s.stage, st);
 }
 
 /* The rows as float, refusing what is not finite. */

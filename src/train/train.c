@@ -18,6 +18,7 @@
 #include "train/user_vectors.h"
 #include "tune/scft.h"
 #include "workspace/item_matrix.h"
+#include "workspace/item_vectors.h"
 #include "workspace/manifest.h"
 
 #include <errno.h>
@@ -90,7 +91,7 @@ static genair_code collect_method_inputs(struct train *t, const struct method *m
         return fail_line(st, GENAIR_USAGE, t->workspace, 0,
                          "there is no item matrix; run `genair embed` and `genair fuse` first, or train with "
                          "--method base");
-    if (method->fused) code = workspace_verify(t->lock, items.stage, st);
+    if (method->fused) code = item_vectors_verify_stage(t->lock, items.stage, st);
     if (code == GENAIR_OK && matrix && json_object_set_new(t->inputs, "fuse", json_string(matrix)) != 0)
         code = fail_memory(st);
     char identity[33];
@@ -139,6 +140,16 @@ genair_code train_read_texts(genair_context *ctx, const genair_options *options,
     return GENAIR_OK;
 }
 
+bool train_warn_of_fused(const genair_context *ctx, const char *name, const char *items, const char *semantic,
+                         const struct workspace *w) {
+    const struct method *method = method_named(name);
+    const bool reads = method && ((method->fused && !items) || (method->n_matrices && semantic && strcmp(semantic, "fused") == 0));
+    if (!reads || item_vectors_fused(w)) return false;
+    context_warn(ctx, "the item matrix was made of earlier vectors than the workspace has now; 'genair fuse -w %s' makes it anew",
+                 workspace_path(w));
+    return true;
+}
+
 static genair_code collect_inputs(struct train *t, genair_status *st) {
     const char *data = workspace_stage_hash(t->lock, "prepare");
     const struct method *method = method_named(t->method);
@@ -151,7 +162,10 @@ static genair_code collect_inputs(struct train *t, genair_status *st) {
     t->inputs = t->config ? json_pack("{s:O, s:s}", "config", t->config, "prepare", data) : NULL;
     if (!t->inputs) return fail_memory(st);
     if (method == &method_llmemb) code = choose_semantic(t, st);
-    return code != GENAIR_OK ? code : method ? collect_method_inputs(t, method, st) : GENAIR_OK;
+    if (code == GENAIR_OK && method) code = collect_method_inputs(t, method, st);
+    if (code == GENAIR_OK)
+        train_warn_of_fused(t->ctx, t->method, option_text(t->options, "items"), method_text(t->config, "semantic"), t->lock);
+    return code;
 }
 
 /* ---- directories ---- */

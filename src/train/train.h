@@ -17,6 +17,10 @@ CHECKED genair_code train_within(genair_context *ctx, const genair_options *opti
  * (users_are_read). Nothing that is there already is made again. */
 CHECKED genair_code train_read_texts(genair_context *ctx, const genair_options *options, const char *method, bool semantic_named,
                                     bool users_are_read, struct workspace *w, genair_status *st);
+/* Warns, and says so, when runs of the method read the workspace's own item matrix, and that was made of other vectors than
+ * are there now. items, semantic: of these options, or NULL. */
+bool train_warn_of_fused(const genair_context *ctx, const char *method, const char *items, const char *semantic,
+                         const struct workspace *w);
 /* Forgets a run, finished or begun, and removes its files; one that is not there is fine. */
 CHECKED genair_code train_remove(struct workspace *workspace, pthread_mutex_t *guard, const char *name,
                                  genair_status *st);

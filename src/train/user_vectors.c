@@ -191,7 +191,6 @@ genair_code user_vectors_missing(const struct workspace *w, genair_status *st) {
 genair_code user_vectors_make(genair_context *ctx, const genair_options *options, struct workspace *w, genair_status *st) {
     const char *model = option_text(options, "model");
     if (model) return make(ctx, model, w, st);
-    const char *of = json_string_value(json_object_get(workspace_stage_inputs(w, USER_VECTORS_STAGE), "prepare"));
-    const char *now = workspace_stage_hash(w, "prepare");
-    return of && now && strcmp(of, now) == 0 ? workspace_verify(w, USER_VECTORS_STAGE, st) : user_vectors_missing(w, st);
+    return workspace_stage_is_of_data(w, USER_VECTORS_STAGE) ? workspace_verify(w, USER_VECTORS_STAGE, st)
+                                                             : user_vectors_missing(w, st);
 }

@@ -91,15 +91,37 @@ genair_code item_vectors_verify(struct workspace *w, genair_status *st) {
         return fail_line(st, GENAIR_IO, workspace_path(w), 0,
                          "there are no item vectors here; run 'genair archetype' or 'genair embed' "
                          "first");
-    const genair_code code = workspace_verify(w, "embed", st);
-    if (code != GENAIR_OK) return code;
-    const char *then = json_string_value(json_object_get(workspace_stage_inputs(w, "embed"), "prepare"));
-    const char *now = workspace_stage_hash(w, "prepare");
-    if (then && now && strcmp(then, now) == 0) return GENAIR_OK;
+    return item_vectors_verify_stage(w, "embed", st);
+}
+
+/* Of a matrix with a name of its own the vectors that are there now may be another language model's. */
+static genair_code fail_fused(const struct workspace *w, const char *stage, genair_status *st) {
+    const char *slash = strchr(stage, '/');
+    const bool embed = slash || !workspace_stage_is_of_data(w, "embed");
+    return fail_line(st, GENAIR_USAGE, workspace_path(w), 0,
+                     "the items were prepared anew after their vectors were joined; run %s%s%s'genair fuse%s%s' again",
+                     embed ? "'genair " : "", embed ? workspace_stage_maker(w, "embed") : "", embed ? "' and " : "",
+                     slash ? " --out " : "", slash ? slash + 1 : "");
+}
+
+genair_code item_vectors_verify_stage(struct workspace *w, const char *stage, genair_status *st) {
+    const genair_code code = workspace_verify(w, stage, st);
+    if (code != GENAIR_OK || workspace_stage_is_of_data(w, stage)) return code;
+    if (strncmp(stage, "fuse", 4) == 0) return fail_fused(w, stage, st);
+    if (strcmp(stage, "scft") == 0)
+        return fail_line(st, GENAIR_USAGE, workspace_path(w), 0,
+                         "the items were prepared anew after the language model was tuned on them; run 'genair train "
+                         "--method llmemb --model FILE' again, or name another matrix with --semantic");
     return fail_line(
         st, GENAIR_USAGE, workspace_path(w), 0,
         "the items were prepared anew after their vectors were taken in; run 'genair %s' again",
-        workspace_stage_maker(w, "embed"));
+        workspace_stage_maker(w, stage));
+}
+
+bool item_vectors_fused(const struct workspace *w) {
+    const char *then = json_string_value(json_object_get(workspace_stage_inputs(w, "fuse"), "embed"));
+    const char *now = workspace_stage_hash(w, "embed");
+    return !then || !now || strcmp(then, now) == 0;
 }
 
 bool item_vectors_have(const struct workspace *w, enum item_part part) {

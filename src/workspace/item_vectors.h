@@ -30,6 +30,10 @@ CHECKED genair_code item_vectors_publish(const struct item_vectors *v, const jso
 /* For stages that read them: fails, naming the command to run, unless vectors are recorded, are as they were then,
  * and belong to the items that prepare numbered last. */
 CHECKED genair_code item_vectors_verify(struct workspace *w, genair_status *st);
+/* The same of a stage that holds a row an item: embed, fuse, fuse/NAME or scft. */
+CHECKED genair_code item_vectors_verify_stage(struct workspace *w, const char *stage, genair_status *st);
+/* Whether the workspace's own item matrix was made of the vectors that are there now; true without one. */
+bool item_vectors_fused(const struct workspace *w);
 bool item_vectors_have(const struct workspace *w, enum item_part part);
 /* The matrix of a part that is there, two-dimensional with a row at least; released with npy_close. */
 CHECKED genair_code item_vectors_open(const struct workspace *w, enum item_part part, struct npy **out,

@@ -375,6 +375,12 @@ const char *workspace_stage_hash(const struct workspace *w, const char *stage) {
     return json_string_value(json_object_get(json_object_get(w->stages, stage), "hash"));
 }
 
+bool workspace_stage_is_of_data(const struct workspace *w, const char *stage) {
+    const char *then = json_string_value(json_object_get(workspace_stage_inputs(w, stage), "prepare"));
+    const char *now = workspace_stage_hash(w, "prepare");
+    return then && now && strcmp(then, now) == 0;
+}
+
 genair_code workspace_verify(struct workspace *w, const char *stage, genair_status *st) {
     const json_t *record = json_object_get(w->stages, stage);
     if (record) return check_outputs(w, stage, record, st);

@@ -56,6 +56,8 @@ json_t *workspace_stages(const struct workspace *w);
 /* The inputs that a stage was recorded with, or NULL when it was not run. Borrowed until the next
  * record. */
 const json_t *workspace_stage_inputs(const struct workspace *w, const char *stage);
+/* Whether a stage was recorded with, in "prepare", the hash of the data that are there now. */
+bool workspace_stage_is_of_data(const struct workspace *w, const char *stage);
 /* The command that made a recorded stage: "made_by" of its inputs, else the stage's own name. Item
  * vectors are the stage "embed" and come from `embed` or `archetype`. Borrowed. */
 const char *workspace_stage_maker(const struct workspace *w, const char *stage);

@@ -168,6 +168,41 @@ holds "or stay: $kept" test "${kept%%$'\n'*}" = yes -a "$named" = "$kept"
 run 0 train -w ws --method alphafuse --run long --hidden 16 --batch 16 --max-len 20 --patience 1 --quiet
 holds 'up to 200' jq -e '.epochs == 200' ws/runs/long/config.json
 
+# ---- vectors of items that prepare has numbered anew since, and an item matrix of earlier vectors ----
+rm -rf other && cp -r ws other
+run 0 train -w other --method llmemb --base-run base-sasrec --run tuned $size $model --scft-steps 0
+run 0 fuse -w other --components 8 --quiet
+run 0 fuse -w other --components 8 --out named --quiet
+run 0 prepare -w other --interactions shop/interactions.tsv --items shop/items.jsonl --item-core 4 --quiet
+anew='genair: other: the items were prepared anew after'
+taken="$anew their vectors were taken in; run 'genair embed' again"
+joined="$anew their vectors were joined; run"
+run 0 train -w other --method base --run base-sasrec $size
+expect 2 err "$taken" train -w other --method llminit --run x $size
+expect 2 err "$taken" train -w other --method llm-esr --run x $size
+expect 2 err "$joined 'genair embed' and 'genair fuse' again" train -w other --run x $size
+expect 2 err "$joined 'genair embed' and 'genair fuse --out named' again" train -w other --items named --run x $size
+expect 2 err "$joined 'genair embed' and 'genair fuse' again" train -w other --method rlmrec --semantic fused --run x $size
+expect 2 err "$anew the language model was tuned on them; run 'genair train --method llmemb --model FILE' again, or name another matrix with --semantic" \
+    train -w other --method llmemb --base-run base-sasrec --run x $size
+run 2 sweep -w other --grid alpha=0,1 $size
+holds 'a sweep too' grep -q 'no point of the grid.*anew after their vectors were joined' err
+holds 'nothing is left' test ! -e other/runs/x
+run 0 embed -w other --prefill shop/prefill.npy --decoding shop/decoding.npy --ids shop/vectors.ids --quiet
+run 0 train -w other --method llminit --run x $size
+expect 2 err "$joined 'genair fuse' again" train -w other --run x $size
+run 0 fuse -w other --components 8 --quiet
+run 0 train -w other --run x $size
+holds 'without a warning' test ! -s err
+run 0 embed -w other --prefill shop/decoding.npy --decoding shop/prefill.npy --ids shop/vectors.ids --quiet
+earlier="warning: the item matrix was made of earlier vectors than the workspace has now; 'genair fuse -w other' makes it anew"
+expect 0 err "$earlier" train -w other --run x $size
+expect 0 err "$earlier" train -w other --method llminit --semantic fused --run x $size
+expect 0 err "$earlier" sweep -w other --grid alpha=0,1 --epochs 1 --hidden 16 --quiet
+expect 0 err "$earlier" reproduce table2 -w other --method genair --backbone sasrec --seeds 1 --epochs 1 --hidden 16 --quiet
+run 0 train -w other --method base --run base-sasrec $size
+holds 'who does not read it is not warned' test ! -s err
+
 # ---- refusals ----
 expect 2 err 'genair: method base has no option --semantic; it belongs to: rlmrec llminit llm-esr llmemb alphafuse ' \
     train -w ws --method base --semantic fused --run x
