@@ -29,7 +29,8 @@ static const struct {
 struct comparison {
     size_t n_pairs;                 /* runs on each side */
     const struct ranked_run *a, *b; /* [n_pairs] */
-    size_t n_users;
+    size_t n_users;                 /* with a warm target */
+    uint32_t *place;                /* [n_users] where they stand in the results */
     double *of_a, *of_b; /* [max(n_users, n_pairs)] scratch */
 };
 
@@ -52,35 +53,35 @@ static json_t *test_json(const double *a, const double *b, size_t n) {
 }
 
 /* A user's gain, averaged over the runs of one side. */
-static void user_gains(const struct ranked_run *runs, size_t n_runs, enum protocol protocol,
-                       double (*gain)(uint32_t), size_t n_users, double *out) {
-    for (size_t u = 0; u < n_users; u++) {
+static void user_gains(const struct comparison *c, const struct ranked_run *runs, enum protocol protocol,
+                       double (*gain)(uint32_t), double *out) {
+    for (size_t u = 0; u < c->n_users; u++) {
         double sum = 0;
-        for (size_t i = 0; i < n_runs; i++)
-            sum += gain(runs[i].result[protocol].rank[u]);
-        out[u] = sum / (double)n_runs;
+        for (size_t i = 0; i < c->n_pairs; i++)
+            sum += gain(runs[i].result[protocol].rank[c->place[u]]);
+        out[u] = sum / (double)c->n_pairs;
     }
 }
 
-static double mean_gain(const struct ranking_result *r, double (*gain)(uint32_t)) {
+static double mean_gain(const struct comparison *c, const struct ranking_result *r, double (*gain)(uint32_t)) {
     double sum = 0;
-    for (size_t u = 0; u < r->n; u++)
-        sum += gain(r->rank[u]);
-    return r->n ? sum / (double)r->n : 0;
+    for (size_t u = 0; u < c->n_users; u++)
+        sum += gain(r->rank[c->place[u]]);
+    return c->n_users ? sum / (double)c->n_users : 0;
 }
 
 static json_t *over_users(const struct comparison *c, enum protocol protocol,
                           double (*gain)(uint32_t)) {
-    user_gains(c->a, c->n_pairs, protocol, gain, c->n_users, c->of_a);
-    user_gains(c->b, c->n_pairs, protocol, gain, c->n_users, c->of_b);
+    user_gains(c, c->a, protocol, gain, c->of_a);
+    user_gains(c, c->b, protocol, gain, c->of_b);
     return test_json(c->of_a, c->of_b, c->n_users);
 }
 
 static json_t *over_seeds(const struct comparison *c, enum protocol protocol,
                           double (*gain)(uint32_t)) {
     for (size_t i = 0; i < c->n_pairs; i++) {
-        c->of_a[i] = mean_gain(&c->a[i].result[protocol], gain);
-        c->of_b[i] = mean_gain(&c->b[i].result[protocol], gain);
+        c->of_a[i] = mean_gain(c, &c->a[i].result[protocol], gain);
+        c->of_b[i] = mean_gain(c, &c->b[i].result[protocol], gain);
     }
     return test_json(c->of_a, c->of_b, c->n_pairs);
 }
@@ -115,10 +116,14 @@ static json_t *names_json(const struct ranked_run *runs, size_t n) {
     return names;
 }
 
-genair_code compare_ranked(const struct ranked_run *runs, size_t n, enum part part, json_t **out,
+genair_code compare_ranked(const struct ranked_run *runs, size_t n, enum part part, const uint8_t *cold, json_t **out,
                            genair_status *st) {
     const int p = runs[0].has[PROTOCOL_SAMPLED] ? PROTOCOL_SAMPLED : PROTOCOL_FULL;
-    struct comparison c = {n / 2, runs, runs + n / 2, runs[0].result[p].n, NULL, NULL};
+    const struct ranking_result *r = &runs[0].result[p];
+    struct comparison c = {.n_pairs = n / 2, .a = runs, .b = runs + n / 2};
+    c.place = mem_array(r->n, sizeof *c.place);
+    if (!c.place) return fail_memory(st);
+    c.n_users = ranking_result_warm(cold, r, c.place);
     c.of_a = mem_array(max_size(c.n_users, c.n_pairs), sizeof *c.of_a);
     c.of_b = mem_array(max_size(c.n_users, c.n_pairs), sizeof *c.of_b);
     json_t *result = NULL;
@@ -133,6 +138,7 @@ genair_code compare_ranked(const struct ranked_run *runs, size_t n, enum part pa
     }
     mem_free(c.of_a);
     mem_free(c.of_b);
+    mem_free(c.place);
     if (!result) return fail_memory(st);
     *out = result;
     return GENAIR_OK;
@@ -154,7 +160,7 @@ static genair_code compare(genair_context *ctx, const genair_options *o, json_t 
     struct ranked_run *runs;
     code = ranked_runs_make(ctx, o, data, n, names, &runs, st);
     if (code == GENAIR_OK) {
-        code = compare_ranked(runs, n, part_named(option_text(o, "part")), out, st);
+        code = compare_ranked(runs, n, part_named(option_text(o, "part")), data->cold, out, st);
         ranked_runs_free(runs, n);
     }
     dataset_close(data);

@@ -7,10 +7,10 @@
 
 #include <jansson.h>
 
-/* The first half of runs against the second, paired in order; all have the same protocols, of the same users. n: even.
- * *out is the caller's: {"A", "B": names, "part", "users", "over_users": {PROTOCOL: {METRIC: {"A", "B": means,
+/* The first half of runs against the second, paired in order; all have the same protocols, of the same users. Those whose
+ * target is cold ([n_items + 1], not 0) are left out, as of the metrics. n: even. *out is the caller's: {"A", "B": names, "part", "users", "over_users": {PROTOCOL: {METRIC: {"A", "B": means,
  * "difference", "sd", "t", "p", "low", "high", "n"}}}, and "over_seeds" of several pairs}. */
-CHECKED genair_code compare_ranked(const struct ranked_run *runs, size_t n, enum part part, json_t **out,
-                                   genair_status *st);
+CHECKED genair_code compare_ranked(const struct ranked_run *runs, size_t n, enum part part, const uint8_t *cold,
+                                   json_t **out, genair_status *st);
 
 #endif

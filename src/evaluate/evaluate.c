@@ -57,13 +57,13 @@ static const struct ranking_result *any_result(const struct ranked_run *r) {
     return r->has[PROTOCOL_SAMPLED] ? &r->result[PROTOCOL_SAMPLED] : &r->result[PROTOCOL_FULL];
 }
 
-/* Share of the users whose target is the last by the order in the file alone. */
+/* Share of the users with a warm target whose target is the last by the order in the file alone. */
 static double tied_time_share(const struct dataset *data, const struct ranking_result *r) {
     const unsigned bit = r->part == PART_VALID ? 1 : 2;
     size_t n = 0;
     for (size_t i = 0; i < r->n; i++)
-        n += (data->tied_time[r->user[i]] & bit) != 0;
-    return r->n ? (double)n / (double)r->n : 0;
+        n += !data->cold[r->target[i]] && (data->tied_time[r->user[i]] & bit) != 0;
+    return r->metrics.n_users ? (double)n / (double)r->metrics.n_users : 0;
 }
 
 static genair_code add_groups(const genair_options *o, const struct dataset *data,
@@ -96,7 +96,7 @@ static genair_code describe_run(genair_context *ctx, const genair_options *o, co
     const struct ranking_result *any = any_result(r);
     bool done = set(out, "run", json_string(r->name)) && set(out, "method", json_string(r->method));
     if (r->backbone) done = done && set(out, "backbone", json_string(r->backbone));
-    done = done && set(out, "users", json_integer((json_int_t)any->n)) &&
+    done = done && set(out, "users", json_integer((json_int_t)any->metrics.n_users)) &&
            set(out, part_name(any->part), by_protocol(r, protocol_json)) &&
            set(out, "ties", by_protocol(r, ties_json)) &&
            set(out, "optimistic", by_protocol(r, optimistic_json)) &&

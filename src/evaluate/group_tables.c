@@ -12,8 +12,11 @@ enum { LABEL = 48 };
 struct tables {
     const struct dataset *data;
     const struct ranking_result *result;
-    uint32_t *length; /* [result->n] */
-    uint8_t *user;    /* [result->n] group of each user */
+    size_t n;         /* users with a warm target */
+    uint32_t *place;  /* [n] where they stand in the result */
+    uint32_t *rank;   /* [n] */
+    uint32_t *length; /* [n] */
+    uint8_t *user;    /* [n] group of each user */
     uint8_t *item;    /* [n_items] group of each item; item i + 1 is at i */
     json_t *out;
 };
@@ -21,7 +24,7 @@ struct tables {
 static genair_code add_table(struct tables *t, const char *name, size_t n_groups,
                              char labels[][LABEL], genair_status *st) {
     struct metrics metrics[GROUPS_MAX];
-    metrics_by_group(t->result->rank, t->user, t->result->n, n_groups, &metrics_cutoffs, metrics);
+    metrics_by_group(t->rank, t->user, t->n, n_groups, &metrics_cutoffs, metrics);
     json_t *table = json_object();
     bool done = table && json_object_set_new(t->out, name, table) == 0;
     for (size_t g = 0; g < n_groups && done; g++) {
@@ -47,15 +50,15 @@ static genair_code by_length(struct tables *t, const char *name, const uint32_t 
                              size_t n, genair_status *st) {
     char labels[GROUPS_MAX][LABEL];
     name_ranges("length", thresholds, n, labels);
-    groups_by_length(t->length, t->result->n, thresholds, n, t->user);
+    groups_by_length(t->length, t->n, thresholds, n, t->user);
     return add_table(t, name, n + 1, labels, st);
 }
 
 /* Users take the group of their target. */
 static genair_code by_target(struct tables *t, const char *name, size_t n_groups,
                              char labels[][LABEL], genair_status *st) {
-    for (size_t u = 0; u < t->result->n; u++)
-        t->user[u] = t->item[t->result->target[u] - 1];
+    for (size_t u = 0; u < t->n; u++)
+        t->user[u] = t->item[t->result->target[t->place[u]] - 1];
     return add_table(t, name, n_groups, labels, st);
 }
 
@@ -65,7 +68,7 @@ static genair_code equal_parts(struct tables *t, genair_status *st) {
     char by_popularity_labels[POPULARITY_FIFTHS][LABEL];
     for (size_t i = 0; i < POPULARITY_FIFTHS; i++)
         snprintf(by_popularity_labels[i], LABEL, "%s", popularity_fifths[i]);
-    genair_code code = groups_equal_length(t->length, t->result->n, 5, t->user, st);
+    genair_code code = groups_equal_length(t->length, t->n, 5, t->user, st);
     if (code == GENAIR_OK) code = add_table(t, "len_equal5", 5, by_length_labels, st);
     if (code == GENAIR_OK)
         code = groups_equal_popularity(t->data->popularity + 1, t->data->n_items, POPULARITY_FIFTHS, t->item, st);
@@ -119,8 +122,11 @@ static genair_code by_thresholds(struct tables *t, const genair_options *o, gena
 static genair_code fill(struct tables *t, const genair_options *o, genair_status *st) {
     static const uint32_t short_long[] = {10},
                           len5[] = {5, 10, 15, 20}; /* of the published scripts */
-    for (size_t i = 0; i < t->result->n; i++)
-        t->length[i] = target_position(t->data, t->result->part, t->result->user[i]);
+    t->n = ranking_result_warm(t->data->cold, t->result, t->place);
+    for (size_t i = 0; i < t->n; i++) {
+        t->rank[i] = t->result->rank[t->place[i]];
+        t->length[i] = target_position(t->data, t->result->part, t->result->user[t->place[i]]);
+    }
     genair_code code = by_length(t, "short_long", short_long, COUNT(short_long), st);
     if (code == GENAIR_OK) code = by_length(t, "len5", len5, COUNT(len5), st);
     if (code == GENAIR_OK) code = equal_parts(t, st);
@@ -132,12 +138,14 @@ static genair_code fill(struct tables *t, const genair_options *o, genair_status
 genair_code group_tables(const genair_options *o, const struct dataset *data,
                          const struct ranking_result *result, json_t **out, genair_status *st) {
     struct tables t = {.data = data, .result = result};
+    t.place = mem_array(result->n, sizeof *t.place);
+    t.rank = mem_array(result->n, sizeof *t.rank);
     t.length = mem_array(result->n, sizeof *t.length);
     t.user = mem_array(result->n, 1);
     t.item = mem_array(data->n_items, 1);
     t.out = json_object();
     const genair_code code =
-        t.length && t.user && t.item && t.out ? fill(&t, o, st) : fail_memory(st);
+        t.place && t.rank && t.length && t.user && t.item && t.out ? fill(&t, o, st) : fail_memory(st);
     if (code == GENAIR_OK)
         *out = t.out;
     else
@@ -145,5 +153,7 @@ genair_code group_tables(const genair_options *o, const struct dataset *data,
     mem_free(t.item);
     mem_free(t.user);
     mem_free(t.length);
+    mem_free(t.rank);
+    mem_free(t.place);
     return code;
 }

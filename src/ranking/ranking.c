@@ -382,7 +382,7 @@ genair_code ranking_result_summarise(const uint8_t *cold, struct ranking_result 
     for (size_t i = 0; i < r->n; i++) {
         is_cold[i] = cold[r->target[i]] != 0;
         won[i] = r->rank[i] - r->ties[i];
-        r->n_tied += r->ties[i] > 0;
+        r->n_tied += !is_cold[i] && r->ties[i] > 0;
     }
     metrics_by_group(won, is_cold, r->n, 2, &metrics_cutoffs, by_group);
     r->optimistic = by_group[0];
@@ -392,6 +392,13 @@ genair_code ranking_result_summarise(const uint8_t *cold, struct ranking_result 
     mem_free(won);
     mem_free(is_cold);
     return GENAIR_OK;
+}
+
+size_t ranking_result_warm(const uint8_t *cold, const struct ranking_result *r, uint32_t *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++)
+        if (!cold[r->target[i]]) out[n++] = (uint32_t)i;
+    return n;
 }
 
 genair_code ranking_evaluate(struct parallel *parallel, const struct scorer *scorer,

@@ -36,7 +36,7 @@ struct ranking_result {
     uint32_t *ties; /* other candidates with exactly the target's score */
     uint32_t *list; /* full only: [n, RANKING_LIST] each user's best items, best first, then zeros; where processes share
                      * out the items, zeros alone */
-    size_t n_tied;  /* users with ties */
+    size_t n_tied;  /* users with ties, of warm targets */
     /* At metrics_cutoffs. Targets that --cold-items held out of training stand apart: no model has
      * seen them, so they would say more about their share than about the model. */
     struct metrics metrics, cold;
@@ -55,6 +55,8 @@ CHECKED genair_code ranking_evaluate(struct parallel *parallel, const struct sco
 CHECKED genair_code ranking_result_create(const struct dataset *d, struct ranking_result *r, genair_status *st);
 /* The metrics of warm and of cold targets, and of warm ones with their ties won. cold: [n_items + 1]. */
 CHECKED genair_code ranking_result_summarise(const uint8_t *cold, struct ranking_result *r, genair_status *st);
+/* Where in the arrays the users with warm targets stand, ascending: those that metrics are of. out: [r->n]; returns how many. */
+size_t ranking_result_warm(const uint8_t *cold, const struct ranking_result *r, uint32_t *out);
 void ranking_result_free(struct ranking_result *r); /* {0} is fine */
 
 #endif

@@ -167,13 +167,13 @@ static bool comparable(const struct ranked_run *a, const struct ranked_run *b) {
            ((a->has[PROTOCOL_SAMPLED] && b->has[PROTOCOL_SAMPLED]) || (a->has[PROTOCOL_FULL] && b->has[PROTOCOL_FULL]));
 }
 
-static genair_code add_comparison(const struct ranked_run *a, const struct ranked_run *b, json_t *rows,
-                                  genair_status *st) {
+static genair_code add_comparison(const struct ranked_run *a, const struct ranked_run *b, const uint8_t *cold,
+                                  json_t *rows, genair_status *st) {
     struct ranked_run pair[2] = {*a, *b};
     for (int i = 0; i < N_PROTOCOLS; i++)
         pair[0].has[i] = pair[1].has[i] = a->has[i] && b->has[i];
     json_t *result, *tests, *test;
-    const genair_code code = compare_ranked(pair, 2, PART_TEST, &result, st);
+    const genair_code code = compare_ranked(pair, 2, PART_TEST, cold, &result, st);
     if (code != GENAIR_OK) return code;
     const char *protocol, *metric;
     json_object_foreach(json_object_get(result, "over_users"), protocol, tests) {
@@ -195,7 +195,8 @@ genair_code report_comparisons(struct page *p, genair_status *st) {
     genair_code code = GENAIR_OK;
     for (size_t i = 0; i < p->n_runs; i++)
         for (size_t j = 0; j < p->n_runs && code == GENAIR_OK; j++)
-            if (comparable(&p->runs[i], &p->runs[j])) code = add_comparison(&p->runs[i], &p->runs[j], rows, st);
+            if (comparable(&p->runs[i], &p->runs[j]))
+                code = add_comparison(&p->runs[i], &p->runs[j], p->catalogue.data->cold, rows, st);
     if (code == GENAIR_OK && json_array_size(rows)) {
         html_put(&p->html, "<section><h2>GenAIR against base</h2>\n<p>Paired two-sided t-tests over the users; low and high "
                            "bound the difference with 95 % confidence.</p>\n");

@@ -4,6 +4,7 @@
 
 #include "base/size.h"
 #include "ranking/metrics.h"
+#include "workspace/dataset.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -53,6 +54,26 @@ static size_t read_ranks(const char *run, const char *file, uint32_t *rank, uint
     return n;
 }
 
+/* The same of warm targets alone. */
+static size_t read_warm(const char *run, const char *file, uint32_t *rank, uint32_t *ties) {
+    struct dataset *data;
+    size_t n = 0, u = 0;
+    const size_t n_all = read_ranks(run, file, rank, ties);
+    assert_int_equal(dataset_open(workspace, &data, NULL), GENAIR_OK);
+    for (uint32_t user = 0; user < data->n_users; user++) { /* the order of the file */
+        if (data->test[user] == UINT32_MAX) continue;
+        if (!data->cold[data->item[data->start[user] + data->test[user]]]) {
+            rank[n] = rank[u];
+            ties[n++] = ties[u];
+        }
+        u++;
+    }
+    assert_int_equal(u, n_all);
+    assert_true(n < n_all);
+    dataset_close(data);
+    return n;
+}
+
 static double mean_of(const uint32_t *rank, size_t n, double (*gain)(uint32_t, uint32_t),
                       uint32_t k) {
     double sum = 0;
@@ -72,16 +93,11 @@ static void metrics_are_those_of_the_stored_ranks(void **state) {
         char file[64], key[64];
         snprintf(file, sizeof file, "ranks-test-%s.tsv", protocols[p]);
         const size_t n = read_ranks("knn", file, rank, ties);
-        assert_int_equal(n, json_integer_value(at(o, "users")));
-        size_t n_tied = 0;
-        for (size_t i = 0; i < n; i++)
-            n_tied += ties[i] > 0;
-        snprintf(key, sizeof key, "ties/%s", protocols[p]);
-        assert_int_equal(n_tied, json_integer_value(at(o, key)));
         /* warm and cold targets together are all users */
         snprintf(key, sizeof key, "cold/%s/users", protocols[p]);
         const double n_cold = number_at(o, key);
         assert_true(n_cold > 0 && n_cold < (double)n / 2);
+        assert_true((double)n - n_cold == number_at(o, "users"));
         for (int m = 0; m < 2; m++) {
             char warm[64], cold[64];
             snprintf(warm, sizeof warm, "test/%s/%s", protocols[p], m ? "NDCG@10" : "HR@10");
@@ -89,6 +105,17 @@ static void metrics_are_those_of_the_stored_ranks(void **state) {
             expect(mean_of(rank, n, m ? gain_ndcg : gain_hr, 10) * (double)n,
                    number_at(o, warm) * ((double)n - n_cold) + number_at(o, cold) * n_cold);
         }
+        size_t n_tied = 0;
+        const size_t n_warm = read_warm("knn", file, rank, ties);
+        for (size_t i = 0; i < n_warm; i++)
+            n_tied += ties[i] > 0;
+        snprintf(key, sizeof key, "ties/%s", protocols[p]);
+        assert_int_equal(n_tied, json_integer_value(at(o, key)));
+        snprintf(key, sizeof key, "test/%s/MRR", protocols[p]);
+        double mrr = 0;
+        for (size_t i = 0; i < n_warm; i++)
+            mrr += gain_mrr(rank[i]) / (double)n_warm;
+        expect(mrr, number_at(o, key));
     }
     assert_true(number_at(o, "test/sampled/HR@10") > 0.1); /* it has learned something */
     assert_true(number_at(o, "test/full/coverage@10") > 0);
@@ -118,7 +145,8 @@ static void groups_add_up(void **state) {
                       "user-thresholds", "4", "user-thresholds", "7", "item-thresholds", "3", NULL);
     if (!o) fail_msg("%s", st.message);
     uint32_t rank[FIXTURE_USERS], ties[FIXTURE_USERS];
-    const size_t n = read_ranks("ease", "ranks-test-full.tsv", rank, ties);
+    const size_t n = read_warm("ease", "ranks-test-full.tsv", rank, ties);
+    assert_true((double)n == number_at(o, "users"));
     const double want = mean_of(rank, n, gain_ndcg, 20) * (double)n;
     static const struct {
         const char *name;
@@ -166,8 +194,8 @@ static void compare_is_the_paired_test(void **state) {
     genair_status st;
     uint32_t a[FIXTURE_USERS], b[FIXTURE_USERS], ties[FIXTURE_USERS];
     json_decref(fixture_stage(genair_evaluate, "evaluate", &st, "run", "knn", "run", "pop", NULL));
-    const size_t n = read_ranks("knn", "ranks-test-sampled.tsv", a, ties);
-    assert_int_equal(read_ranks("pop", "ranks-test-sampled.tsv", b, ties), n);
+    const size_t n = read_warm("knn", "ranks-test-sampled.tsv", a, ties);
+    assert_int_equal(read_warm("pop", "ranks-test-sampled.tsv", b, ties), n);
     double mean = 0, squares = 0;
     for (size_t i = 0; i < n; i++)
         mean += (gain_mrr(a[i]) - gain_mrr(b[i])) / (double)n;
@@ -179,6 +207,7 @@ static void compare_is_the_paired_test(void **state) {
     json_t *o = fixture_stage(genair_compare, "compare", &st, "run", "knn", "run", "pop", NULL);
     if (!o) fail_msg("%s", st.message);
     expect(mean, number_at(o, "over_users/sampled/MRR/difference"));
+    assert_true((double)n == number_at(o, "users") && (double)n == number_at(o, "over_users/sampled/MRR/n"));
     assert_true(fabs(mean / error - number_at(o, "over_users/sampled/MRR/t")) < 1e-9);
     const double low = number_at(o, "over_users/sampled/MRR/low"),
                  high = number_at(o, "over_users/sampled/MRR/high");
