@@ -81,6 +81,7 @@ static genair_code train_epoch(genair_context *ctx, struct session *s, struct lo
 /* What validation says of an epoch. */
 struct verdict {
     double score; /* the higher the better */
+    bool none;    /* there is no target to validate with */
     json_t *valid; /* of its line */
     char text[64];
 };
@@ -94,7 +95,11 @@ static genair_code rank_validation(genair_context *ctx, struct session *s, const
     code = ranking_evaluate(context_parallel(ctx), &scorer, s->data, PART_VALID, o->protocol, &result, st);
     out->score = metrics_ndcg(&result.metrics, SELECTING_CUTOFF);
     out->valid = json_pack("{s:o}", protocol_name(o->protocol), metrics_json(&result.metrics));
-    snprintf(out->text, sizeof out->text, "%s NDCG@10 %.4f", protocol_name(o->protocol), out->score);
+    out->none = result.metrics.n_users == 0;
+    if (out->none)
+        snprintf(out->text, sizeof out->text, "without targets");
+    else
+        snprintf(out->text, sizeof out->text, "%s NDCG@10 %.4f", protocol_name(o->protocol), out->score);
     ranking_result_free(&result);
     return code;
 }
@@ -169,7 +174,7 @@ static genair_code close_epoch(genair_context *ctx, struct session *s, const str
     if (code == GENAIR_OK) code = add_line(s, state, o, verdict.valid, st);
     json_decref(verdict.valid);
     if (code != GENAIR_OK) return code;
-    if (state->best_epoch == 0 || verdict.score > state->best_score) {
+    if (state->best_epoch == 0 || verdict.score > state->best_score || verdict.none) { /* none: the last one is kept */
         state->best_epoch = state->epoch;
         state->best_score = verdict.score;
         copy_parameters(s, state, true);

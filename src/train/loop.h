@@ -37,7 +37,7 @@ void loop_deinit(const struct session *s, struct loop_state *state);
 void loop_times_free(struct loop_times *t);
 
 /* Runs until done, stopped or failed. When stopped it saves a checkpoint and returns GENAIR_INTERRUPTED. At
- * the end the model holds the best epoch's parameters; without epochs, its own. */
+ * the end the model holds the best epoch's parameters; without validation targets the last one's, without epochs its own. */
 CHECKED genair_code loop_run(genair_context *ctx, struct session *s, const struct loop_options *options,
                              struct loop_state *state, struct loop_times *times, genair_status *st);
 /* After the prelude's run: the model takes over what it learned, and is what learns from now on, from epoch 1. */

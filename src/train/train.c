@@ -163,7 +163,7 @@ static genair_code collect_inputs(struct train *t, genair_status *st) {
     if (!t->inputs) return fail_memory(st);
     if (method == &method_llmemb) code = choose_semantic(t, st);
     if (code == GENAIR_OK && method) code = collect_method_inputs(t, method, st);
-    if (code == GENAIR_OK)
+    if (code == GENAIR_OK && t->writes)
         train_warn_of_fused(t->ctx, t->method, option_text(t->options, "items"), method_text(t->config, "semantic"), t->lock);
     return code;
 }
@@ -337,6 +337,15 @@ static genair_code make_similar_users(struct train *t, genair_status *st) {
     return code;
 }
 
+static void warn_without_validation(const struct train *t, const struct dataset *data) {
+    for (uint32_t u = 0; u < data->n_users; u++) {
+        const uint32_t at = target_position(data, PART_VALID, u);
+        if (at != UINT32_MAX && !data->cold[data->item[data->start[u] + at]]) return;
+    }
+    context_warn(t->ctx, "no user has a validation target that training knows: nothing says which epoch is best, so all "
+                 "--epochs are trained and the last one is kept");
+}
+
 static genair_code train_learned(struct train *t, genair_status *st) {
     struct session s = {0};
     struct loop_state state = {0};
@@ -353,6 +362,7 @@ static genair_code train_learned(struct train *t, genair_status *st) {
                          (unsigned long long)state.next_batch + 1);
     }
     if (code == GENAIR_OK && t->writes) code = write_json(t->paths.growing, "inputs.json", t->inputs, st);
+    if (code == GENAIR_OK && t->writes) warn_without_validation(t, s.data);
     if (code == GENAIR_OK) code = learn(t, &s, &state, &times, st);
     const double eval_start = context_seconds();
     if (code == GENAIR_OK)

@@ -41,4 +41,17 @@ for more in "${what[@]}"; do
     done
     rm -rf undisturbed
 done
+
+# ---- nothing to validate with: all epochs, the last one ----
+run 0 prepare -w short --interactions shop/interactions.tsv --held-out-users 0.000001 --quiet
+untold='warning: no user has a validation target that training knows: nothing says which epoch is best, so all --epochs are trained and the last one is kept'
+expect 0 err "$untold" train -w short --run a --method base $size --patience 1
+holds 'the last epoch is the best one' grep -q '"best_epoch": 4' short/runs/a/result.json
+run 0 train -w short --run whole --method base $size --patience 1 --epochs 2
+run 0 train -w short --run a --method base $size --patience 1 --epochs 2
+same 'its parameters are kept' short/runs/a/model.safetensors short/runs/whole/model.safetensors
+expect 0 err "$untold" train -w short --run one --method base $size --epochs 1
+holds 'and no earlier ones' sh -c '! cmp -s short/runs/one/model.safetensors short/runs/a/model.safetensors'
+run 0 train -w ws --run with --method base $size
+holds 'with targets there is no warning' test ! -s err
 finish
