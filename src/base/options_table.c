@@ -326,7 +326,7 @@ static const struct option_spec table[] = {
     {"run", 0, OPTION_TEXT, NULL, .argument = "NAME", .commands = " train recommend similar add-items export serve ", .rule = RULE_NAME,
      .help = "Name of the run."},
     {"resume", 0, OPTION_FLAG, "no", .commands = " train ",
-     .help = "Go on from the last checkpoint of an interrupted run."},
+     .help = "Go on from the last checkpoint of an interrupted run; refused when it was begun with other options or data."},
     {"checkpoint-every", 0, OPTION_INT, "1", 1, 100000, .argument = "EPOCHS", .commands = TRAIN,
      .help = "Epochs between two checkpoints."},
     {"knn-neighbours", 0, OPTION_INT, "100", 1, 1e6, .argument = "N", .commands = TRAIN, .methods = " itemknn ",

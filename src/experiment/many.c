@@ -64,9 +64,7 @@ static void hand_in(struct crew *c, size_t i, const json_t *result, const genair
 static void train_one(struct worker *w, size_t i, genair_options *o) {
     genair_status outcome = {0};
     char *text = NULL;
-    genair_code code = genair_options_set(o, "resume", "yes", &outcome);
-    if (code == GENAIR_OK)
-        code = train_within(w->ctx, o, w->crew->many->workspace, w->crew->many->guard, &text, &outcome);
+    genair_code code = train_within(w->ctx, o, w->crew->many->workspace, w->crew->many->guard, &text, &outcome);
     json_t *result = NULL;
     if (text && code == GENAIR_OK) code = json_read(text_of(text), 0, &result, NULL, &outcome);
     genair_string_free(text);

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/group.h"
 #include "base/json_text.h"
+#include "base/size.h"
 #include "model/closed_form.h"
 #include "model/learned.h"
 #include "model/parts.h"
@@ -45,6 +46,7 @@ struct train {
     json_t *config;  /* as in config.json */
     json_t *inputs;  /* config and the hashes of what is read */
     bool writes;     /* the only process, or the first of several */
+    bool goes_on;    /* where it can, and begins anew where it cannot: of many runs */
     bool resumes;    /* from the checkpoint in growing */
     json_t *result;  /* what the run is: the same for the same inputs */
     json_t *figures; /* what it cost: different every time */
@@ -239,11 +241,46 @@ static genair_code read_json(const char *directory, const char *name, json_t **o
     return code;
 }
 
-/* Whether the growing directory was begun with the same inputs. */
-static genair_code may_resume(const struct train *t, bool *same, genair_status *st) {
+enum { DIFFERENCES = 512 };
+
+static void tell_difference(const char *input, bool is_option, char out[DIFFERENCES]) {
+    static const char *const names[][2] = {{"prepare", "data (prepare)"}, {"fuse", "item matrix (fuse)"},
+                                           {"semantic", "vectors of --semantic"},
+                                           {"user-semantic", "vectors of --user-semantic"}, {"base-run", "base run"}};
+    const size_t n = strlen(out);
+    for (size_t i = 0; !is_option && i < COUNT(names); i++)
+        if (strcmp(names[i][0], input) == 0) input = names[i][1];
+    snprintf(out + n, DIFFERENCES - n, "%s%s%s", n ? ", " : "", is_option ? "--" : "", input);
+}
+
+/* Inputs of a that b has with another value, or lacks (lacking: only those). */
+static void tell_differences(json_t *a, json_t *b, bool lacking, bool are_options, char out[DIFFERENCES]) {
+    const char *name;
+    json_t *value;
+    json_object_foreach(a, name, value) {
+        json_t *other = json_object_get(b, name);
+        if (strcmp(name, "config") == 0)
+            tell_differences(value, other, lacking, true, out);
+        else if (lacking ? !other : !json_equal(value, other))
+            tell_difference(name, are_options, out);
+    }
+}
+
+/* Whether the growing directory has a checkpoint to go on from: one of the same inputs. Of others it is anew's to replace
+ * (anew), or nobody's. */
+static genair_code may_resume(const struct train *t, bool anew, bool *same, genair_status *st) {
     json_t *begun = NULL;
-    const genair_code code = read_json(t->paths.growing, "inputs.json", &begun, st);
-    *same = begun && json_equal(begun, t->inputs) && checkpoint_exists(t->paths.growing);
+    *same = false;
+    genair_code code = read_json(t->paths.growing, "inputs.json", &begun, st);
+    if (code == GENAIR_OK && checkpoint_exists(t->paths.growing)) *same = begun && json_equal(begun, t->inputs);
+    if (code == GENAIR_OK && !*same && !anew && checkpoint_exists(t->paths.growing)) {
+        char what[DIFFERENCES] = "";
+        tell_differences(t->inputs, begun, false, false, what);
+        tell_differences(begun, t->inputs, true, false, what);
+        code = fail_line(st, GENAIR_USAGE, t->paths.growing, 0,
+                         "the checkpoint is of a run with another %s; give what it was begun with, or leave out --resume to "
+                         "throw it away and begin anew", what);
+    }
     json_decref(begun);
     return code;
 }
@@ -427,7 +464,7 @@ static genair_code begin(struct train *t, genair_status *st) {
     genair_code code = GENAIR_OK;
     if (t->writes) {
         t->resumes = false;
-        if (option_flag(t->options, "resume")) code = may_resume(t, &t->resumes, st);
+        if (t->goes_on || option_flag(t->options, "resume")) code = may_resume(t, t->goes_on, &t->resumes, st);
         if (code == GENAIR_OK && !t->resumes) remove_run(t->paths.growing);
         if (code == GENAIR_OK) code = directory_make(t->paths.growing, st);
         if (code == GENAIR_OK) code = write_json(t->paths.growing, "config.json", t->config, st);
@@ -490,15 +527,15 @@ static genair_code train(struct train *t, char **json, genair_status *st) {
     return *json ? GENAIR_OK : fail_memory(st);
 }
 
-genair_code train_within(genair_context *ctx, const genair_options *options, struct workspace *workspace,
-                         pthread_mutex_t *guard, char **json, genair_status *st) {
+static genair_code train_one(genair_context *ctx, const genair_options *options, struct workspace *workspace,
+                             pthread_mutex_t *guard, bool goes_on, char **json, genair_status *st) {
     const char *const method = option_text(options, "method");
     genair_code code = option_require(options, "run", st);
     if (code == GENAIR_OK) code = options_check_methods(options, 1, &method, st);
     if (code != GENAIR_OK) return code;
     struct train t = {.ctx = ctx, .options = options, .workspace = workspace_path(workspace),
                       .name = option_text(options, "run"), .method = method,
-                      .lock = workspace, .guard = guard,
+                      .lock = workspace, .guard = guard, .goes_on = goes_on,
                       .writes = group_rank(context_group(ctx)) == 0};
     code = train(&t, json, st);
     json_decref(t.config);
@@ -507,6 +544,11 @@ genair_code train_within(genair_context *ctx, const genair_options *options, str
     json_decref(t.figures);
     run_paths_free(&t.paths);
     return code;
+}
+
+genair_code train_within(genair_context *ctx, const genair_options *options, struct workspace *workspace,
+                         pthread_mutex_t *guard, char **json, genair_status *st) {
+    return train_one(ctx, options, workspace, guard, true, json, st);
 }
 
 genair_code train_remove(struct workspace *workspace, pthread_mutex_t *guard, const char *name, genair_status *st) {
@@ -541,7 +583,7 @@ static genair_code train_together(genair_context *ctx, const genair_options *o, 
     if (code != GENAIR_OK) return code;
     pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
     context_set_group(ctx, group);
-    code = train_within(ctx, o, workspace, &guard, json, st);
+    code = train_one(ctx, o, workspace, &guard, false, json, st);
     context_set_group(ctx, NULL);
     workspace_close(workspace);
     return code;

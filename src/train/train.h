@@ -8,7 +8,8 @@
 
 #include <pthread.h>
 
-/* As genair_train; the workspace is open for writing. From several threads at once, each with a context and
+/* As genair_train, but a checkpoint of the same inputs is gone on from, and one of others thrown away, whatever --resume
+ * says; the workspace is open for writing. From several threads at once, each with a context and
  * a --run of its own: guard is held while the manifest is read or written. */
 CHECKED genair_code train_within(genair_context *ctx, const genair_options *options, struct workspace *workspace,
                                  pthread_mutex_t *guard, char **json, genair_status *st);

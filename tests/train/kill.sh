@@ -42,6 +42,26 @@ for more in "${what[@]}"; do
     rm -rf undisturbed
 done
 
+# ---- resumed with something else: refused, nothing is lost ----
+"$genair" train -w ws $options --epochs 400 --patience 0 --method base >out 2>err &
+child=$!
+for _ in $(seq 200); do test -s ws/runs/r.training/checkpoint.safetensors && break; sleep 0.02; done
+kill -9 $child 2>/dev/null
+wait $child 2>/dev/null
+refused() { # refused WHAT OPTIONS...
+    expect 2 err "genair: ws/runs/r.training: the checkpoint is of a run with another $1; give what it was begun with, or leave out --resume to throw it away and begin anew" \
+        train -w ws $options --patience 0 --method base --resume "${@:2}"
+}
+refused --epochs
+refused '--lr, --epochs' --lr 1e-2
+refused '--loss, --gbce-t, --epochs' --loss gbce --gbce-t 0.5
+holds 'the checkpoint is there' test -s ws/runs/r.training/checkpoint.safetensors
+run 0 prepare -w ws --interactions shop/interactions.tsv --quiet --item-core 4
+refused '--epochs, data (prepare)'
+run 0 prepare -w ws --interactions shop/interactions.tsv --quiet
+holds 'without --resume it begins anew' train ws --method base
+holds 'and nothing is left over' test ! -e ws/runs/r.training
+
 # ---- nothing to validate with: all epochs, the last one ----
 run 0 prepare -w short --interactions shop/interactions.tsv --held-out-users 0.000001 --quiet
 untold='warning: no user has a validation target that training knows: nothing says which epoch is best, so all --epochs are trained and the last one is kept'
