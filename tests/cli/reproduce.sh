@@ -77,6 +77,9 @@ run 0 reproduce table2 -w cut $small $tuned
 holds 'and not again' sh -c '! grep -q "steps of fine-tuning" err'
 run 2 reproduce table2 -w cut $small --seeds 1 --backbone gru4rec --method genair --llmemb-tau 3
 holds 'one that no row has is refused' grep -q 'none of the methods here has an option --llmemb-tau; it belongs to: llmemb' err
+run 0 reproduce table2 -w cut $small --seeds 1 --backbone gru4rec --method genair --alpha 0.1
+holds 'nor is one of GenAIR alone given to base' jq -es '.[0].alpha == 0.1 and (.[1] | has("alpha") or has("gamma") | not)' \
+    cut/runs/paper.gru4rec.{genair,base}.44/config.json
 run 2 reproduce fig4 -w cut $small --llmemb-tau 3
 run 2 reproduce table2 -w cut $small --base-run b1
 

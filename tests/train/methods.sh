@@ -208,6 +208,13 @@ expect 2 err 'genair: method base has no option --semantic; it belongs to: rlmre
     train -w ws --method base --semantic fused --run x
 expect 2 err 'genair: method llminit has no option --ease-lambda; it belongs to: ease ' \
     train -w ws --method llminit --ease-lambda 3 --run x
+for option in 'alpha 1' 'gamma 1' 'calibration none' 'calibration-items unique' 'items x'; do
+    expect 2 err "genair: method llminit has no option --${option% *}; it belongs to: genair " \
+        train -w ws --method llminit --$option --run x
+done
+expect 2 err 'genair: method base has no option --freeze; it belongs to: genair llminit llmemb ' \
+    train -w ws --method base --freeze no --run x
+expect 2 err 'genair: method pop has no option --alpha; it belongs to: genair ' train -w ws --method pop --alpha 1 --run x
 expect 2 err "genair: ws: there is no fused.npy; run \`genair fuse\` first, or name another matrix with --semantic" \
     train -w ws --method llminit --semantic fused --run x
 expect 2 err 'genair: --base-run is a run of gru4rec; llmemb aligns with the items of a base run of sasrec, for every backbone' \
