@@ -84,7 +84,8 @@ genair_code reproduce_figure4(const struct reproduce *r, json_t **rows, genair_s
     const char *const axes[] = {paper_alphas, paper_gammas};
     struct grid grid;
     static const char *const method = "genair";
-    genair_code code = options_check_methods(r->options, 1, &method, st);
+    genair_code code = check_genair(r, st);
+    if (code == GENAIR_OK) code = options_check_methods(r->options, 1, &method, st);
     if (code == GENAIR_OK) code = grid_read(COUNT(axes), axes, &grid, st);
     if (code != GENAIR_OK) return code;
     code = sweep_figure(r, &grid, rows, st);
@@ -94,14 +95,6 @@ genair_code reproduce_figure4(const struct reproduce *r, json_t **rows, genair_s
 
 /* ---- figure 5: what the item vectors of runs fill, by popularity ---- */
 
-/* --backbone, or SASRec as in the paper. */
-static enum backbone backbone_of(const struct reproduce *r) {
-    int b = 0;
-    while (strcmp(backbone_names[b], option_text(r->options, "backbone")) != 0)
-        b++;
-    return (enum backbone)b;
-}
-
 static genair_code plan_figure5(struct run_table *t, genair_status *st) {
     static const char *const methods[] = {"base", "llmemb", "genair"};
     genair_code code = GENAIR_OK;
@@ -109,7 +102,7 @@ static genair_code plan_figure5(struct run_table *t, genair_status *st) {
         for (size_t i = 0; code == GENAIR_OK && i < COUNT(methods); i++) {
             const struct paper_method *p = &paper_methods[m];
             if (strcmp(p->method, methods[i]) != 0 || (m > 0 && !row_wanted(t->r, "method", p->method))) continue;
-            code = add_row(t, &(struct row){.backbone = backbone_of(t->r), .method = p->method, .title = p->title,
+            code = add_row(t, &(struct row){.backbone = backbone_wanted(t->r), .method = p->method, .title = p->title,
                                             .begins_from = p->begins_from, .against = NO_ROW}, st);
         }
     return code;

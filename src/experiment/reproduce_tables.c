@@ -97,7 +97,7 @@ static genair_code fuse_part(const struct reproduce *r, const char *name, const 
 }
 
 genair_code reproduce_table3(const struct reproduce *r, json_t **rows, genair_status *st) {
-    genair_code code = GENAIR_OK;
+    genair_code code = check_genair(r, st);
     for (int a = 0; code == GENAIR_OK && a < N_ABLATIONS; a++)
         if (ablations[a].parts) code = fuse_part(r, ablations[a].value, ablations[a].parts, st);
     return code == GENAIR_OK ? run_table_make(r, seeds_of(r), plan_table3, tell_metrics, rows, st) : code;
@@ -147,25 +147,27 @@ static genair_code plan_table4(struct run_table *t, genair_status *st) {
 }
 
 genair_code reproduce_table4(const struct reproduce *r, json_t **rows, genair_status *st) {
-    const genair_code code = check_models(r->options, st);
+    genair_code code = check_genair(r, st);
+    if (code == GENAIR_OK) code = check_models(r->options, st);
     return code == GENAIR_OK ? run_table_make(r, seeds_of(r), plan_table4, tell_metrics, rows, st) : code;
 }
 
 /* ---- table 5: what it costs ---- */
 
 static genair_code plan_table5(struct run_table *t, genair_status *st) {
-    const size_t sasrec_base = t->n;
+    const size_t base = t->n;
     genair_code code = GENAIR_OK;
     for (size_t m = 0; m < n_paper_costs; m++)
         for (size_t k = 0; code == GENAIR_OK && k < n_paper_methods; k++)
-            if (strcmp(paper_methods[k].method, paper_table5[m].method) == 0 && reproduce_knows(paper_table5[m].method))
-                code = add_row(t, &(struct row){.backbone = SASREC, .method = paper_methods[k].method,
+            if (strcmp(paper_methods[k].method, paper_table5[m].method) == 0 && reproduce_knows(paper_table5[m].method) &&
+                (m == 0 || row_wanted(t->r, "method", paper_table5[m].method)))
+                code = add_row(t, &(struct row){.backbone = backbone_wanted(t->r), .method = paper_methods[k].method,
                                                 .title = paper_methods[k].title,
-                                                .begins_from = paper_methods[k].begins_from, .against = sasrec_base}, st);
+                                                .begins_from = paper_methods[k].begins_from, .against = base}, st);
     return code;
 }
 
-/* The paper does not say of which data set its numbers are: they are shown with any of them. */
+/* The paper's numbers are of SASRec; it does not say of which data set: they are shown with any of them. */
 static genair_code tell_cost(const struct run_table *t, const struct row *row, json_t *out, genair_status *st) {
     static const char *const keys[] = {"trainable_parameters", "inference_gflops"};
     json_t *result = json_array_get(row->results, 0);
@@ -174,7 +176,7 @@ static genair_code tell_cost(const struct run_table *t, const struct row *row, j
         json_t *value = json_object_get(result, keys[k]);
         if (value) sound = json_object_set(out, keys[k], value) == 0 && sound;
     }
-    for (size_t m = 0; t->r->data < N_PAPER_DATA && m < n_paper_costs; m++)
+    for (size_t m = 0; t->r->data < N_PAPER_DATA && row->backbone == SASREC && m < n_paper_costs; m++)
         if (strcmp(paper_table5[m].method, row->method) == 0)
             sound = sound &&
                     json_object_set_new(out, "trainable_parameters_paper", json_real(paper_table5[m].parameters)) == 0 &&

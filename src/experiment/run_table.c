@@ -22,6 +22,19 @@ bool row_wanted(const struct reproduce *r, const char *option, const char *value
     return !option_given(r->options, option) || strcmp(option_text(r->options, option), value) == 0;
 }
 
+enum backbone backbone_wanted(const struct reproduce *r) {
+    int b = 0;
+    while (strcmp(backbone_names[b], option_text(r->options, "backbone")) != 0)
+        b++;
+    return (enum backbone)b;
+}
+
+genair_code check_genair(const struct reproduce *r, genair_status *st) {
+    if (row_wanted(r, "method", "genair")) return GENAIR_OK;
+    return fail(st, GENAIR_USAGE, "%s is of GenAIR alone; leave out --method %s", option_text(r->options, "target"),
+                option_text(r->options, "method"));
+}
+
 genair_code add_row(struct run_table *t, const struct row *row, genair_status *st) {
     if (t->n == RUN_TABLE_MAX_ROWS) return fail(st, GENAIR_USAGE, "a table of more than %d rows", RUN_TABLE_MAX_ROWS);
     t->rows[t->n++] = *row;
@@ -49,6 +62,13 @@ static genair_code add_base_runs(struct run_table *t, genair_status *st) {
         if (!there) code = add_row(t, &base, st);
     }
     return code;
+}
+
+/* Base rows are there whatever --method says. */
+static genair_code check_rows(const struct run_table *t, genair_status *st) {
+    for (size_t i = 0; i < t->n; i++)
+        if (row_wanted(t->r, "method", t->rows[i].method)) return GENAIR_OK;
+    return fail(st, GENAIR_USAGE, "no row of this table is of that --backbone and --method");
 }
 
 /* An option that no row's method has is refused before anything is trained. */
@@ -263,8 +283,7 @@ genair_code run_table_make(const struct reproduce *r, size_t n_seeds, plan_rows 
     t->r = r;
     t->n_seeds = n_seeds;
     genair_code code = plan(t, st);
-    if (code == GENAIR_OK && t->n == 0)
-        code = fail(st, GENAIR_USAGE, "no row of this table is of that --backbone and --method");
+    if (code == GENAIR_OK) code = check_rows(t, st);
     if (code == GENAIR_OK) code = check_options(t, st);
     if (code == GENAIR_OK) code = add_base_runs(t, st);
     if (code == GENAIR_OK) code = train_all(t, st);

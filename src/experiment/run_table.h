@@ -35,6 +35,10 @@ tell_row tell_metrics; /* test metrics, the paper's, the t-tests */
 
 /* Whether --backbone or --method, where given, is this one. */
 bool row_wanted(const struct reproduce *r, const char *option, const char *value);
+/* --backbone, or SASRec as in the paper. */
+enum backbone backbone_wanted(const struct reproduce *r);
+/* For what is of GenAIR alone: fails when --method names another. */
+CHECKED genair_code check_genair(const struct reproduce *r, genair_status *st);
 /* Fails when the table is full. */
 CHECKED genair_code add_row(struct run_table *t, const struct row *row, genair_status *st);
 void row_run(const struct run_table *t, const struct row *row, size_t seed, char out[RUN_TABLE_NAME]);

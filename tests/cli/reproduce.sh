@@ -133,6 +133,15 @@ same 'a second time the same' cut/reproduce/fig5.json fig5.json
 # ---- table 5, figure 4 ----
 run 0 reproduce table5 -w whole $small --paper yelp --json
 json_holds 'costs' '.rows[0].trainable_parameters > 1000 and .rows[0].inference_gflops > 0 and .rows[0].trainable_parameters_paper == 5720000'
+run 0 reproduce table5 -w whole $small --paper yelp --backbone gru4rec --method genair --json
+json_holds 'of that backbone and method, without numbers of another' '[.rows[] | .backbone + " " + .method] == ["gru4rec base", "gru4rec GenAIR"] and
+    all(.rows[]; .trainable_parameters > 1000 and (has("trainable_parameters_paper") | not)) and (.note | test("of SASRec alone"))'
+for target in table3 'table4 --items llama2' fig4; do
+    expect 2 err "genair: ${target%% *} is of GenAIR alone; leave out --method llmemb" reproduce $target -w whole $small --method llmemb
+done
+for more in 'table2 --method pop' 'table5 --method melt' 'fig5 --method melt'; do
+    expect 2 err 'genair: no row of this table is of that --backbone and --method' reproduce $more -w whole $small
+done
 run 0 reproduce fig4 -w whole $small --epochs 1 --backbone gru4rec --json
 json_holds 'all of alpha and gamma' '(.rows | length) == 42 and all(.rows[]; .["NDCG@10"] >= 0) and .rows[7].alpha == "5e-4" and .rows[7].gamma == "1"'
 holds 'as a sweep' test -s whole/sweeps/fig4.gru4rec.json
