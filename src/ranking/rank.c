@@ -134,10 +134,14 @@ void rank_targets(const struct item_tiles *t, const float *vectors, struct ranke
 /* One user's row of a tile with items first .. first + n - 1. */
 static void count_row(const struct kernels *k, struct ranked_user *user, float *row, uint32_t first,
                       size_t n) {
+    bool repeated = false; /* the target is in the history: a candidate all the same, but nothing to list */
     for (; user->n_passed < user->n_excluded; user->n_passed++) {
         const uint32_t item = user->excluded[user->n_passed];
         if (item - first >= n) break;
-        if (item != user->target) row[item - first] = -INFINITY;
+        if (item != user->target)
+            row[item - first] = -INFINITY;
+        else
+            repeated = true;
     }
     const bool own = user->target - first < n; /* it is no other item than itself */
     size_t equal, nans;
@@ -145,6 +149,7 @@ static void count_row(const struct kernels *k, struct ranked_user *user, float *
     user->placing.ties -= own;
     user->placing.rank += (uint32_t)k->count_at_least(row, n, user->target_score, &equal, &nans);
     user->placing.ties += (uint32_t)equal;
+    if (repeated) row[user->target - first] = -INFINITY;
     if (user->best) topk_push_row(user->best, k, row, n, first);
 }
 

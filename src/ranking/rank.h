@@ -68,7 +68,7 @@ struct ranked_user {
     uint32_t target;        /* 0: it is not among these items */
     const uint32_t *excluded;
     size_t n_excluded, n_passed; /* how far excluded has been used up: 0 before the first slab */
-    struct topk *best;      /* receives the best items that are not excluded, the target included */
+    struct topk *best;      /* receives the best items that are not excluded */
     float target_score;     /* of rank_targets, or from who has the target */
     struct placing placing; /* zeros before the first slab */
 };

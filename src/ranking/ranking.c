@@ -292,8 +292,7 @@ static void rank_score_row(struct work *w, size_t b, float *row) {
     const uint32_t *excluded = exclusions(w, b, &n_excluded);
     row[0] = -INFINITY; /* column 0 is no item */
     put(w, b, rank_in_row(row, (size_t)w->scorer->n_items + 1, target, excluded, n_excluded));
-    for (size_t i = 0; i < n_excluded; i++)
-        if (excluded[i] != target) row[excluded[i]] = -INFINITY;
+    for (size_t i = 0; i < n_excluded; i++) row[excluded[i]] = -INFINITY;
     struct topk best = {RANKING_LIST, 0, w->lists + b * RANKING_LIST};
     topk_push_row(&best, w->kernels, row, (size_t)w->scorer->n_items + 1, 0);
     keep_list(w, b, &best);

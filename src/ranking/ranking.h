@@ -34,8 +34,8 @@ struct ranking_result {
     uint32_t *target;
     uint32_t *rank;
     uint32_t *ties; /* other candidates with exactly the target's score */
-    uint32_t *list; /* full only: [n, RANKING_LIST] each user's best items, best first, then zeros; where processes share
-                     * out the items, zeros alone */
+    uint32_t *list; /* full only: [n, RANKING_LIST] each user's best items outside its history, best first, then zeros; where
+                     * processes share out the items, zeros alone */
     size_t n_tied;  /* users with ties, of warm targets */
     /* At metrics_cutoffs. Targets that --cold-items held out of training stand apart: no model has
      * seen them, so they would say more about their share than about the model. */

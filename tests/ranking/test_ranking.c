@@ -79,6 +79,25 @@ static void expect_same(const struct ranking_result *a, const struct ranking_res
     if (a->list) assert_memory_equal(a->list, b->list, a->n * RANKING_LIST * sizeof *a->list);
 }
 
+static size_t n_repeated; /* targets that are in their history */
+
+/* A list holds nothing of the history, the target neither when it is in there, and what it holds comes in order. */
+static void check_list(const struct ranking_result *r, size_t i, const struct dataset *d, const double *row) {
+    const uint32_t *list = r->list + i * RANKING_LIST, length = target_position(d, r->part, r->user[i]);
+    uint32_t n = 0, n_better = 0;
+    for (uint32_t item = 1; item <= d->n_items; item++) n += !in_history(d, r->user[i], length, item);
+    for (size_t k = 0; k < RANKING_LIST; k++) {
+        assert_int_equal(list[k] != 0, k < n);
+        if (!list[k]) break;
+        assert_false(in_history(d, r->user[i], length, list[k]));
+        assert_true(k == 0 || row[list[k - 1]] >= row[list[k]]);
+    }
+    for (uint32_t item = 1; item <= d->n_items && n; item++)
+        n_better += row[item] > row[list[n < RANKING_LIST ? n - 1 : RANKING_LIST - 1]] && !in_history(d, r->user[i], length, item);
+    assert_true(n_better < RANKING_LIST);
+    n_repeated += in_history(d, r->user[i], length, r->target[i]);
+}
+
 /* Small integers: every product is exact, so the tiles must agree with the loop in every tie. */
 static void check_exact(uint32_t n_users, uint32_t n_items, size_t width) {
     struct dataset *d = fake_dataset(n_users, n_items, 7);
@@ -103,6 +122,7 @@ static void check_exact(uint32_t n_users, uint32_t n_items, size_t width) {
                              width, n_items, protocol, a.user[i], p.rank, p.ties, a.rank[i],
                              a.ties[i]);
                 n_tied += p.ties > 0;
+                if (a.list) check_list(&a, i, d, row);
             }
             assert_int_equal(a.n_tied, n_tied);
             ranking_result_free(&a);
@@ -123,6 +143,7 @@ static void ranks_are_those_of_the_loop(void **state) {
     check_exact(50, 3, 8);
     check_exact(20, 1, 8);
     check_exact(40, SLAB_ITEMS + 100, 2);
+    assert_true(n_repeated > 20);
 }
 
 /* Of two chunks of users and two slabs of items the users of the second chunk, whose slabs are loaded again. */
