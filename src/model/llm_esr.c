@@ -179,7 +179,7 @@ static const struct method method_llm_esr_served = {.name = "llm-esr", .term = "
 
 const struct method method_llm_esr = {.name = "llm-esr", .served = &method_llm_esr_served, .n_matrices = 2,
                                       .matrix = matrix, .similar_users = similar_users, .defaults = defaults,
-                                      .term = "self-distillation", .weight_options = ", --esr-alpha or --esr-item-reg",
+                                      .term = "self-distillation", .weight_options = ", --esr-alpha, --esr-item-reg",
                                       .parameters = parameters, .begin = begin, .release = release, .items = items,
                                       .forward = forward, .begin_step = esr_begin_step, .loss = esr_loss,
                                       .mask_vector = mask_vector, .flops = flops};

@@ -64,5 +64,5 @@ static void loss(struct model *m, const struct method_step *s, struct step_losse
 static const struct method_default defaults[] = {{"semantic-components", "1536"}, {0}};
 
 const struct method method_llmemb = {.name = "llmemb", .base_run = true, .n_matrices = 1, .matrix = method_matrix,
-                                     .defaults = defaults, .term = "alignment", .weight_options = " or --llmemb-alpha",
+                                     .defaults = defaults, .term = "alignment", .weight_options = ", --llmemb-alpha",
                                      .parameters = parameters, .begin = begin, .items = items, .loss = loss};

@@ -374,6 +374,6 @@ static const struct method method_melt_served = {.name = "melt", .term = "transf
 
 const struct method method_melt = {.name = "melt", .base_run = true, .continues = true, .defaults = defaults,
                                    .served = &method_melt_served, .term = "transfer",
-                                   .weight_options = ", --melt-lambda-user or --melt-lambda-item",
+                                   .weight_options = ", --melt-lambda-user, --melt-lambda-item",
                                    .parameters = parameters, .release = release, .begin_epoch = begin_epoch,
                                    .begin_step = begin_step, .loss = loss, .users = users};

@@ -80,4 +80,4 @@ static struct tensor *genair_items(struct model *m, struct tensor *source, const
 
 const struct method method_genair = {.name = "genair", .fused = true, .parameters = genair_parameters,
                                      .items = genair_items, .term = "calibration",
-                                     .weight_options = " or --alpha"};
+                                     .weight_options = ", --alpha"};

@@ -74,7 +74,7 @@ struct method {
     const struct method_default *defaults; /* of options that mean something else here; ends with {0} */
     const struct prelude *prelude; /* or NULL */
     const char *term;          /* its further loss, for messages and metrics.jsonl */
-    const char *weight_options; /* " or --x": what a diverging run may lower */
+    const char *weight_options; /* ", --x": what a diverging run may lower beside --lr and --dropout */
 
     /* Adds the parameters of the item vectors before the backbone's: m->table or m->fused, and others. */
     genair_code (*parameters)(struct model *m, const float *matrix, genair_status *st);

@@ -323,9 +323,16 @@ struct tensor *step_states(struct model *m, const struct batch *b, struct tensor
 
 genair_code step_check(const struct model *m, const struct step_losses *losses, genair_status *st) {
     if (isfinite(losses->total)) return GENAIR_OK;
-    return fail(st, GENAIR_INTERNAL, "step %llu: the loss is not finite (ranking %g, %s %g); use a smaller --lr%s",
+    return fail(st, GENAIR_INTERNAL, "step %llu: the loss is not finite (ranking %g, %s %g); use a smaller --lr%s or --dropout",
                 (unsigned long long)m->tape.step, losses->rank, m->method->term, losses->calibration,
                 m->method->weight_options);
+}
+
+genair_code model_check_moments(const struct model *m, genair_status *st) {
+    const struct parameter *p = parameters_overflown(m->parameters);
+    if (!p) return GENAIR_OK;
+    return fail(st, GENAIR_INTERNAL, "step %llu: squares of gradients of %s have left float32's range, so that it learns no more; "
+                "use a smaller --lr%s or --dropout", (unsigned long long)m->tape.step, p->name, m->method->weight_options);
 }
 
 genair_code model_step(struct model *m, const struct batch *b, const struct objective *o,

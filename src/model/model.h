@@ -106,6 +106,9 @@ struct step_losses {
 CHECKED genair_code model_step(struct model *m, const struct batch *batch, const struct objective *objective,
                                struct step_losses *losses, genair_status *st);
 
+/* GENAIR_INTERNAL when Adam's memory is not finite any more: what it is of stands still, and no loss tells. For once an epoch. */
+CHECKED genair_code model_check_moments(const struct model *m, genair_status *st);
+
 /* Adam's step with those gradients. */
 CHECKED genair_code model_update(struct model *m, genair_status *st);
 

@@ -88,5 +88,5 @@ static void loss(struct model *m, const struct method_step *s, struct step_losse
 static const struct method_default defaults[] = {{"semantic-components", "384"}, {0}};
 
 const struct method method_rlmrec = {.name = "rlmrec", .n_matrices = 1, .matrix = method_matrix, .defaults = defaults,
-                                     .term = "alignment", .weight_options = " or --rlmrec-beta",
+                                     .term = "alignment", .weight_options = ", --rlmrec-beta",
                                      .parameters = parameters, .begin_step = begin_step, .loss = loss};

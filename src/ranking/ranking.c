@@ -126,7 +126,7 @@ static genair_code fail_user(const struct dataset *d, uint32_t user, genair_stat
     return fail(st, GENAIR_FORMAT,
                 "a score of user '%.*s' is not a finite number: the model's parameters have run "
                 "away, train "
-                "again with a smaller --lr",
+                "again with a smaller --lr or --dropout",
                 (int)min_size(name.n, 100), name.p);
 }
 

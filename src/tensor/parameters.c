@@ -240,6 +240,18 @@ void parameters_clip(const struct parameters *p, double most) {
             p->kernels->scale((float)(most / sqrt(square)), p->list[i]->gradient, p->list[i]->rows * p->list[i]->cols);
 }
 
+static bool all_finite(const float *x, size_t n) {
+    bool finite = true;
+    for (size_t i = 0; i < n; i++) finite &= isfinite(x[i]) != 0;
+    return finite;
+}
+
+const struct parameter *parameters_overflown(const struct parameters *p) {
+    for (size_t i = 0; i < p->n; i++)
+        if (p->list[i]->v && !all_finite(p->list[i]->v, p->list[i]->held * p->list[i]->cols)) return p->list[i];
+    return NULL;
+}
+
 void parameters_set_adam(struct parameters *p, const struct adam_options *options) {
     p->adam = *options;
 }

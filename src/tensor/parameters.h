@@ -84,6 +84,8 @@ void parameters_set_adam(struct parameters *p, const struct adam_options *option
 void parameters_set_rate(struct parameters *p, double rate);
 /* Scales all gradients of dense parameters so that their norm together is at most that; after the backward pass. */
 void parameters_clip(const struct parameters *p, double most);
+/* A parameter of which Adam's means of squares, as far as they are here, are not all finite; NULL: there is none. */
+const struct parameter *parameters_overflown(const struct parameters *p);
 void parameters_begin_step(struct parameters *p);
 /* Brings rows of a table up to date so that they may be read. rows NULL: all that are here. */
 void parameters_catch_up(struct parameters *p, struct parameter *table, const uint32_t *rows, size_t n);

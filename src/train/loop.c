@@ -170,7 +170,8 @@ static genair_code note_time(struct loop_times *t, double seconds, double flops,
 static genair_code close_epoch(genair_context *ctx, struct session *s, const struct loop_options *o,
                                struct loop_state *state, genair_status *st) {
     struct verdict verdict = {0};
-    genair_code code = validate(ctx, s, o, &verdict, st);
+    genair_code code = model_check_moments(s->model, st);
+    if (code == GENAIR_OK) code = validate(ctx, s, o, &verdict, st);
     if (code == GENAIR_OK) code = add_line(s, state, o, verdict.valid, st);
     json_decref(verdict.valid);
     if (code != GENAIR_OK) return code;

@@ -62,6 +62,13 @@ run 0 prepare -w ws --interactions shop/interactions.tsv --quiet
 holds 'without --resume it begins anew' train ws --method base
 holds 'and nothing is left over' test ! -e ws/runs/r.training
 
+# ---- numbers that run away say what to lower ----
+run 1 train -w ws --run x --method base $size --layers 6 --hidden 32 --dropout 0.9
+holds 'a loss' grep -q 'step [0-9]*: the loss is not finite .*; use a smaller --lr or --dropout$' err
+run 1 train -w ws --run x --method base --epochs 4 --quiet --layers 4 --hidden 64 --dropout 0.9
+holds 'what stands still' grep -q 'step [0-9]*: squares of gradients of [a-z0-9_.]* have left .*; use a smaller --lr or --dropout$' err
+holds 'no run is there' test ! -e ws/runs/x
+
 # ---- nothing to validate with: all epochs, the last one ----
 run 0 prepare -w short --interactions shop/interactions.tsv --held-out-users 0.000001 --quiet
 untold='warning: no user has a validation target that training knows: nothing says which epoch is best, so all --epochs are trained and the last one is kept'
