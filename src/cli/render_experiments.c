@@ -111,7 +111,7 @@ void render_reproduction(FILE *out, json_t *result) {
                *note = json_string_value(json_object_get(result, "note"));
     fprintf(out, "%s\n%s\n", title ? title : "", note ? note : "");
     if (protocol)
-        fprintf(out, "test, %s protocol: the target against 100 items its user never touched\n", json_string_value(protocol));
+        fprintf(out, "test, %s protocol: the target against 100 items its user never touched, or all there are\n", json_string_value(protocol));
     if (json_object_get(json_array_get(rows, 0), "alpha")) {
         render_matrices(out, rows);
         return;

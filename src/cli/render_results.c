@@ -11,7 +11,7 @@
 static const struct protocol {
     const char *name, *meaning;
 } protocols[] = {
-    {"sampled", "the target against 100 items its user never touched"},
+    {"sampled", "the target against 100 items its user never touched, or all there are"},
     {"full", "the target against all items but those it is predicted from"},
 };
 

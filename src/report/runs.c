@@ -15,7 +15,7 @@
 enum { MAX_METRICS = 256 * 1024 * 1024 };
 
 static const char *const protocol_meaning[N_PROTOCOLS] = {
-    [PROTOCOL_SAMPLED] = "the target against 100 items its user never touched",
+    [PROTOCOL_SAMPLED] = "the target against 100 items its user never touched, or all there are",
     [PROTOCOL_FULL] = "the target against all items but those it is predicted from"};
 
 static char *run_file(const struct page *p, const char *run, const char *name) {

@@ -257,7 +257,16 @@ struct drawing {
     uint32_t **rest; /* [thread][n_items] the items to draw from, where most are touched */
     uint32_t *item;  /* [tasks][TASK_USERS][DATASET_CANDIDATES] */
     uint32_t *n;     /* [tasks][TASK_USERS] */
+    size_t n_targets, n_short; /* of both parts; short: with less than DATASET_CANDIDATES */
+    uint32_t fewest;
 };
+
+static void count_candidates(struct drawing *g, uint32_t user, uint32_t n) {
+    if ((g->part == 0 ? g->d->valid : g->d->test)[user] == DATASET_NONE) return;
+    g->n_targets++;
+    g->n_short += n < DATASET_CANDIDATES;
+    if (n < g->fewest) g->fewest = n;
+}
 
 static uint32_t mark_history(const struct dataset *d, uint32_t u, uint32_t *mark) {
     uint32_t n_distinct = 0;
@@ -327,6 +336,7 @@ static genair_code put_part(genair_context *ctx, struct drawing *g, size_t n_tas
         for (size_t row = 0; code == GENAIR_OK && row < n_tasks * TASK_USERS; row++) {
             if (first + row >= g->d->n_users) break;
             at += g->n[row];
+            count_candidates(g, (uint32_t)(first + row), g->n[row]);
             code = store_put(w, g->item + row * DATASET_CANDIDATES, g->n[row], st);
             if (code == GENAIR_OK) code = spill_add(start, &at, 1, st);
         }
@@ -378,7 +388,7 @@ genair_code dataset_write_candidates(genair_context *ctx, const char *workspace,
                                      const struct dataset *d, uint64_t seed, genair_status *st) {
     const int n_threads = parallel_threads(context_parallel(ctx));
     const size_t n_tasks = (size_t)n_threads * TASKS_A_THREAD;
-    struct drawing g = {.d = d, .seed = seed};
+    struct drawing g = {.d = d, .seed = seed, .fewest = DATASET_CANDIDATES};
     struct store_writer *w = NULL;
     genair_code code = create_drawing(&g, n_threads, n_tasks, st);
     if (code == GENAIR_OK)
@@ -390,6 +400,9 @@ genair_code dataset_write_candidates(genair_context *ctx, const char *workspace,
         w = NULL;
     }
     store_abandon(w);
+    if (code == GENAIR_OK && g.n_short)
+        context_warn(ctx, "%zu of %zu targets have fewer than %d candidates under the sampled protocol, as few as %u, for there are "
+                     "only %u items: their numbers are easier to reach", g.n_short, g.n_targets, DATASET_CANDIDATES, g.fewest, d->n_items);
     free_drawing(&g, n_threads);
     return code;
 }

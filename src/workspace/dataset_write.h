@@ -46,7 +46,7 @@ CHECKED genair_code dataset_write_ids(const char *workspace, const char *made_fr
 CHECKED genair_code dataset_write_cooccurrence(genair_context *ctx, const char *workspace,
                                                const struct dataset *d, size_t memory_bytes,
                                                struct cooccurrence *summary, genair_status *st);
-/* Draws them: a function of seed, user and part. */
+/* Draws them: a function of seed, user and part. Warns where there are fewer than DATASET_CANDIDATES to draw from. */
 CHECKED genair_code dataset_write_candidates(genair_context *ctx, const char *workspace,
                                              const struct dataset *d, uint64_t seed,
                                              genair_status *st);

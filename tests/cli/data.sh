@@ -26,6 +26,11 @@ find ws -type f | sort | xargs md5sum >before
 run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl
 find ws -type f | sort | xargs md5sum >after
 same 'a second prepare changes nothing' before after
+holds 'there are enough candidates' sh -c '! grep -q candidates.under err'
+run 0 prepare -w few --interactions shop/interactions.tsv --item-core 8 --json --quiet
+json_holds 'a few items' '.items < 100'
+items_left=$(jq .items out) targets=$(jq '.test_users + .validation_users' out)
+holds 'too few candidates are told' grep -q "^warning: $targets of $targets targets have fewer than 100 candidates under the sampled protocol, as few as [0-9]*, for there are only $items_left items" err
 gzip -k shop/interactions.tsv
 counts='{users, items, interactions, pairs, max_cooccurrence, items_with_metadata}'
 run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --json

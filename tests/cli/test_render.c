@@ -134,7 +134,7 @@ static void runs_stand_side_by_side(void **state) {
         "a    pop                3\n"
         "b    base               -\n"
         "\n"
-        "test, sampled protocol: the target against 100 items its user never touched\n"
+        "test, sampled protocol: the target against 100 items its user never touched, or all there are\n"
         "  run   HR@10\n"
         "  a    0.5000\n"
         "  b    0.7500\n");
@@ -189,7 +189,7 @@ static void comparisons_name_sides_and_protocol(void **state) {
         "A  g1 g2\n"
         "B  b1\n"
         "\n"
-        "test, sampled protocol: the target against 100 items its user never touched; difference A "
+        "test, sampled protocol: the target against 100 items its user never touched, or all there are; difference A "
         "- B, "
         "paired over users\n"
         "  metric       A       B      p\n"
