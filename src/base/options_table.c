@@ -196,7 +196,7 @@ static const struct option_spec table[] = {
     {"loss", 0, OPTION_CHOICE, "bce", .choices = "bce|bpr|ce|sampled-softmax|gbce", .commands = ENGINE,
      .help = "Ranking loss; ce is the full softmax over the catalogue."},
     {"negatives", 0, OPTION_INT, "1", 1, 1e6, .argument = "N", .commands = ENGINE,
-     .help = "Negatives for each positive, where the loss draws some."},
+     .help = "Negatives for each positive, where the loss draws some. Default of gbce and sampled-softmax: 256."},
     {"gbce-t", 0, OPTION_REAL, "0.75", 0, 1, .argument = "T", .commands = ENGINE,
      .help = "Calibration of the gbce loss: 0 is bce, 1 undoes the sampling's overconfidence."},
     {"attention", 0, OPTION_CHOICE, "causal", .choices = "causal|full", .commands = ENGINE,

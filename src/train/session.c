@@ -59,6 +59,11 @@ static json_t *own_value(const genair_options *o, const struct option_spec *spec
     return strcmp(spec->name, "method") == 0 ? json_string(method) : chosen(o, spec, method_named(method));
 }
 
+/* These losses are made for many negatives; gSASRec has 256. */
+static bool draws_many(const json_t *config) {
+    return method_is(config, "loss", loss_names[LOSS_GBCE]) || method_is(config, "loss", loss_names[LOSS_SAMPLED_SOFTMAX]);
+}
+
 json_t *session_options_of(const genair_options *o, const char *method) {
     json_t *config = json_object();
     size_t n;
@@ -75,6 +80,10 @@ json_t *session_options_of(const genair_options *o, const char *method) {
     }
     const json_t *view = json_object_get(config, "esr-view"); /* two of them are the width */
     if (view && json_object_set_new(config, "hidden", json_integer(2 * json_integer_value(view))) != 0) {
+        json_decref(config);
+        return NULL;
+    }
+    if (!option_given(o, "negatives") && draws_many(config) && json_object_set_new(config, "negatives", json_integer(256)) != 0) {
         json_decref(config);
         return NULL;
     }

@@ -17,6 +17,12 @@ train genair --backbone sasrec --method genair
 json_holds 'train' '.run == "genair" and .method == "genair" and .backbone == "sasrec" and .epochs == 2 and .best_epoch >= 1 and .trainable_parameters > 0'
 train base --backbone sasrec --method base
 train bert --backbone bert4rec --method genair --loss ce
+for loss in gbce=256 sampled-softmax=256 bpr=1 bce=1; do
+    train loss --method base --loss ${loss%=*}
+    holds "negatives of ${loss%=*}" jq -e ".negatives == ${loss#*=}" ws/runs/loss/config.json
+done
+train loss --method base --loss gbce --negatives 1
+holds 'or as many as are named' jq -e '.negatives == 1' ws/runs/loss/config.json
 train gru --backbone gru4rec --method genair --seq2seq --loss sampled-softmax --negatives 16
 run 0 train -w ws --run pop --method pop
 run 0 train -w ws --run knn --method itemknn

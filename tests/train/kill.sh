@@ -54,7 +54,7 @@ refused() { # refused WHAT OPTIONS...
 }
 refused --epochs
 refused '--lr, --epochs' --lr 1e-2
-refused '--loss, --gbce-t, --epochs' --loss gbce --gbce-t 0.5
+refused '--loss, --negatives, --gbce-t, --epochs' --loss gbce --gbce-t 0.5
 holds 'the checkpoint is there' test -s ws/runs/r.training/checkpoint.safetensors
 run 0 prepare -w ws --interactions shop/interactions.tsv --quiet --item-core 4
 refused '--epochs, data (prepare)'
