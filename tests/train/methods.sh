@@ -223,6 +223,14 @@ run 2 train -w ws --method llmemb --run x $size
 holds 'llmemb says which run it needs' grep -q 'make one with .genair train -w ws --method base --backbone sasrec' err
 expect 2 err "genair: --method melt builds on a finished base run; make one with \`genair train -w ws --method base --backbone sasrec --run b1\` and name it with --base-run b1" \
     train -w ws --method melt --run x
+expect 2 err "genair: --base-run nob: there is no such run of these data; \`genair train -w ws --method base --backbone gru4rec --run nob\` makes one" \
+    train -w ws --method melt --backbone gru4rec --base-run nob --run x --quiet
+expect 2 err "genair: --base-run nob: there is no such run of these data; \`genair train -w ws --method base --backbone sasrec --run nob\` makes one" \
+    train -w ws --method llmemb --backbone gru4rec --base-run nob --run x --quiet
+run 0 train -w ws --method melt --backbone gru4rec --base-run base-gru4rec --run x $size --layers 3 --heads 2 --attention full
+rm -r ws/runs/x
+expect 2 err 'genair: --base-run base-sasrec was trained with another --layers; melt goes on with it, so they must be equal' \
+    train -w ws --method melt --base-run base-sasrec --run x $size --layers 3
 expect 2 err "genair: --base-run base-gru4rec was trained with another --backbone; melt goes on with it, so they must be equal" \
     train -w ws --method melt --base-run base-gru4rec --run x --hidden 16 --max-len 20
 expect 2 err 'genair: --base-run base-sasrec has --hidden 16, this run 128; they must be equal' \
