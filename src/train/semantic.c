@@ -153,7 +153,7 @@ static genair_code project(genair_context *ctx, const struct method_matrix *raw,
     const size_t width = request->exact ? request->components : pca.n_components;
     if (code == GENAIR_OK && pca.n_components < request->components)
         context_info(ctx, "the semantic matrix has %zu components, not %zu", pca.n_components, request->components);
-    if (code == GENAIR_OK && width == 0)
+    if (code == GENAIR_OK && pca.n_components == 0)
         code = fail(st, GENAIR_FORMAT, "all rows of the semantic matrix are equal: nothing can be learned from it");
     float *values = code == GENAIR_OK ? mem_zeros(n * width, sizeof *values) : NULL;
     if (code == GENAIR_OK)

@@ -115,11 +115,12 @@ json_holds 'swept' '.points | length == 4 and all(.[]; .valid.sampled["NDCG@10"]
 run 0 bench train -w ws --method llm-esr --hidden 16 --batch 16 --max-len 20 --quiet --json
 json_holds 'measured' '.train.seconds_per_epoch > 0'
 
-# npy COLUMNS: a matrix of float32 zeros with a row a user
+# npy COLUMNS [ROWS]: a matrix of float32 zeros, with a row a user
 npy() {
-    local header="{'descr': '<f4', 'fortran_order': False, 'shape': ($n_users, $1), }"
+    local n_rows=${2:-$n_users}
+    local header="{'descr': '<f4', 'fortran_order': False, 'shape': ($n_rows, $1), }"
     printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "$header"
-    head -c $((n_users * $1 * 4)) /dev/zero
+    head -c $((n_rows * $1 * 4)) /dev/zero
 }
 npy 2 >users.npy
 printf '\0\0\200\77' | dd of=users.npy bs=1 seek=128 conv=notrunc 2>/dev/null # a number for the first user: 1
@@ -245,6 +246,11 @@ expect 2 err 'genair: --method cities learns from frequent items in context, and
     train -w ws --method cities --base-run base-sasrec --cities-head-min 1000 --run x $size
 expect 2 err "genair: --base-run base-gru4rec was trained with another --backbone; cities goes on with it, so they must be equal" \
     train -w ws --method cities --base-run base-gru4rec --run x $size
+npy 4 "$(jq '.stages.prepare.result.items' ws/manifest.json)" >equal.npy
+for method in alphafuse rlmrec llminit 'llminit --llminit-mode pca' llm-esr 'llmemb --base-run base-sasrec'; do
+    expect 1 err 'genair: all rows of the semantic matrix are equal: nothing can be learned from it' \
+        train -w ws --method $method --semantic equal.npy --run x $size
+done
 printf 'no matrix' >bad.npy
 run 1 train -w ws --method llminit --semantic bad.npy --run x
 holds 'the message names the file' grep -q bad.npy err
