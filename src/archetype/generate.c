@@ -289,7 +289,10 @@ static genair_code plan(struct generate *g, genair_status *st) {
         const genair_code code = plan_item(g, i, st);
         if (code != GENAIR_OK) return code;
     }
-    if (g->n_bare == g->with.items.n_all && !g->with.texts && !g->with.take)
+    if (g->n_bare == g->with.items.n_all && g->with.take)
+        return fail(st, GENAIR_USAGE, "no item has an attribute that the template takes, so there is nothing to describe it by: give it one, or "
+                                      "vectors");
+    if (g->n_bare == g->with.items.n_all && !g->with.texts)
         return fail(st, GENAIR_USAGE,
                     "no item has an attribute that the template takes, so all prompts would be "
                     "alike: give --items to 'genair prepare', or another --template");

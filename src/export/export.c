@@ -15,6 +15,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct export {
     genair_context *ctx;
@@ -72,6 +73,9 @@ static genair_code export_items(const struct export *e, genair_status *st) {
     const struct scorer *s = &e->run->scorer;
     if (!s->item_vectors)
         return fail(st, GENAIR_USAGE, "run '%s' is of a method without item vectors; export a learned run", e->run->name);
+    struct stat info;
+    if (stat(e->out, &info) == 0 && !S_ISREG(info.st_mode))
+        return fail_line(st, GENAIR_USAGE, e->out, 0, "items are two files, vectors and ids: --out must name the first");
     const size_t n = strlen(e->out) + sizeof ".ids";
     char *ids = mem_array(n, 1);
     if (!ids) return fail_memory(st);

@@ -365,6 +365,7 @@ genair_code lm_weights_open(const char *path, struct lm_weights **out, genair_st
     o->w.private_ = o;
     const genair_code code = o->path ? read_model(o, st) : fail_memory(st);
     if (code == GENAIR_OK) {
+        o->w.config.n_eos_named = o->w.config.n_eos;
         if (o->form == &weights_gguf_form) o->w.gguf = o->model;
         *out = &o->w;
     } else {
@@ -454,10 +455,10 @@ static void hash_config(struct hasher *h, const struct lm_weights *w) {
     const struct lm_config *c = &w->config;
     const uint64_t sizes[] = {c->architecture, c->n_layers, c->hidden,     c->n_heads,
                               c->n_kv_heads,   c->head_dim, c->ffn,        c->vocabulary,
-                              c->context,      w->tied,     w->rope_pairs, c->n_eos};
+                              c->context,      w->tied,     w->rope_pairs, c->n_eos_named};
     for (size_t i = 0; i < COUNT(sizes); i++)
         hash_number(h, sizes[i]);
-    for (size_t i = 0; i < c->n_eos; i++)
+    for (size_t i = 0; i < c->n_eos_named; i++)
         hash_number(h, c->eos[i]);
     hash_f64(h, (double)c->norm_eps);
     hash_f64(h, c->rope_base);

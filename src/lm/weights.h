@@ -21,7 +21,7 @@ struct lm_config {
     float norm_eps;         /* of RMSNorm */
     double rope_base;
     const float *rope_divisors; /* [head_dim / 2]; angle i of position p is p base^(-2i / head_dim) / divisors[i] */
-    size_t n_eos;
+    size_t n_eos, n_eos_named; /* n_eos_named: of them, the first, which the model's files name */
     uint32_t eos[LM_MAX_EOS]; /* tokens that end an answer */
 };
 
@@ -77,7 +77,7 @@ CHECKED genair_code lm_weights_values(const struct lm_weights *w, const struct l
 /* Content hash of what decides the numbers: sizes, types and all weight bytes (32 hex digits). Reads the whole model: says how far
  * it is, and ends with GENAIR_INTERRUPTED. ctx NULL: in silence. */
 CHECKED genair_code lm_weights_hash(genair_context *ctx, const struct lm_weights *w, char out[33], genair_status *st);
-/* Adds one to those that end an answer, unless it is among them. */
+/* Adds one to those that end an answer, unless it is among them: for a way of speaking to the model, which the hash knows nothing of. */
 CHECKED genair_code lm_weights_add_eos(struct lm_weights *w, uint32_t id, genair_status *st);
 
 #endif

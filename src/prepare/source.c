@@ -280,6 +280,18 @@ static bool holds_line_end(struct text line) {
     return line.n && memchr(line.p, '\r', line.n);
 }
 
+/* Whether the file has nothing but its first line, which holds line ends of another kind. */
+static genair_code check_line_ends(struct source *s, struct text *line, genair_status *st) {
+    const size_t n = line->n;
+    bool more;
+    if (!holds_line_end(*line)) return GENAIR_OK;
+    const bool alone = input_extend(s->in, line, &more, NULL) == GENAIR_OK && !more; /* a failure is told when it is read */
+    input_retract(s->in);
+    line->n = n; /* it may have moved */
+    if (!alone) return GENAIR_OK;
+    return fail_line(st, GENAIR_FORMAT, input_path(s->in), 0, "lines end in CR alone; convert them to LF");
+}
+
 static genair_code open_next(struct source *s, genair_status *st) {
     genair_code code = input_open(s->paths[s->n_opened], LINE_MAX_BYTES, &s->in, st);
     if (code) return code;
@@ -293,9 +305,8 @@ static genair_code open_next(struct source *s, genair_status *st) {
         if (code) return code;
     } while (more && !line.n);
     if (!more) return fail_line(st, GENAIR_FORMAT, input_path(s->in), 0, "is empty");
-    if (holds_line_end(line))
-        return fail_line(st, GENAIR_FORMAT, input_path(s->in), 0, "lines end in CR alone; convert them to LF");
-    return read_header(s, line, st);
+    code = check_line_ends(s, &line, st);
+    return code == GENAIR_OK ? read_header(s, line, st) : code;
 }
 
 static genair_code close_file(struct source *s, genair_status *st) {

@@ -283,7 +283,7 @@ static void look_at_head(const struct http *h, struct MHD_Connection *connection
     if (!a->route) return;
     if (is_above_limit(connection) && !a->route->open) /* whoever asks whether it lives gets the answer */
         refuse_connection(h->service, &a->refusal);
-    else if (is_misled(h, connection))
+    else if (is_misled(h, connection) && (!a->route->open || a->route->page))
         response_error(&a->refusal, 403, "without a token this server answers to localhost and 127.0.0.1 alone: --token-file, or "
                                          "--no-token where something else guards it");
     else if (is_foreign(connection))

@@ -39,7 +39,7 @@ static genair_code is_there(const char *workspace, const char *name, bool *out, 
     const genair_code code = workspace_open_read(workspace, &w, st);
     if (code != GENAIR_OK) return code;
     snprintf(stage, sizeof stage, "train/%s", name);
-    *out = workspace_stage_is_of_data(w, stage);
+    *out = workspace_stage_hash(w, stage) != NULL;
     workspace_close(w);
     return code;
 }
@@ -55,7 +55,7 @@ genair_code base_run_open(genair_context *ctx, const char *workspace, const json
     bool there = false;
     genair_code code = is_there(workspace, name, &there, st);
     if (code == GENAIR_OK && !there)
-        return fail(st, GENAIR_USAGE, "--base-run %s: there is no such run of these data; `genair train -w %s --method base "
+        return fail(st, GENAIR_USAGE, "--base-run %s: there is no such run; `genair train -w %s --method base "
                     "--backbone %s --run %s` makes one", name, workspace, backbone, name);
     if (code == GENAIR_OK) code = run_open(ctx, workspace, name, data, &r, st);
     if (code == GENAIR_OK) code = check(r, config, method, st);

@@ -266,12 +266,24 @@ static void tell_differences(json_t *a, json_t *b, bool lacking, bool are_option
     }
 }
 
+/* Earlier versions wrote options down that the method does not read. */
+static void forget_others_options(json_t *config, const char *method) {
+    const char *name;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(config, next, name, value) {
+        const struct option_spec *spec = option_find("train", name);
+        if (spec && !option_of_method(spec, method)) json_object_del(config, name);
+    }
+}
+
 /* Whether the growing directory has a checkpoint to go on from: one of the same inputs. Of others it is anew's to replace
  * (anew), or nobody's. */
 static genair_code may_resume(const struct train *t, bool anew, bool *same, genair_status *st) {
     json_t *begun = NULL;
     *same = false;
     genair_code code = read_json(t->paths.growing, "inputs.json", &begun, st);
+    forget_others_options(json_object_get(begun, "config"), option_text(t->options, "method"));
     if (code == GENAIR_OK && checkpoint_exists(t->paths.growing)) *same = begun && json_equal(begun, t->inputs);
     if (code == GENAIR_OK && !*same && !anew && checkpoint_exists(t->paths.growing)) {
         char what[DIFFERENCES] = "";

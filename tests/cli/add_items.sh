@@ -64,6 +64,9 @@ run 2 add-items -w ws --run none --items new.jsonl --model "$model"
 run 2 add-items -w ws --run one --items new.jsonl
 holds 'why' grep -q '2 of 2 items have no vectors, and there is no --model' err
 run 2 add-items -w ws --run one --model "$model"
+printf '{"item_id": "nothing"}\n' >nothing.jsonl
+run 2 add-items -w ws --run one --items nothing.jsonl --model "$model"
+holds 'an item without any attribute is refused' grep -q 'there is nothing to describe it by' err
 run 2 add-items -w ws --run one --items ws/items.jsonl --prefill ws/prefill.npy --decoding ws/decoding.npy
 holds 'why' grep -q "has item '$item' already" err
 run 2 add-items -w ws --run one --items copies.jsonl --prefill ws/prefill.npy
@@ -216,7 +219,7 @@ run 0 train -w ws --run one --hidden 16 --max-len 20 --epochs 1 --batch 64
 threads() { ls "/proc/$server/task" | wc -l; }
 describe() { # describe N: the answer in described-N, its status in status-N
     seq "$1" | jq -c '{item_id: "long \(.)", title: "Tent \(.)"}' >"many-$1"
-    curl -s -m 60 -o "described-$1" -w '%{http_code}' --data-binary "@many-$1" "$url/v1/items" >"status-$1"
+    curl -s -m 300 -o "described-$1" -w '%{http_code}' --data-binary "@many-$1" "$url/v1/items" >"status-$1"
 }
 starts() { # until the threads that describe are there
     for _ in $(seq 200); do [ "$(threads)" -ge $((idle + 9)) ] && return; sleep 0.02; done

@@ -90,6 +90,12 @@ holds "vectors that are not the workspace's stay" cmp here/decoding.npy shop/dec
 holds 'and so does the log' cmp here/interactions.tsv shop/interactions.tsv
 rm -r here
 
+# ---- a carriage return within the first line of a file whose lines end in LF ----
+printf 'u1::10::3::1500000000\nu1::11::3::1500000100\nu1::12::3::1500000200\n' >ratings.dat
+printf '10::Toy\r Story (1995)::Animation|Comedy\n11::X (1999)::Drama\n12::Y (1999)::Drama\n' >movies.dat
+run 0 prepare -w returned --interactions ratings.dat --items movies.dat --user-core 1 --item-core 1 --json
+json_holds 'is white space' '.items == 3 and .items_with_metadata == 3'
+
 # ---- embed, fuse ----
 mkfifo pipe
 expect 2 err 'genair: pipe: not a regular file; what --ids names is read more than once' embed -w ws --prefill shop/prefill.npy --ids pipe

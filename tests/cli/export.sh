@@ -50,6 +50,7 @@ holds 'and stays a pipe' test -p pipe
 holds 'a pipe of the shell' test $? -eq 0
 wait $!
 same 'gets them too' through lists.tsv
+expect 2 err 'genair: pipe: items are two files, vectors and ids: --out must name the first' export -w ws --run base --what items --out pipe
 mkdir folder
 expect 1 err 'genair: folder: is a directory; name a file to write' export -w ws --run base --what lists --out folder
 holds 'beside which nothing is left' test -z "$(ls -d ./*.partial 2>/dev/null)"

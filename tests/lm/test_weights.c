@@ -410,6 +410,12 @@ static void hashes(void **state) {
             tiny_gguf(t, file);
         struct lm_weights *w = open_model(in_directory ? directory : file);
         assert_int_equal(lm_weights_hash(NULL, w, found[i], NULL), GENAIR_OK);
+        char again[33];
+        const size_t n_eos = w->config.n_eos;
+        assert_int_equal(lm_weights_add_eos(w, 3, NULL), GENAIR_OK);
+        assert_int_equal(w->config.n_eos, n_eos + 1);
+        assert_int_equal(lm_weights_hash(NULL, w, again, NULL), GENAIR_OK);
+        assert_string_equal(again, found[i]); /* an end of the chat format is not of the model */
         lm_weights_close(w);
     }
     for (size_t i = 0; i < COUNT(models); i++)

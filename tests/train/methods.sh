@@ -224,9 +224,9 @@ run 2 train -w ws --method llmemb --run x $size
 holds 'llmemb says which run it needs' grep -q 'make one with .genair train -w ws --method base --backbone sasrec' err
 expect 2 err "genair: --method melt builds on a finished base run; make one with \`genair train -w ws --method base --backbone sasrec --run b1\` and name it with --base-run b1" \
     train -w ws --method melt --run x
-expect 2 err "genair: --base-run nob: there is no such run of these data; \`genair train -w ws --method base --backbone gru4rec --run nob\` makes one" \
+expect 2 err "genair: --base-run nob: there is no such run; \`genair train -w ws --method base --backbone gru4rec --run nob\` makes one" \
     train -w ws --method melt --backbone gru4rec --base-run nob --run x --quiet
-expect 2 err "genair: --base-run nob: there is no such run of these data; \`genair train -w ws --method base --backbone sasrec --run nob\` makes one" \
+expect 2 err "genair: --base-run nob: there is no such run; \`genair train -w ws --method base --backbone sasrec --run nob\` makes one" \
     train -w ws --method llmemb --backbone gru4rec --base-run nob --run x --quiet
 run 0 train -w ws --method melt --backbone gru4rec --base-run base-gru4rec --run x $size --layers 3 --heads 2 --attention full
 rm -r ws/runs/x
