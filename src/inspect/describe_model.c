@@ -136,9 +136,10 @@ genair_code describe_gguf(const char *path, json_t *out, genair_status *st) {
     genair_code code = gguf_open(path, &g, st);
     if (code != GENAIR_OK) return code;
     code = lm_weights_open(path, &w, &why);
-    if (code == GENAIR_MEMORY) {
+    if (code == GENAIR_MEMORY || code == GENAIR_IO) { /* says nothing of the model */
         gguf_close(g);
-        return fail_memory(st);
+        if (st) *st = why;
+        return code;
     }
     const bool usable = code == GENAIR_OK;
     json_t *tensors = gguf_tensors_json(g, &n_values);
