@@ -69,7 +69,7 @@ asan tsan: dependencies
 	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:suppressions=$(CURDIR)/tools/tsan.suppressions tools/run-tests.sh build-$@ --timeout-multiplier 10
 
 # Test programs, not scripts; VALGRIND_SKIP=names of tests that would take hours, or whose children and own operator new confuse it.
-VALGRIND_SKIP ?= ^(golden/|lm/(sampler|adapted|engine|tokenizer$$)|tune/scft|base/blas|algebra/pca|tensor/gemm|model/(packing|cities|melt|llm_esr)|prepare/(prepare|kill)|ranking/lists_memory)
+VALGRIND_SKIP ?= ^(golden/(07|lm/models)|lm/(sampler|adapted|engine|tokenizer$$)|tune/scft|base/blas|algebra/pca|tensor/gemm|model/(packing|cities|melt|llm_esr)|prepare/(prepare|kill)|ranking/lists_memory)
 valgrind: build
 	@tools/install-dependencies.sh valgrind
 	@meson introspect --tests $(BUILD) | jq -r '.[] | select(.cmd[0] | test("/(ba)?sh$$|python") | not) | .name' | grep -vE '$(VALGRIND_SKIP)' | \
