@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,7 +33,13 @@ struct bytes {
     const uint8_t *p;
     size_t n;
 };
-struct bytes bytes_until(struct bytes *rest, uint8_t mark);
+static inline struct bytes bytes_until(struct bytes *rest, uint8_t mark) {
+    const uint8_t *end = rest->n ? memchr(rest->p, mark, rest->n) : NULL;
+    const size_t n = end ? (size_t)(end - rest->p) : rest->n, taken = end ? n + 1 : n;
+    const struct bytes part = {rest->p, n};
+    *rest = (struct bytes){rest->p + taken, rest->n - taken};
+    return part;
+}
 
 /* A language model at path: refused with a message, or every tensor lies inside its files, which have size bytes. */
 void look_at_weights(const char *path, size_t size);

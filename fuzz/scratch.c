@@ -55,11 +55,3 @@ void scratch_put(const char *name, const uint8_t *data, size_t size) {
     must(f && fwrite(data, 1, size, f) == size);
     must(fclose(f) == 0);
 }
-
-struct bytes bytes_until(struct bytes *rest, uint8_t mark) {
-    const uint8_t *end = rest->n ? memchr(rest->p, mark, rest->n) : NULL;
-    const size_t n = end ? (size_t)(end - rest->p) : rest->n, taken = end ? n + 1 : n;
-    const struct bytes part = {rest->p, n};
-    *rest = (struct bytes){rest->p + taken, rest->n - taken};
-    return part;
-}

@@ -19,18 +19,11 @@ static size_t next_word(const char **s, char *word, size_t size, int *n_breaks) 
     return n;
 }
 
-static int columns_of(const char *word) {
-    int n = 0;
-    for (; *word; word++)
-        n += ((unsigned char)*word & 0xC0) != 0x80;
-    return n;
-}
-
 void paragraph_print(FILE *out, const char *s) {
     char word[4 * PARAGRAPH];
     int column = 0, n_breaks;
     while (next_word(&s, word, sizeof word, &n_breaks)) {
-        const int width = columns_of(word);
+        const int width = terminal_columns(word);
         if (column && (n_breaks || column + 1 + width > PARAGRAPH)) {
             fputs(n_breaks > 1 ? "\n\n" : "\n", out);
             column = 0;

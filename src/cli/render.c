@@ -67,17 +67,9 @@ static void cell_text(const json_t *value, char *out, size_t size) {
     }
 }
 
-/* Columns on a terminal, taking every character for one column wide. */
-static int text_width(const char *s) {
-    int n = 0;
-    for (; *s; s++)
-        n += ((unsigned char)*s & 0xC0) != 0x80;
-    return n;
-}
-
 /* last: nothing follows on the line, so no spaces either. */
 static void print_cell(FILE *out, const char *text, int width, bool right, bool last) {
-    const int pad = width - text_width(text);
+    const int pad = width - terminal_columns(text);
     if (right) fprintf(out, "%*s", pad, "");
     fputs(text, out);
     if (!right && !last) fprintf(out, "%*s", pad, "");
@@ -124,14 +116,14 @@ static void add_column(struct table *t, const char *key) {
         if (strcmp(t->columns[i], key) == 0) return;
     if (t->n == COLUMNS) return;
     t->columns[t->n] = key;
-    t->width[t->n] = text_width(key);
+    t->width[t->n] = terminal_columns(key);
     t->right[t->n++] = true;
 }
 
 static void measure(struct table *t, int column, json_t *value) {
     char text[4 * CELL + 16];
     cell_text(value, text, sizeof text);
-    const int width = text_width(text);
+    const int width = terminal_columns(text);
     if (width > t->width[column]) t->width[column] = width;
     if (json_is_string(value)) t->right[column] = false;
 }
@@ -196,8 +188,8 @@ static void render_scalars(FILE *out, json_t *object, int indent) {
     const char *key;
     json_t *value;
     int width = 0;
-    json_object_foreach(object, key, value) if (is_scalar(value) && text_width(key) > width) width =
-        text_width(key);
+    json_object_foreach(object, key, value) if (is_scalar(value) && terminal_columns(key) > width) width =
+        terminal_columns(key);
     json_object_foreach(object, key, value) {
         if (!is_scalar(value)) continue;
         char text[4 * CELL + 16], name[sizeof text];
@@ -225,7 +217,7 @@ static void render_array(FILE *out, json_t *array, int indent, int depth) {
         if (json_is_object(value)) {
             if (i) fputc('\n', out);
             render_object(out, value, indent, depth);
-        } else if (json_is_string(value) && text_width(json_string_value(value)) > CELL) {
+        } else if (json_is_string(value) && terminal_columns(json_string_value(value)) > CELL) {
             paragraph_print(out, json_string_value(value)); /* a sentence */
         } else {
             fprintf(out, "%*s%s\n", indent, "", text);

@@ -7,6 +7,13 @@ size_t terminal_control(const char *s) {
     return c && (c < 0x20 || c == 0x7F);
 }
 
+int terminal_columns(const char *s) {
+    int n = 0;
+    for (; *s; s++)
+        n += ((unsigned char)*s & 0xC0) != 0x80;
+    return n;
+}
+
 void terminal_text(const char *s, char *out, size_t size) {
     size_t n = 0;
     while (*s && n + 1 < size) {

@@ -138,8 +138,7 @@ genair_code describe_gguf(const char *path, json_t *out, genair_status *st) {
     code = lm_weights_open(path, &w, &why);
     if (code == GENAIR_MEMORY || code == GENAIR_IO) { /* says nothing of the model */
         gguf_close(g);
-        if (st) *st = why;
-        return code;
+        return fail_like(st, &why);
     }
     const bool usable = code == GENAIR_OK;
     json_t *tensors = gguf_tensors_json(g, &n_values);

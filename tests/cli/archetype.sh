@@ -157,6 +157,13 @@ model=$llama3 made b --greedy --limit 2 --chat-format none
 holds 'plain text is shorter' test "$(jq .prompt_tokens out)" -lt "$("$genair" archetype -w a --model "$llama3" --max-new-tokens 24 --greedy --limit 2 --json -q | jq .prompt_tokens)"
 run 2 archetype -w b --model "$llama3" --max-new-tokens 24 --greedy --limit 2
 holds 'the form is named' grep -q 'made with.*chat_format none (now llama3)' err
+model=$llama3 made b --greedy --chat-format none
+run 0 fuse -w b --components 8
+run 0 train -w b --run r --hidden 8 --epochs 1
+jq -c 'select(.item_id == "'"$item"'") | .item_id = "twin"' b/items.jsonl >twin.jsonl
+run 0 add-items -w b --run r --items twin.jsonl --model "$llama3"
+run 0 similar -w b --run r --item twin -k 1 --json
+json_holds 'a new item is put to the model as the others were' ".items[0].item == \"$item\" and .items[0].score > 0.99999"
 run 2 archetype -w empty --model "$model" --chat-format chatml
 holds 'a form that the model has no tokens for' grep -q 'the token "<|im_start|>", which the model has not: choose another with --chat-format' err
 # where the files name another end, that of a turn ends an answer too: nearly uniform draws meet it now and then
@@ -200,6 +207,14 @@ sed -i "1s/People/Those/" texts.jsonl
 made other --texts texts.jsonl
 json_holds 'a changed text is embedded anew, alone' '.made == 1'
 head -n 10 texts.jsonl >some.jsonl
+rm -rf a && cp -r empty a
+jq -c '{item: .item_id, archetype: "a"}' ws/items.jsonl >letters.jsonl
+run 0 archetype -w a --model "$model" --texts letters.jsonl --json
+json_holds 'a text of a letter is read' '.short_answers == 0 and .generated_tokens < 3 * .items'
+rm -rf a && cp -r empty a
+run 0 archetype -w a --model "$model" --max-new-tokens 1 --json
+json_holds 'the only token of an answer is not' ".short_answers == $n"
+holds 'which is told' grep -q "$n items have an answer of which nothing could be read back" err
 jq -c '{item: .item_id, archetype: (["word " * 5000])[0]}' ws/items.jsonl >long.jsonl
 run 2 archetype -w empty --model "$model" --texts long.jsonl
 holds 'a text that is too long' grep -q 'shorten its text' err
@@ -234,6 +249,7 @@ json_holds 'then it works' '.made == 1'
 rm -rf bare && "$genair" prepare -q -w bare --interactions shop/interactions.tsv --item-core 10 >/dev/null
 run 2 archetype -w bare --model "$model"
 holds 'items without metadata are told' grep -q 'no item has an attribute that the template takes' err
+run 0 archetype -w bare --model "$model" --texts texts.jsonl
 
 # ---- a damaged store ----
 rm -rf other && cp -r cut other

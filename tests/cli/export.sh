@@ -113,6 +113,12 @@ run 0 doctor --threads $(($(nproc) + 1)) --json
 json_holds 'too many threads' '.advice | any(test("without --threads [0-9]+ are used, more wait for each other"))'
 PATH=/nowhere run 0 doctor --json
 json_holds 'what is missing is named' '.programs.gnuplot == null and (.advice | any(test("gnuplot")))'
+odd=$(printf 'odd\351')
+mkdir "$odd" && printf '#!/bin/sh\n' >"$odd/gnuplot" && chmod +x "$odd/gnuplot"
+PATH=$PWD/$odd:$PATH run 0 doctor --json
+json_holds 'a path that is no text' '.programs.gnuplot | test("odd.*xE9/gnuplot$"; "i")'
+PATH=/nowhere run 0 doctor --threads $(($(nproc) + 1))
+holds 'advice is told whole' sh -c 'tr -s " \n" " " <out | grep -q "are used, more wait for each other"'
 run 0 doctor -w not_there
 holds 'a workspace still to be made is no fault' grep -q '^threads' out
 finish

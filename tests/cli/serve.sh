@@ -154,12 +154,15 @@ json_holds 'nothing of it was kept' '.history_length == 0'
 wrong 403 /v1/events -H 'Origin: http://elsewhere.example' -d "{\"user\": \"a\", \"item\": \"$item\"}"
 wrong 403 /v1/events -H 'Origin: null' -d "{\"user\": \"a\", \"item\": \"$item\"}"
 ask 200 /v1/events -H "Origin: $url" -d "{\"user\": \"a\", \"item\": \"$item\"}"
-for host in localhost LOCALHOST:1 127.0.0.1:80 127.1.2.3 '[::1]:8080' '[::1]'; do ask 200 /healthz -H "Host: $host"; done
+for host in localhost LOCALHOST:1 127.0.0.1:80 127.1.2.3 '[::1]:8080' '[::1]'; do ask 200 /v1/run -H "Host: $host"; done
 for host in elsewhere.example "elsewhere.example:${url##*:}" localhost.elsewhere.example 127.0.0.1.elsewhere.example 128.0.0.1 127.0.0.1:x '[::1]x' '[::2]'; do
     wrong 403 "/v1/recommend?user=$user" -H "Host: $host"
 done
 wrong 403 /v1/events -H 'Host: elsewhere.example' -H 'Origin: http://elsewhere.example' -d "{\"user\": \"a\", \"item\": \"$item\"}"
-ask 200 /healthz -0 -H 'Host:' # as balancers ask
+ask 200 /v1/run -0 -H 'Host:' # as balancers ask
+ask 200 /healthz -H 'Host: elsewhere.example'
+ask 200 /openapi.json -H 'Host: elsewhere.example'
+wrong 403 / -H 'Host: elsewhere.example'
 head -c 5000000 /dev/zero >large
 wrong 413 /v1/events --data-binary @large
 wrong 413 /v1/events --data-binary @large -H 'Transfer-Encoding: chunked'

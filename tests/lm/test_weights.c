@@ -415,6 +415,11 @@ static void hashes(void **state) {
         assert_int_equal(lm_weights_add_eos(w, 3, NULL), GENAIR_OK);
         assert_int_equal(w->config.n_eos, n_eos + 1);
         assert_int_equal(lm_weights_hash(NULL, w, again, NULL), GENAIR_OK);
+        genair_context *ctx = NULL;
+        assert_int_equal(genair_context_create(1, NULL, NULL, &ctx, NULL), GENAIR_OK);
+        genair_context_stop(ctx);
+        assert_int_equal(lm_weights_hash(ctx, w, again, NULL), GENAIR_INTERRUPTED);
+        genair_context_free(ctx);
         assert_string_equal(again, found[i]); /* an end of the chat format is not of the model */
         lm_weights_close(w);
     }
