@@ -39,9 +39,9 @@ static genair_code verify_record(struct workspace *w, const char *name, genair_s
                          name, path, name);
     if (!workspace_stage_is_of_data(w, stage))
         return fail_line(st, GENAIR_USAGE, path, 0,
-                         "run '%s' was trained on other data than the workspace holds now; 'genair "
-                         "train -w %s --run %s' trains it again",
-                         name, path, name);
+                         "run '%s' was trained on other data than the workspace holds now; 'genair train -w %s --run %s' with "
+                         "its options trains it again (they are the inputs of \"%s\" in manifest.json)",
+                         name, path, name, stage);
     return workspace_verify(w, stage, st);
 }
 

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/json_text.h"
 #include "base/spill.h"
+#include "workspace/dataset_write.h"
 #include "workspace/metadata_rows.h"
 
 #include <stdlib.h>

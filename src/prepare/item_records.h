@@ -10,7 +10,6 @@
 
 #include <jansson.h>
 
-#define ITEM_RECORDS "items.jsonl"
 
 struct item_records;
 

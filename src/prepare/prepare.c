@@ -10,6 +10,7 @@
 #include "prepare/item_records.h"
 #include "prepare/pipeline.h"
 #include "prepare/read.h"
+#include "workspace/dataset_write.h"
 #include "workspace/manifest.h"
 #include "workspace/metadata_rows.h"
 #include "workspace/stage_input.h"
@@ -307,12 +308,37 @@ static genair_code make_and_record(genair_context *ctx, const genair_options *o,
     return code == GENAIR_OK ? removed : code;
 }
 
+/* A directory that no `prepare` was in yet, where files of others have names that this or a later stage writes. What a
+ * killed first `prepare` leaves has sequences.bin, which is moved first. */
+static genair_code check_unused(const struct workspace *w, genair_status *st) {
+    static const char *const later[] = {"prefill.npy", "decoding.npy", "fused.npy", "archetypes.sqlite", "runs"};
+    const size_t n = COUNT(outputs) + COUNT(later);
+    if (workspace_stage_hash(w, "prepare")) return GENAIR_OK;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = i < COUNT(outputs) ? outputs[i] : later[i - COUNT(outputs)];
+        char *path = path_join(workspace_path(w), name);
+        if (!path) return fail_memory(st);
+        const bool found = file_exists(path);
+        mem_free(path);
+        if (found && i == 0) return GENAIR_OK;
+        if (found)
+            return fail_line(st, GENAIR_USAGE, workspace_path(w), 0,
+                             "no workspace, and its '%s' would be replaced; name a directory of its own with --workspace", name);
+    }
+    return GENAIR_OK;
+}
+
 static genair_code run(genair_context *ctx, const genair_options *o, const json_t *inputs,
                        json_t **result, genair_status *st) {
     struct workspace *w;
     genair_code code = workspace_open(option_text(o, "workspace"), "prepare", true, &w, st);
     if (code != GENAIR_OK) return code;
     json_t *recorded;
+    code = check_unused(w, st);
+    if (code != GENAIR_OK) {
+        workspace_close(w);
+        return code;
+    }
     if (workspace_is_current(w, "prepare", inputs, &recorded)) {
         context_info(ctx, "nothing to do: %s was made from the same files and options",
                      workspace_path(w));

@@ -5,6 +5,8 @@
 #include "base/files.h"
 #include "base/json_text.h"
 #include "base/size.h"
+#include "workspace/dataset_write.h"
+#include "workspace/manifest.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -37,10 +39,10 @@ static genair_code index_lines(struct catalogue *c, const char *path, genair_sta
 }
 
 static genair_code open_records(struct catalogue *c, const char *workspace, genair_status *st) {
-    char *path = path_join(workspace, "items.jsonl");
+    char *path = path_join(workspace, ITEM_RECORDS);
     if (!path) return fail_memory(st);
-    genair_code code = GENAIR_OK;
-    if (file_exists(path)) {
+    genair_code code = workspace_check_output(workspace, "prepare", ITEM_RECORDS, st);
+    if (code == GENAIR_OK && file_exists(path)) {
         code = mapping_open(path, &c->records, st);
         if (code == GENAIR_OK) code = index_lines(c, path, st);
         if (code == GENAIR_OK) mapping_release(&c->records);
@@ -223,7 +225,7 @@ genair_code catalogue_record(const struct catalogue *c, uint32_t item, json_t **
         return GENAIR_OK;
     }
     json_decref(record);
-    return fail_line(st, GENAIR_FORMAT, "items.jsonl", (int64_t)item,
+    return fail_line(st, GENAIR_FORMAT, ITEM_RECORDS, (int64_t)item,
                      "not a JSON object; run 'genair prepare' again");
 }
 

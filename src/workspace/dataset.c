@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/map.h"
 #include "workspace/dataset_write.h"
+#include "workspace/manifest.h"
 #include "workspace/store.h"
 
 #include <stdio.h>
@@ -258,6 +259,7 @@ genair_code dataset_open_sequences(const char *workspace, struct dataset **out, 
     if (f->command) {
         snprintf(f->command, size, "prepare -w %s", workspace);
         code = open_in(workspace, DATASET_SEQUENCES, open_sequences, d, st);
+        if (code == GENAIR_OK) code = workspace_check_data(workspace, d->hash, st);
     } else {
         code = fail_memory(st);
     }

@@ -11,6 +11,7 @@
 #define DATASET_IDS "ids.bin"
 #define DATASET_COOCCURRENCE "cooccurrence.bin"
 #define DATASET_CANDIDATES_FILE "candidates.bin"
+#define ITEM_RECORDS "items.jsonl"
 
 /* ---- sequences.bin, user by user ---- */
 

@@ -73,11 +73,39 @@ void lock_release(int fd) {
 
 static genair_code remove_below(const char *directory, int depth, genair_status *st);
 
-static genair_code remove_if_partial(const char *path, int depth, genair_status *st) {
+/* "NAME.<n>.partial" of a writer (base/files.h), ".spill-XXXXXX.partial". */
+static bool is_partial_file(const char *name) {
+    const size_t n = strlen(name) - strlen(".partial");
+    size_t digits = 0;
+    while (digits < n && name[n - 1 - digits] >= '0' && name[n - 1 - digits] <= '9') digits++;
+    return (digits > 0 && digits < n && name[n - 1 - digits] == '.') || strncmp(name, ".spill-", 7) == 0;
+}
+
+/* A stage's staging directory, or one of a run that was put aside. */
+static bool is_partial_directory(const char *directory, const char *name, int depth) {
+    static const char *const stages[] = {"prepare", "embed", "fuse", "scft", "report", "analyze"};
+    if (depth > 0) return text_ends_with(text_of(directory), "/runs");
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
+        if (strncmp(name, stages[i], strlen(stages[i])) == 0 && strcmp(name + strlen(stages[i]), ".partial") == 0) return true;
+    return false;
+}
+
+/* By our own names alone: the directory may hold files of others, downloads among them. */
+static genair_code remove_if_partial(const char *directory, const char *name, int depth, genair_status *st) {
     struct stat info;
-    if (text_ends_with(text_of(path), ".partial")) return directory_remove(path, st);
-    const bool inside = lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && depth < MAX_DEPTH;
-    return inside ? remove_below(path, depth + 1, st) : GENAIR_OK;
+    char *path = path_join(directory, name);
+    if (!path) return fail_memory(st);
+    genair_code code = GENAIR_OK;
+    if (lstat(path, &info) == 0) {
+        const bool is_directory = S_ISDIR(info.st_mode);
+        if (text_ends_with(text_of(name), ".partial") &&
+            (is_directory ? is_partial_directory(directory, name, depth) : is_partial_file(name)))
+            code = directory_remove(path, st);
+        else if (is_directory && depth < MAX_DEPTH)
+            code = remove_below(path, depth + 1, st);
+    }
+    mem_free(path);
+    return code;
 }
 
 static genair_code remove_below(const char *directory, int depth, genair_status *st) {
@@ -87,9 +115,7 @@ static genair_code remove_below(const char *directory, int depth, genair_status 
     genair_code code = GENAIR_OK;
     for (struct dirent *e; code == GENAIR_OK && (e = readdir(d));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-        char *path = path_join(directory, e->d_name);
-        code = path ? remove_if_partial(path, depth, st) : fail_memory(st);
-        mem_free(path);
+        code = remove_if_partial(directory, e->d_name, depth, st);
     }
     closedir(d);
     return code;

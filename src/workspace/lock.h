@@ -12,8 +12,8 @@ CHECKED genair_code lock_take(const char *directory, const char *command, int *f
 /* The same for one of several processes that write files of their own: they keep out who takes it alone, not each other. */
 CHECKED genair_code lock_share(const char *directory, const char *command, int *fd, genair_status *st);
 void lock_release(int fd); /* -1 is fine */
-/* Removes what writers and spills of a killed process left (*.partial), in all folders below. Under
- * the lock. */
+/* Removes what writers, spills and stages of a killed process left (NAME.<n>.partial, STAGE.partial, runs/NAME.partial), in
+ * all folders below. Under the lock. */
 CHECKED genair_code lock_remove_partials(const char *directory, genair_status *st);
 
 #endif

@@ -389,3 +389,31 @@ genair_code workspace_verify(struct workspace *w, const char *stage, genair_stat
     return fail_line(st, GENAIR_IO, w->path, 0, "nothing made by '%s' is here; run it first",
                      command);
 }
+
+/* ---- of single files, for readers ---- */
+
+genair_code workspace_check_data(const char *path, const char *made_from, genair_status *st) {
+    struct workspace *w;
+    genair_code code = workspace_open_read(path, &w, st);
+    if (code != GENAIR_OK) return code;
+    const json_t *record = json_object_get(w->stages, "prepare");
+    char recorded[33];
+    if (record && !json_hash(json_string_value(json_object_get(record, "version")), json_object_get(record, "inputs"), recorded))
+        code = fail_memory(st);
+    else if (record && strcmp(recorded, made_from) != 0)
+        code = fail_line(st, GENAIR_FORMAT, path, 0,
+                         "the data are not those that its manifest.json tells of: 'genair prepare' is at work, or was stopped while "
+                         "it put them into place; run 'genair prepare -w %s' again", path);
+    workspace_close(w);
+    return code;
+}
+
+genair_code workspace_check_output(const char *path, const char *stage, const char *output, genair_status *st) {
+    struct workspace *w;
+    genair_code code = workspace_open_read(path, &w, st);
+    if (code != GENAIR_OK) return code;
+    const json_t *recorded = json_object_get(json_object_get(json_object_get(w->stages, stage), "outputs"), output);
+    if (recorded) code = check_output(w, stage, output, recorded, st);
+    workspace_close(w);
+    return code;
+}

@@ -67,4 +67,10 @@ const char *workspace_stage_hash(const struct workspace *w, const char *stage);
  * names the file and the command to run again. */
 CHECKED genair_code workspace_verify(struct workspace *w, const char *stage, genair_status *st);
 
+/* For those that open what `prepare` made in the directory path: its files carry made_from (dataset.h) and must be those of the
+ * record, else a `prepare` was stopped while it put them into place. Nothing recorded (prepare's own directory) passes. */
+CHECKED genair_code workspace_check_data(const char *path, const char *made_from, genair_status *st);
+/* The same for one output of the stage: its bytes are the recorded ones. */
+CHECKED genair_code workspace_check_output(const char *path, const char *stage, const char *output, genair_status *st);
+
 #endif

@@ -77,11 +77,21 @@ rm -r named
 
 # ---- in the directory of one's own files ----
 mkdir here
-cp shop/interactions.tsv shop/items.jsonl shop/prefill.npy shop/decoding.npy here
+cp shop/interactions.tsv shop/items.jsonl here
 expect 2 err "genair: here/items.jsonl: would be replaced by the workspace's own items.jsonl; name another directory with --workspace" \
     prepare -w here --interactions here/interactions.tsv --items here/items.jsonl
 run 2 prepare -w here/. --interactions shop/interactions.tsv --items here/../here/items.jsonl
+expect 2 err "genair: here: no workspace, and its 'items.jsonl' would be replaced; name a directory of its own with --workspace" \
+    prepare -w here --interactions here/interactions.tsv
+holds 'a catalogue that is not read stays too' cmp here/items.jsonl shop/items.jsonl
+rm here/items.jsonl
+mkdir -p here/download.partial here/runs.old/a.partial
+touch here/disc.iso.partial here/download.partial/z here/prepare.7.partial
 run 0 prepare -w here --interactions here/interactions.tsv --items shop/items.jsonl
+cp shop/prefill.npy shop/decoding.npy here
+run 2 embed -w here --prefill here/prefill.npy --ids shop/vectors.ids
+holds "unfinished files of others stay" test -e here/disc.iso.partial -a -e here/download.partial/z -a -d here/runs.old/a.partial
+holds "one's own do not" test ! -e here/prepare.7.partial
 expect 2 err "genair: here/prefill.npy: would be replaced by the workspace's own prefill.npy; name another directory with --workspace" \
     embed -w here --prefill here/prefill.npy --ids shop/vectors.ids
 run 2 embed -w here --prefill shop/prefill.npy --ids here/decoding.npy
@@ -110,6 +120,26 @@ holds 'the fused matrix is where NumPy finds it' test -s ws/fused.npy
 cp ws/fused.npy fused_before.npy
 run 0 fuse -w ws --components 32 --threads 1
 same 'a second fuse changes nothing' ws/fused.npy fused_before.npy
+
+# ---- files of two makings, as a kill between the last renames leaves them; records that were changed ----
+run 0 train -w ws --run pop --method pop
+(head -n 1 shop/interactions.tsv; tail -n +2 shop/interactions.tsv | tac) >reversed.tsv
+run 0 prepare -w reversed --interactions reversed.tsv --items shop/items.jsonl
+cp -r ws mixed
+cp reversed/*.bin reversed/items.jsonl mixed/
+for command in 'evaluate --run pop' 'recommend --run pop --user u1' 'export --what recbole --out log' 'fuse --components 8' report; do
+    run 1 ${command%% *} -w mixed $([ "$command" = report ] || echo "${command#* }")
+    holds "$command tells it" grep -q "^genair: mixed: the data are not those that its manifest.json tells of" err
+done
+rm -r mixed reversed
+cp -r ws sorted
+sort -r ws/items.jsonl >sorted/items.jsonl
+run 1 recommend -w sorted --run pop --user u1
+holds 'records in another order are none' grep -q "^genair: sorted/items.jsonl: its content is not what 'genair prepare -w sorted' wrote" err
+rm sorted/items.jsonl
+run 1 export -w sorted --what recbole --out log
+holds 'missing ones are told' grep -q '^genair: sorted/items.jsonl: the file is missing' err
+rm -r sorted
 
 # ---- inspect ----
 run 0 inspect ws/fused.npy --json
