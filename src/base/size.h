@@ -24,4 +24,9 @@ static inline size_t max_size(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
+/* floor(share n), share >= 0; what is within rounding of a whole number is one: in binary 0.29 * 100 is a little less than 29. */
+static inline size_t share_of(double share, size_t n) {
+    return (size_t)(share * (double)n * (1 + 1e-12));
+}
+
 #endif

@@ -87,6 +87,7 @@ static json_t *metric_rows(json_t *result, json_t *runs, const char *part, const
     for (size_t i = 0; i < json_array_size(runs); i++) {
         json_t *run = json_array_get(runs, i);
         append_chosen(rows, text_of(run, "run"), under(run, part, protocol), of_target);
+        if (of_target && under(run, "cold", protocol)) append_chosen(rows, "  cold targets", under(run, "cold", protocol), true);
         if (!of_target || json_integer_value(under(run, "ties", protocol)) == 0) continue;
         append_chosen(rows, "  ties won", under(run, "optimistic", protocol), true);
     }
@@ -133,6 +134,11 @@ static void render_runs(FILE *out, json_t *runs, const char *part) {
         json_object_foreach(run, key,
                             value) if (strcmp(key, "groups") != 0 && strcmp(key, part) != 0 &&
                                    strcmp(key, "optimistic") != 0) {
+            if (strcmp(key, "cold") == 0) { /* metrics stand in their table */
+                const char *protocol = json_object_iter_key(json_object_iter(value));
+                json_object_set(row, "cold users", json_object_get(under(run, key, protocol), "users"));
+                continue;
+            }
             if (!json_is_object(value)) {
                 json_object_set(row, key, value);
                 continue;

@@ -66,12 +66,22 @@ static genair_code ranked_run_make(genair_context *ctx, const genair_options *o,
     return code;
 }
 
+/* The mean of nothing is no number. */
+static genair_code require_targets(const genair_options *o, const struct dataset *data, genair_status *st) {
+    const uint32_t *target = strcmp(option_text(o, "part"), "valid") == 0 ? data->valid : data->test;
+    for (uint32_t u = 0; u < data->n_users; u++)
+        if (target[u] != DATASET_NONE) return GENAIR_OK;
+    return fail(st, GENAIR_USAGE, "no user has a %s target; 'genair prepare' with another --split or --held-out-users gives some",
+                option_text(o, "part"));
+}
+
 genair_code ranked_runs_make(genair_context *ctx, const genair_options *o,
                              const struct dataset *data, size_t n, const char *const *names,
                              struct ranked_run **out, genair_status *st) {
+    genair_code code = require_targets(o, data, st);
+    if (code != GENAIR_OK) return code;
     struct ranked_run *runs = mem_zeros(n, sizeof *runs);
     if (!runs) return fail_memory(st);
-    genair_code code = GENAIR_OK;
     for (size_t i = 0; i < n && code == GENAIR_OK; i++)
         code = ranked_run_make(ctx, o, data, names[i], &runs[i], st);
     if (code == GENAIR_OK)

@@ -367,13 +367,20 @@ static genair_code users(struct model *m, const struct histories *h, float *out,
     return GENAIR_OK;
 }
 
+/* With the map of a user of the tail. */
+static double flops(const struct model *m, size_t n) {
+    const struct melt *s = m->state;
+    const double d = (double)m->config.hidden;
+    return backbone_flops(m, n) + (s->maps_users ? 2 * d * d : 0);
+}
+
 static const struct method_default defaults[] = {{"epochs", "180"}, {0}};
 
 static const struct method method_melt_served = {.name = "melt", .term = "transfer", .weight_options = "",
-                                          .parameters = parameters, .release = release, .users = users};
+                                          .parameters = parameters, .release = release, .users = users, .flops = flops};
 
 const struct method method_melt = {.name = "melt", .base_run = true, .continues = true, .defaults = defaults,
                                    .served = &method_melt_served, .term = "transfer",
                                    .weight_options = ", --melt-lambda-user, --melt-lambda-item",
                                    .parameters = parameters, .release = release, .begin_epoch = begin_epoch,
-                                   .begin_step = begin_step, .loss = loss, .users = users};
+                                   .begin_step = begin_step, .loss = loss, .users = users, .flops = flops};

@@ -255,7 +255,7 @@ double step_rank_loss(struct model *m, const struct batch *b, size_t n_all, cons
         .n_negatives = b->n_negatives,
         .positive = positive,
         .negatives = model_rows(m, b->negatives, b->n_targets * b->n_negatives),
-        .beta = gbce_beta(b->n_negatives, m->config.n_items, o->gbce_t),
+        .beta = gbce_beta(b->n_negatives, m->n_catalogue, o->gbce_t),
         .n_all = n_all,
     };
     return tape_failed(&m->tape) ? 0 : pair_loss(&m->tape, u, table, &loss);
@@ -420,5 +420,6 @@ double backbone_flops(const struct model *m, size_t n) {
 
 double model_inference_flops(const struct model *m, size_t n) {
     const double scoring = 2 * (double)m->config.hidden * (double)m->config.n_items;
+    n = min_size(n + (m->config.backbone == BERT4REC), m->config.n_positions - 1); /* its mask is read too */
     return (m->method->flops ? m->method->flops(m, n) : backbone_flops(m, n)) + scoring;
 }

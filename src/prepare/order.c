@@ -257,7 +257,7 @@ genair_code time_quantile(genair_context *ctx, const struct click_log *log,
     const struct sorter s = {.log = log, .numbering = n};
     uint64_t *histogram = mem_array(N_DIGITS, sizeof *histogram);
     if (!histogram) return fail_memory(st);
-    uint64_t rank = (uint64_t)(quantile * (double)n->n_interactions), key = 0;
+    uint64_t rank = share_of(quantile, n->n_interactions), key = 0;
     if (rank >= n->n_interactions) rank = n->n_interactions - 1;
     genair_code code = GENAIR_OK;
     for (int known = 0; code == GENAIR_OK && known < 64; known += DIGIT_BITS) {

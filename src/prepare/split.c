@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "base/size.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,7 @@ static int by_number(const void *a, const void *b) {
 
 genair_code choose_cold_items(uint32_t n_items, double share, uint64_t seed, uint8_t *cold,
                               uint32_t *n_cold, genair_status *st) {
-    *n_cold = (uint32_t)(share * n_items);
+    *n_cold = (uint32_t)share_of(share, n_items);
     memset(cold, 0, (size_t)n_items + 1);
     if (*n_cold == 0) return GENAIR_OK;
     struct lot *lots = mem_array(n_items, sizeof *lots);

@@ -110,14 +110,15 @@ static void read_float_row(const void *source, size_t r, double *out) {
     for (size_t c = 0; c < x->matrix->width; c++) out[c] = (double)values[c];
 }
 
-/* The rows of items, each as often as training has the item: their covariance is the one weighted by popularity. */
-static genair_code repeat_rows(const struct dataset *data, uint32_t **out, size_t *n, genair_status *st) {
+/* The rows that components are found by: each item's once, as in `fuse` without the cold ones, or as often as training has the
+ * item (and no cold one): their covariance is the one weighted by popularity. */
+static genair_code choose_rows(const struct dataset *data, bool by_popularity, uint32_t **out, size_t *n, genair_status *st) {
     size_t total = 0, at = 0;
-    for (size_t i = 1; i <= data->n_items; i++) total += data->popularity[i];
+    for (size_t i = 1; i <= data->n_items; i++) total += by_popularity ? data->popularity[i] : !data->cold[i];
     uint32_t *row = mem_array(total, sizeof *row);
     if (!row) return fail_memory(st);
     for (uint32_t i = 1; i <= data->n_items; i++)
-        for (uint32_t k = 0; k < data->popularity[i]; k++) row[at++] = i - 1;
+        for (uint32_t k = by_popularity ? data->popularity[i] : !data->cold[i]; k > 0; k--) row[at++] = i - 1;
     *out = row;
     *n = total;
     return GENAIR_OK;
@@ -126,8 +127,8 @@ static genair_code repeat_rows(const struct dataset *data, uint32_t **out, size_
 static genair_code fit(genair_context *ctx, const struct method_matrix *raw, const struct dataset *data,
                        const struct matrix_request *request, struct pca *out, genair_status *st) {
     uint32_t *row = NULL;
-    size_t n = data->n_items;
-    genair_code code = request->by_popularity ? repeat_rows(data, &row, &n, st) : GENAIR_OK;
+    size_t n = 0;
+    genair_code code = choose_rows(data, request->by_popularity, &row, &n, st);
     const struct chosen_rows chosen = {raw, row};
     const struct rows x = {.n = n, .width = raw->width, .read = read_float_row, .source = &chosen};
     if (code == GENAIR_OK) code = pca_fit(ctx, &x, (struct pca_choice){.components = request->components}, out, st);

@@ -53,6 +53,20 @@ json_holds 'they are ranked, and nobody else' ".test_users == $(($(wc -l <half.t
 run 2 prepare -w half --interactions shop/interactions.tsv --held-out-users 0
 run 2 prepare -w half --interactions shop/interactions.tsv --held-out-users 1.5
 
+# ---- shares of whole numbers: .29 of 100 is 29 ----
+awk 'BEGIN { print "user_id\titem_id\ttimestamp"; for (i = 0; i < 100; i++) print "u" i % 25 "\ti" i "\t" 1600000000 + i }' >hundred.tsv
+run 0 prepare -w hundred --interactions hundred.tsv --user-core 1 --item-core 1 --split time --split-time-quantile .29 --json
+json_holds 'are before the cut' '.time_cut_ms == 1600000029000'
+run 0 prepare -w hundred --interactions hundred.tsv --user-core 1 --item-core 1 --cold-items .29 --json
+json_holds 'are cold' '.cold_items == 29'
+run 0 train -w hundred --run pop --method pop
+run 0 evaluate -w hundred --run pop
+holds 'cold targets stand in the tables' sh -c "grep -q '^ *cold targets  *[0-9.]' out && ! grep -qF ... out"
+run 0 prepare -w hundred --interactions hundred.tsv --user-core 1 --item-core 1 --held-out-users 1e-9
+run 0 train -w hundred --run pop --method pop
+expect 2 err "genair: no user has a test target; 'genair prepare' with another --split or --held-out-users gives some" evaluate -w hundred --run pop
+rm -r hundred
+
 # ---- the item's id is what the log calls it ----
 head -5 shop/items.jsonl >few.jsonl
 sed 's/item_id/product_id/' shop/interactions.tsv >renamed.tsv

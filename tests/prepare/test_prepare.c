@@ -3,6 +3,7 @@
  * permission, in two processes, over damaged files. Argument: how often to kill it. */
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "base/size.h"
 #include "workspace/dataset_write.h"
 #include "workspace/manifest.h"
 #include "support/scratch.h"
@@ -450,28 +451,39 @@ static void test_second_process_is_told(void **state) {
 
 static void test_leftovers_are_removed(void **state) {
     (void)state;
-    char *workspace = scratch_path("leftovers"), *deep = path_join(workspace, "runs/r/.x.partial"),
-         *folder = path_join(workspace, "prepare.partial/sub"),
-         *kept = path_join(workspace, "runs/r/partial.txt");
-    char *runs = path_join(workspace, "runs/r");
+    char *workspace = scratch_path("leftovers"), *runs = path_join(workspace, "runs/r/s.partial"),
+         *folder = path_join(workspace, "prepare.partial/sub"), *elsewhere = path_join(workspace, "archive/prepare.partial");
+    char *deep = path_join(workspace, "runs/r/x.1.partial"), *aside = path_join(workspace, "runs/r.partial"),
+         *kept[] = {path_join(workspace, "runs/r/partial.txt"), path_join(workspace, "disc.iso.partial"),
+                    path_join(workspace, "runs/r/.x.partial")};
     struct workspace *w;
+    assert_int_equal(directory_make(folder, NULL), GENAIR_OK);
+    assert_int_equal(workspace_open(workspace, "train", false, &w, NULL), GENAIR_OK);
+    workspace_close(w);
+    assert_true(file_exists(folder)); /* a directory without a data set is not ours */
+    must_prepare(workspace, log_a);
     assert_int_equal(directory_make(runs, NULL), GENAIR_OK);
     assert_int_equal(directory_make(folder, NULL), GENAIR_OK);
+    assert_int_equal(directory_make(elsewhere, NULL), GENAIR_OK);
+    assert_int_equal(directory_make(aside, NULL), GENAIR_OK);
     assert_int_equal(file_replace(deep, "x", 1, NULL), GENAIR_OK);
-    assert_int_equal(file_replace(kept, "x", 1, NULL), GENAIR_OK);
-    assert_int_equal(workspace_open(workspace, "train", false, &w, NULL), GENAIR_OK);
-    workspace_close(w);
-    assert_true(file_exists(deep)); /* a directory without a data set is not ours */
-    must_prepare(workspace, log_a);
+    for (size_t i = 0; i < COUNT(kept); i++) assert_int_equal(file_replace(kept[i], "x", 1, NULL), GENAIR_OK);
     assert_int_equal(workspace_open(workspace, "train", false, &w, NULL), GENAIR_OK);
     assert_false(file_exists(deep));
+    assert_false(file_exists(aside));
     assert_false(file_exists(folder));
-    assert_true(file_exists(kept));
+    assert_true(file_exists(elsewhere)); /* names that are not ours */
+    assert_true(file_exists(runs));
+    for (size_t i = 0; i < COUNT(kept); i++) {
+        assert_true(file_exists(kept[i]));
+        mem_free(kept[i]);
+    }
     workspace_close(w);
-    mem_free(runs);
-    mem_free(kept);
-    mem_free(folder);
+    mem_free(aside);
     mem_free(deep);
+    mem_free(elsewhere);
+    mem_free(folder);
+    mem_free(runs);
     mem_free(workspace);
 }
 

@@ -23,16 +23,16 @@ static int tear_down(void **state) {
     return scratch_close(state);
 }
 
-/* The matrix [n, hidden] that alphafuse asks for, of a file's; mem_free. popularity: [n + 1] or NULL. */
-static float *alphafuse_matrix(const float *x, size_t n, size_t width, size_t hidden, const char *more,
-                               const uint32_t *popularity) {
+/* The matrix [n, hidden] that alphafuse asks for, of a file's; mem_free. popularity: [n + 1] or NULL; cold: [n + 1]. */
+static float *matrix_of(const float *x, size_t n, size_t width, size_t hidden, const char *more, const uint32_t *popularity,
+                        const uint8_t *cold) {
     genair_status st = {0};
     char *path = scratch_path("x.npy");
     assert_int_equal(npy_write_f32(path, n, width, x, NULL), GENAIR_OK);
     json_t *options = json_pack("{s:s, s:I}", "semantic", path, "hidden", (json_int_t)hidden);
     json_t *further = json_loads(more, 0, NULL);
     assert_int_equal(json_object_update(options, further), 0);
-    const struct dataset data = {.n_items = (uint32_t)n, .popularity = popularity};
+    const struct dataset data = {.n_items = (uint32_t)n, .popularity = popularity, .cold = cold};
     const struct matrix_request request = method_alphafuse.matrix(options, 0);
     struct method_matrix out;
     if (semantic_open(ctx, "nowhere", options, &data, &request, &out, &st) != GENAIR_OK) fail_msg("%s", st.message);
@@ -41,6 +41,13 @@ static float *alphafuse_matrix(const float *x, size_t n, size_t width, size_t hi
     json_decref(options);
     mem_free(path);
     return (float *)(uintptr_t)out.values;
+}
+
+static float *alphafuse_matrix(const float *x, size_t n, size_t width, size_t hidden, const char *more,
+                               const uint32_t *popularity) {
+    static const uint8_t none_cold[2 * ITEMS + 1];
+    assert_true(n <= 2 * ITEMS);
+    return matrix_of(x, n, width, hidden, more, popularity, none_cold);
 }
 
 /* Columns of variances from 9 down, off centre; each row a different mixture. */
@@ -168,12 +175,29 @@ static void popular_items_count_more(void **state) {
     mem_free(y);
 }
 
+/* The last third may hold whatever: the others' rows are those of a matrix without it. */
+static void cold_items_choose_no_axes(void **state) {
+    (void)state;
+    enum { WARM = 2 * ITEMS / 3 };
+    float x[ITEMS * WIDTH];
+    uint8_t cold[ITEMS + 1] = {0};
+    fill(x);
+    memset(cold + 1 + WARM, 1, ITEMS - WARM);
+    for (size_t i = WARM * WIDTH; i < ITEMS * WIDTH; i++) x[i] = 50 * x[i] + 3;
+    float *y = matrix_of(x, ITEMS, WIDTH, HIDDEN, "{}", NULL, cold);
+    float *z = alphafuse_matrix(x, WARM, WIDTH, HIDDEN, "{}", NULL);
+    assert_memory_equal(y, z, WARM * HIDDEN * sizeof *y);
+    mem_free(z);
+    mem_free(y);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(whitened_columns_are_orthonormal),
                                        cmocka_unit_test(scale_place_and_axes_do_not_matter),
                                        cmocka_unit_test(a_cross_becomes_equal_arms),
                                        cmocka_unit_test(components_first_give_the_same),
                                        cmocka_unit_test(noise_is_not_whitened),
-                                       cmocka_unit_test(popular_items_count_more)};
+                                       cmocka_unit_test(popular_items_count_more),
+                                       cmocka_unit_test(cold_items_choose_no_axes)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
