@@ -7,6 +7,10 @@
  * JSON object. The library never prints, never exits and keeps no data of its own outside contexts; two contexts
  * may be used from two threads at once. What a context sets for the whole process: OpenBLAS uses one thread a call, and
  * jansson's allocations are watched (they stay malloc's).
+ *
+ * What a host of this library should know: a file that a stage writes may be a pipe, so ignore SIGPIPE if one is named; writing
+ * then fails with GENAIR_IO. After fork() the child may free what it inherited, and go on to use contexts of one thread and
+ * the recommenders opened with them; the threads of others stayed with the parent.
  */
 #ifndef GENAIR_H
 #define GENAIR_H

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <unistd.h>
 
 enum { SPINS = 4000, MAX_THREADS = 1024 };
 
@@ -25,6 +26,7 @@ struct worker {
 
 struct parallel {
     int n_threads;
+    pid_t process;          /* which has the threads: a forked one has not */
     struct worker *workers; /* [n_threads], 0 is the caller and has no thread */
     parallel_task *task;    /* written by the caller before round changes, read after */
     void *context;
@@ -148,6 +150,7 @@ genair_code parallel_create(int n_threads, struct parallel **out, genair_status 
     pthread_cond_init(&p->wake, NULL);
     pthread_cond_init(&p->done, NULL);
     p->n_threads = 1;
+    p->process = getpid();
     for (int i = 1; i < n_threads; i++) {
         p->workers[i] = (struct worker){.pool = p, .index = i};
         if (pthread_create(&p->workers[i].thread, NULL, work, &p->workers[i]) != 0) {
@@ -161,14 +164,18 @@ genair_code parallel_create(int n_threads, struct parallel **out, genair_status 
     return GENAIR_OK;
 }
 
-void parallel_free(struct parallel *p) {
-    if (!p) return;
+static void end_threads(struct parallel *p) {
     atomic_store(&p->closing, true);
     start_round(p);
     for (int i = 1; i < p->n_threads; i++) pthread_join(p->workers[i].thread, NULL);
     pthread_cond_destroy(&p->done);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->mutex);
+}
+
+void parallel_free(struct parallel *p) {
+    if (!p) return;
+    if (p->process == getpid()) end_threads(p);
     mem_free(p->workers);
     mem_free(p);
 }

@@ -11,6 +11,7 @@ struct parallel;
 
 /* n_threads >= 1, the caller's thread included. */
 CHECKED genair_code parallel_create(int n_threads, struct parallel **out, genair_status *st);
+/* In a forked process too, which can do nothing else with one of several threads. */
 void parallel_free(struct parallel *p);
 int parallel_threads(const struct parallel *p);
 

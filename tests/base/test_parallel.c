@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 enum { MOST = 10000 };
@@ -64,10 +66,31 @@ static void test_idle_worker_takes(void **state) {
     parallel_free(p);
 }
 
+/* It has none of the threads, and ends all the same. */
+static void test_free_in_a_forked_process(void **state) {
+    (void)state;
+    struct parallel *p;
+    assert_int_equal(parallel_create(3, &p, NULL), GENAIR_OK);
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        parallel_free(p);
+        _exit(0);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    atomic_int taken = 0;
+    parallel_run(p, 10, wait_for_others, &taken);
+    assert_int_equal(atomic_load(&taken), 10);
+    parallel_free(p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_task_once),
         cmocka_unit_test(test_idle_worker_takes),
+        cmocka_unit_test(test_free_in_a_forked_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
