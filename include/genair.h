@@ -50,7 +50,7 @@ typedef struct genair_status {
     char message[1024];
 } genair_status;
 
-/* One line for a person: "file:line: message". out: size bytes, always terminated. */
+/* One line for a person: "file:line: message"; empty for NULL. out: size bytes, always terminated. */
 GENAIR_API void genair_status_text(const genair_status *st, char *out, size_t size);
 /* sizeof(genair_status) in this library, for bindings that mirror it. */
 GENAIR_API size_t genair_status_size(void);
@@ -66,7 +66,8 @@ typedef void (*genair_log)(void *user, genair_log_level level, const char *line)
 GENAIR_CHECKED genair_code genair_context_create(int threads, genair_log log, void *user,
                                                  genair_context **out, genair_status *st);
 GENAIR_API void genair_context_free(genair_context *ctx);
-/* Asks the running stage to save its state and return GENAIR_INTERRUPTED. Any thread, signal handlers too. */
+/* Asks the running stage to save its state and return GENAIR_INTERRUPTED. Any thread, signal handlers too. The context stays
+ * stopped: the next stage needs another. */
 GENAIR_API void genair_context_stop(genair_context *ctx);
 /* Asks a running genair_serve to open its run again. Any thread, signal handlers too. */
 GENAIR_API void genair_context_reload(genair_context *ctx);
@@ -78,7 +79,7 @@ typedef struct genair_options genair_options;
 GENAIR_CHECKED genair_code genair_options_create(const char *command, genair_options **out,
                                                  genair_status *st);
 /* Sets one option by its long name; checks name, type and bounds. Lists grow by one value a call;
- * a flag takes "yes" or "no". */
+ * a flag takes "yes" or "no". "threads", "config", "json", "quiet" and "help" are the program's: a stage passes them over. */
 GENAIR_CHECKED genair_code genair_options_set(genair_options *o, const char *name, const char *value,
                                               genair_status *st);
 /* A matrix in memory in the place of the .npy file that the option would name (embed: "prefill", "decoding"):
@@ -126,7 +127,7 @@ GENAIR_CHECKED genair_code genair_recommender_open(genair_context *, const genai
                                                    genair_status *);
 GENAIR_API void genair_recommender_free(genair_recommender *);
 /* As genair_recommend and genair_similar with options of those commands, whose workspace and run are passed over;
- * with neither user nor history the popular items. */
+ * with neither user nor history the popular items, with both GENAIR_USAGE. */
 GENAIR_CHECKED genair_code genair_recommender_recommend(genair_recommender *, const genair_options *, char **json,
                                                         genair_status *);
 GENAIR_CHECKED genair_code genair_recommender_similar(genair_recommender *, const genair_options *, char **json,

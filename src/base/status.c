@@ -65,7 +65,9 @@ void status_out_of_memory(genair_status *st) {
 
 void genair_status_text(const genair_status *st, char *out, size_t size) {
     if (!size) return;
-    if (st->file[0] && st->line > 0)
+    if (!st)
+        out[0] = '\0';
+    else if (st->file[0] && st->line > 0)
         snprintf(out, size, "%s:%lld: %s", st->file, (long long)st->line, st->message);
     else if (st->file[0] && st->offset >= 0)
         snprintf(out, size, "%s: byte %lld: %s", st->file, (long long)st->offset, st->message);

@@ -55,8 +55,9 @@ static genair_code for_history(struct recommender *r, const genair_options *o, s
 
 genair_code recommend_asked(genair_context *ctx, struct recommender *r, const genair_options *o, json_t *out,
                             genair_status *st) {
-    const char *const *users;
+    const char *const *users, *const *history;
     const size_t n_users = option_list(o, "user", &users);
+    if (n_users && option_list(o, "history", &history)) return fail(st, GENAIR_USAGE, "users or a history, not both");
     struct wish w = {.k = (size_t)option_int(o, "k"), .explain = option_flag(o, "explain")};
     uint32_t *allow = NULL, *deny = NULL;
     if (json_object_set_new(out, "run", json_string(recommender_run(r)->name)) != 0) return fail_memory(st);

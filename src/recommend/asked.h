@@ -5,8 +5,8 @@
 
 #include "recommend/recommender.h"
 
-/* Options "user", "history", "allow", "deny", "k", "explain"; with neither user nor history the popular items. Sets
- * "run", and "users" or "items". ctx: of the caller; NULL: nobody stops it. */
+/* Options "user", "history", "allow", "deny", "k", "explain"; with neither user nor history the popular items; both
+ * are refused. Sets "run", and "users" or "items". ctx: of the caller; NULL: nobody stops it. */
 CHECKED genair_code recommend_asked(genair_context *ctx, struct recommender *r, const genair_options *o, json_t *out,
                                     genair_status *st);
 /* Options "item", "k". */

@@ -125,6 +125,12 @@ static void what_cannot_be_asked_is_told(void **state) {
     assert_null(answer(f, genair_recommender_similar, options("similar", NULL), &st));
     assert_non_null(strstr(st.message, "--item"));
     st = (genair_status){0};
+    assert_null(answer(f, genair_recommender_recommend, options("recommend", "user", "u3", "history", "i7", NULL), &st));
+    assert_non_null(strstr(st.message, "not both"));
+    char text[] = "text";
+    genair_status_text(NULL, text, sizeof text);
+    assert_string_equal(text, "");
+    st = (genair_status){0};
     assert_null(open_run(f, "none", &st));
     assert_non_null(strstr(st.message, "no finished run 'none'"));
 }
