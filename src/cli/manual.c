@@ -150,51 +150,93 @@ void help_markdown(FILE *out) {
 
 /* ---- bash ---- */
 
-static void bash_choices(FILE *out) {
-    size_t n;
-    const struct option_spec *table = options_table(&n);
-    fputs("    case $previous in\n", out);
-    for (size_t i = 0; i < n; i++) {
-        if (table[i].type != OPTION_CHOICE || table[i].positional) continue;
-        bool seen =
-            false; /* a name with several rows completes by its first, which has the most choices */
-        for (size_t j = 0; j < i; j++)
-            seen = seen || strcmp(table[j].name, table[i].name) == 0;
-        if (seen) continue;
-        fprintf(out, "    --%s) COMPREPLY=($(compgen -W '", table[i].name);
-        for (const char *p = table[i].choices; *p; p++)
-            fputc(*p == '|' ? ' ' : *p, out);
-        fputs("' -- \"$word\")); return ;;\n", out);
-    }
-    fputs("    esac\n", out);
+/* As a word list: "a|b" is a b. */
+static void bash_words(FILE *out, const char *name, const char *choices) {
+    fprintf(out, "%s='", name);
+    for (const char *p = choices; *p; p++)
+        fputc(*p == '|' ? ' ' : *p, out);
+    fputc('\'', out);
 }
 
-void help_bash(FILE *out) {
-    size_t n, n_commands;
+static bool takes_number(const struct option_spec *spec) {
+    return spec->type == OPTION_INT || spec->type == OPTION_REAL || spec->rule == RULE_COUNT;
+}
+
+/* What may follow the option before the cursor: its choices; of a number nothing is known. */
+static void bash_values(FILE *out, const char *command) {
+    size_t n;
     const struct option_spec *table = options_table(&n);
-    const struct command_spec *commands = commands_table(&n_commands);
-    fputs(
-        "# bash completion for genair; written by 'genair help --bash' from the table of options\n"
-        "_genair() {\n    local word=${COMP_WORDS[COMP_CWORD]} "
-        "previous=${COMP_WORDS[COMP_CWORD-1]} options\n"
-        "    COMPREPLY=()\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W "
-        "'help",
-        out);
-    for (size_t c = 0; c < n_commands; c++)
-        fprintf(out, " %s", commands[c].name);
-    fputs("' -- \"$word\"))\n        return\n    fi\n", out);
-    bash_choices(out);
-    fputs("    case ${COMP_WORDS[1]} in\n", out);
-    for (size_t c = 0; c < n_commands; c++) {
-        fprintf(out, "    %s) options='", commands[c].name);
-        for (size_t i = 0; i < n; i++)
-            if (option_applies(&table[i], commands[c].name) && !table[i].positional)
-                fprintf(out, "--%s ", table[i].name);
-        fputs("' ;;\n", out);
+    fputs("        case $previous in\n", out);
+    for (size_t i = 0; i < n; i++) {
+        if (!option_applies(&table[i], command) || table[i].positional) continue;
+        if (table[i].type == OPTION_CHOICE) {
+            fprintf(out, "        --%s) ", table[i].name);
+            bash_words(out, "values", table[i].choices);
+            fputs(" ;;\n", out);
+        } else if (takes_number(&table[i])) {
+            fprintf(out, "        --%s) return ;;\n", table[i].name);
+        }
     }
-    fputs("    esac\n    case $word in\n    -*) COMPREPLY=($(compgen -W \"$options\" -- "
-          "\"$word\")) ;;\n"
-          "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n    esac\n}\ncomplete -o filenames -F "
-          "_genair genair\n",
-          out);
+    fputs("        esac\n", out);
+}
+
+static void bash_command(FILE *out, const char *command) {
+    size_t n;
+    const struct option_spec *table = options_table(&n);
+    fprintf(out, "    %s)\n        options='", command);
+    for (size_t i = 0; i < n; i++)
+        if (option_applies(&table[i], command) && !table[i].positional) fprintf(out, "--%s ", table[i].name);
+    fputs("'\n", out);
+    for (size_t i = 0; i < n; i++) {
+        if (!option_applies(&table[i], command) || !table[i].positional || table[i].type != OPTION_CHOICE) continue;
+        fputs("        ", out);
+        bash_words(out, "words", table[i].choices);
+        fputc('\n', out);
+    }
+    bash_values(out, command);
+    fputs("        ;;\n", out);
+}
+
+/* Bash has --name=value as three words. */
+void help_bash(FILE *out) {
+    size_t n;
+    const struct command_spec *commands = commands_table(&n);
+    fputs("# bash completion for genair; written by 'genair help --bash' from the table of options\n"
+          "_genair() {\n"
+          "    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} options='' words='' values=''\n"
+          "    local commands='", out);
+    for (size_t c = 0; c < n; c++)
+        fprintf(out, "%s ", commands[c].name);
+    fputs("'\n"
+          "    COMPREPLY=()\n"
+          "    if [ \"$word\" = = ]; then\n"
+          "        word=''\n"
+          "    elif [ \"$previous\" = = ] && [ \"$COMP_CWORD\" -gt 2 ]; then\n"
+          "        previous=${COMP_WORDS[COMP_CWORD-2]}\n"
+          "    fi\n"
+          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+          "        values=\"help version --help --version $commands\"\n"
+          "    fi\n"
+          "    case ${COMP_WORDS[1]} in\n"
+          "    help)\n"
+          "        options='--man --markdown --bash'\n"
+          "        words=$commands\n"
+          "        ;;\n", out);
+    for (size_t c = 0; c < n; c++)
+        bash_command(out, commands[c].name);
+    fputs("    esac\n"
+          "    if [ -z \"$values\" ]; then\n"
+          "        case $word in\n"
+          "        -*) values=$options ;;\n"
+          "        *) if [ \"$COMP_CWORD\" -eq 2 ]; then values=$words; fi ;;\n"
+          "        esac\n"
+          "    fi\n"
+          "    if [ -n \"$values\" ]; then\n"
+          "        mapfile -t COMPREPLY < <(compgen -W \"$values\" -- \"$word\")\n"
+          "    else\n"
+          "        compopt -o filenames 2>/dev/null\n"
+          "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
+          "    fi\n"
+          "}\n"
+          "complete -F _genair genair\n", out);
 }

@@ -84,6 +84,13 @@ complete_words() { # complete_words WORD...: what the completion offers for the 
 holds 'completes commands' test "$(complete_words genair comp)" = compare
 holds 'completes options' test "$(complete_words genair train --backb)" = --backbone
 holds 'completes choices' test "$(complete_words genair train --backbone s)" = sasrec
+holds 'completes choices behind =' test "$(complete_words genair train --method = ge)" = genair
+holds 'completes choices of the command' test "$(complete_words genair export --protocol '' | tr '\n' ' ')" = 'sampled full '
+holds 'completes no number' test -z "$(complete_words genair train --parts '')"
+holds 'completes what stands without an option' test "$(complete_words genair reproduce fig4) $(complete_words genair bench lm) $(complete_words genair help tra)" = 'fig4 lm train'
+holds 'completes the options without a command' test "$(complete_words genair --v)" = --version
+mkdir -p names && touch 'names/my clicks.tsv' 'names/*.txt' names/b.txt
+holds 'completes file names as they are' test "$(complete_words genair prepare --interactions names/ | sort)" = "$(printf '%s\n' names/* | sort)"
 "$genair" help --markdown >cli.md
 holds 'docs/cli.md is what the table says (genair help --markdown > docs/cli.md)' diff cli.md "$source/docs/cli.md"
 "$genair" help --man >genair.1
