@@ -50,12 +50,10 @@ int fail(void);
 int fail(void) { return 7; }
 int main(void) { return genair_version()[0] == '\0' ? 1 : fail() - 7; }
 C
-blas=$(ldd "$library" | sed -n 's/.*=> \(.*libopenblas[^ ]*\).*/\1/p')
-pq=$(ldd "$library" | grep -q libpq && echo -lpq)
-mpi=$(ldd "$library" | grep -q libmpi && pkg-config --libs ompi-c)
-faiss=$(ldd "$library" | grep -q libgomp && echo -lfaiss -lgomp -lstdc++)
+static=$(pkg-config --static --libs genair)
 holds 'a program with names like our internal ones links statically' ${CC:-cc} ${CFLAGS:-} own_names.c -I"${header%/*}" \
-    "$(find_file libgenair.a)" $faiss -L"${blas%/*}" -Wl,-rpath,"${blas%/*}" -Wl,--no-as-needed -lopenblas -llapack -lblas -llapacke -ljansson -lmicrohttpd $pq $mpi -lpcre2-8 -lutf8proc -lsqlite3 -lxxhash -lz -lpthread -lm -o own_names
+    ${static/-lgenair/-l:libgenair.a} -o own_names
+holds 'without the shared library' bash -c '! ldd ./own_names | grep -q libgenair'
 holds 'and runs' ./own_names
 holds 'the installed program runs' env LD_LIBRARY_PATH="${library%/*}" "$(find_file genair)" --version
 finish

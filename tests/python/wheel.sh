@@ -16,5 +16,7 @@ ws.prepare("shop/interactions.tsv", "shop/items.jsonl")
 ws.train("g1", method="base", backbone="sasrec", hidden=16, epochs=1)
 assert len(ws.recommend(ws.open().items[:2], k=3)) == 3
 P
+nm -D --defined-only site/genair/libgenair.so | awk '$2 ~ /[TBDRVW]/ {print $3}' | sed 's/@.*//' | sort >exported.txt
+holds 'it exports the public names and no others' diff exported.txt "$source/tests/cli/exported.txt"
 holds 'it works from there' env PYTHONPATH=site "$python" use.py
 finish
