@@ -9,6 +9,7 @@ from ctypes import byref, c_void_p
 from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Union
 
 from . import _native
+from ._inputs import id_text
 from ._options import Options, is_list
 from ._run import Context
 from .errors import UsageError
@@ -22,7 +23,7 @@ Id = Union[str, int]
 def names(ids: Iterable[Id]) -> list[str]:
     if not is_list(ids):  # a string is a list too: of its letters
         raise TypeError(f"a list of ids is needed, not {ids!r:.80}")
-    return [one if isinstance(one, str) else str(one) for one in ids]
+    return [one if isinstance(one, str) else id_text(one) for one in ids]
 
 
 class Run:
@@ -81,7 +82,7 @@ class Run:
         if rest["allow"] == []:
             raise UsageError("allow is empty: no item may be recommended")
         if history is None:
-            asked = names(users) if users is not None else [str(user)]
+            asked = names(users) if users is not None else names([user])
             if not asked:
                 return []
             lists = [u["items"] for u in self._ask("recommend", user=asked, **rest)["users"]]
@@ -95,7 +96,7 @@ class Run:
 
     def similar(self, item: Id, k: int = 10) -> List[dict]:
         """The k items nearest to one."""
-        return self._ask("similar", item=str(item), k=k)["items"]
+        return self._ask("similar", item=id_text(item), k=k)["items"]
 
     @property
     def items(self) -> list[str]:
@@ -132,6 +133,6 @@ class Run:
         handle = self._open()
         out = numpy.empty(self._columns(handle)[1], dtype=numpy.float32)
         options = Options("recommend", {"history": None if history is None else names(history),
-                                        "user": None if user is None else [str(user)]})
+                                        "user": None if user is None else names([user])})
         _native.call("recommender_encode", handle.pointer, options.pointer, out.ctypes.data)
         return out

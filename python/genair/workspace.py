@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable, List, Mapping, Optional, Sequence, Union
 
-from ._inputs import as_files, is_path, write_lines
+from ._inputs import Files, id_text, is_path
 from ._options import NOT_HERE, Value, is_list
 from ._run import Context, Progress, run_stage
 from .errors import UsageError
@@ -35,12 +34,16 @@ class Workspace:
         self.threads, self.seed, self.progress = threads, seed, progress
         self._running: Optional[Context] = None
         self._opened: dict = {}
+        self._asked: Optional[str] = None  # the run that train was called for last
 
     def __repr__(self) -> str:
         return f"genair.Workspace({str(self.path)!r})"
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_running": None, "_opened": {}}  # handles are this process's
 
     def stop(self) -> None:
         """Asks the running stage to save its state; its call then raises genair.Interrupted."""
@@ -67,13 +70,14 @@ class Workspace:
 
         interactions, items: a path (any format of `genair prepare`, or Parquet), a pandas frame, an Arrow table, or rows:
         mappings, or (user, item, time) with or without a rating. Several paths, frames or tables in a list.
-        columns: {"user": NAME, "item": NAME, "time": NAME, "rating": NAME} where the names are no usual ones.
+        columns: {"user": NAME, "item": NAME, "time": NAME, "rating": NAME} where the names are no usual ones; the item's
+        may be that of the interactions, of the items or of both.
         """
-        with tempfile.TemporaryDirectory(prefix="genair-") as made:
-            chosen = columns or {}
-            given = {"interactions": as_files(interactions, Path(made), "interactions", chosen)}
+        with Files(columns) as files:
+            given = {"interactions": files.tables(interactions, "interactions")}
             if items is not None:
-                given["items"] = as_files(items, Path(made), "items", chosen)
+                given["items"] = files.tables(items, "items")
+            files.check_columns()
             return self._stage("prepare", {**given, **options})
 
     def archetype(self, model: Union[None, str, os.PathLike] = None, **options: Value) -> dict:
@@ -84,7 +88,7 @@ class Workspace:
               **options: Value) -> dict:
         """Takes item vectors into the workspace: arrays [items, columns] (not copied if their rows lie one after the other),
         frames whose index is the item ids, or .npy files. ids: the item of each row, a list or a file."""
-        with tempfile.TemporaryDirectory(prefix="genair-") as made:
+        with Files() as files:
             prefill, prefill_ids = _matrix(prefill)
             decoding, decoding_ids = _matrix(decoding)
             if ids is None:
@@ -93,8 +97,7 @@ class Workspace:
                 if other is not None and is_list(ids) and list(other) != list(ids):
                     raise UsageError("row r of both matrices and of ids must be the same item")
             if ids is not None and not is_path(ids):
-                write_lines(ids, Path(made, "ids.txt"))
-                ids = Path(made, "ids.txt")
+                ids = files.lines(ids, "ids")
             return self._stage("embed", {"prefill": prefill, "decoding": decoding, "ids": ids, **options})
 
     def fuse(self, **options: Value) -> dict:
@@ -111,7 +114,9 @@ class Workspace:
 
     def train(self, run: str = "model", **options: Value) -> "Trained":
         """Trains one model and keeps its best epoch. The result can be asked: ws.train(backbone="sasrec").recommend(["i5"])."""
-        return Trained(self, run, self._stage("train", {"run": run, **options}))
+        result = self._stage("train", {"run": run, **options})
+        self._asked = run
+        return Trained(self, run, result)
 
     def evaluate(self, run: Union[str, Sequence[str]], **options: Value) -> dict:
         """Measures runs on held-out interactions."""
@@ -165,12 +170,15 @@ class Workspace:
         """Takes new items into the workspace: a run of method genair recommends them from then on without being trained again.
 
         items: as for prepare. model: the language model that describes them; or prefill and decoding: a row for each
-        item, in their order. run: the one that must be able to have them, None for the one trained last.
+        item, in their order, or frames whose index is the item ids. run: the one that must be able to have them, None as
+        in open.
         """
-        with tempfile.TemporaryDirectory(prefix="genair-") as made:
-            files = as_files(items, Path(made), "items", columns or {})
-            return self._stage("add-items", {"items": files, "run": run or self._latest_run(), "model": model,
-                                             "prefill": _matrix(prefill)[0], "decoding": _matrix(decoding)[0], **options})
+        with Files(columns) as files:
+            tables = files.tables(items, "items")
+            files.check_columns()
+            return self._stage("add-items", {"items": tables, "run": run or self._default_run(), "model": model,
+                                             "prefill": _in_order(prefill, files, tables),
+                                             "decoding": _in_order(decoding, files, tables), **options})
 
     def remove_items(self, items: Iterable[Id], **options: Value) -> dict:
         """Takes added items out again: all of them, or none when one was not added."""
@@ -188,15 +196,16 @@ class Workspace:
         finished = [stage.split("/", 1)[1] for stage in stages if stage.startswith("train/")]
         return sorted(finished, key=lambda name: (self.path / "runs" / name / "config.json").stat().st_mtime_ns)
 
-    def _latest_run(self) -> str:
+    def _default_run(self) -> str:
         finished = self.runs()
         if not finished:
             raise UsageError(f"no finished run in {self.path}; train makes one")
-        return finished[-1]
+        return self._asked if self._asked in finished else finished[-1]
 
     def open(self, run: Optional[str] = None) -> Run:
-        """A finished run, kept open until something in the workspace is made anew. None: the one trained last."""
-        run = run or self._latest_run()
+        """A finished run, kept open until something in the workspace is made anew. None: the one that train was called for last on
+        this object, or else the one trained last."""
+        run = run or self._default_run()
         state = [(file.stat().st_ino, file.stat().st_mtime_ns) if file.exists() else None
                  for file in (self.path / "manifest.json", self.path / "added.sqlite")]
         kept = self._opened.get(run)
@@ -206,7 +215,7 @@ class Workspace:
 
     def recommend(self, history: Union[None, Sequence[Id], Sequence[Sequence[Id]]] = None, *, run: Optional[str] = None,
                   **asked: Any) -> list:
-        """Items for a history, several histories, a user or users; see Run.recommend. run: None for the one trained last."""
+        """Items for a history, several histories, a user or users; see Run.recommend. run: None as in open."""
         return self.open(run).recommend(history, **asked)
 
     def similar(self, item: Id, k: int = 10, *, run: Optional[str] = None) -> List[dict]:
@@ -239,3 +248,18 @@ def _matrix(given: Any) -> tuple[Any, Optional[list]]:
     import numpy
 
     return numpy.asarray(given, dtype=numpy.float32), None
+
+
+def _in_order(given: Any, files: Files, tables: List[str]) -> Any:
+    """A matrix for the items in the tables: of a frame, the rows as its index says."""
+    matrix, index = _matrix(given)
+    if index is None:
+        return matrix
+    wanted = files.item_ids(tables)
+    row_of = {id_text(one): row for row, one in enumerate(index)}
+    if len(index) == len(wanted) and row_of.keys() == set(wanted):
+        return matrix[[row_of[one] for one in wanted]]
+    if index == list(range(len(index))):
+        return matrix
+    raise UsageError("a frame's index must be the ids of the new items, each once (which are known of items in a frame, table or "
+                     "rows), or pandas' own from 0 on for vectors in the order of the items")

@@ -2,6 +2,8 @@
 """Frames, Parquet and rows become the workspace that the same rows in a file become."""
 import csv
 import datetime
+import decimal
+import json
 
 import genair
 import shop
@@ -71,6 +73,71 @@ class Inputs(shop.ShopCase):
         with self.assertRaises(TypeError):
             ws.prepare(5)
         self.assertFalse((self.scratch / "refused" / "manifest.json").exists())
+
+    def test_the_items_column_is_looked_for_in_both(self):
+        user, item, time = list(self.rows[0])[:3]
+        rows = [(r[user], r[item], int(r[time])) for r in self.rows]
+        records = [json.loads(line) for line in self.metadata.read_text().splitlines()]
+        named = [{"item_id": f"x{n}", "sku": r["item_id"], **{k: v for k, v in r.items() if k != "item_id"}}
+                 for n, r in enumerate(records)]
+        self.expect_same(rows, named, columns={"item": "sku"})
+        self.expect_same([{"user": u, "sku": i, "time": t} for u, i, t in rows], records, columns={"item": "sku"})
+        with self.assertRaisesRegex(genair.UsageError, "no column 'skuu' for 'item'"):
+            self.expect_same(rows, named, columns={"item": "skuu"})
+        with self.assertRaisesRegex(genair.UsageError, "text file's columns"):
+            self.expect_same(self.log, columns={"item": "item_id"})
+
+    def test_bytes_are_text(self):
+        user, item, time = list(self.rows[0])[:3]
+        self.expect_same([(r[user].encode(), r[item].encode(), int(r[time])) for r in self.rows])
+
+    def test_numbers_that_look_like_dates(self):
+        ws = genair.Workspace(self.scratch / "dates", threads=1)
+        with self.assertRaisesRegex(genair.FormatError, "interactions: row 1: .*20210601") as e:
+            ws.prepare([{"user": r[list(r)[0]], "item": r[list(r)[1]], "date": 20210601} for r in self.rows])
+        self.assertIsNone(e.exception.file)
+        self.assertIn('on_bad_line="skip"', str(e.exception))
+
+    @needs_pandas
+    def test_faults_of_frames_name_frame_and_row(self):
+        frame = pandas.DataFrame({"user": ["u1", "u2"] * 4, "item": list("iijjkkll"), "time": range(8)})
+        ws = genair.Workspace(self.scratch / "faults", threads=1)
+        items = pandas.DataFrame({"item": ["i", "j"], "price": [1.5, 2.5]})
+        for interactions, given, message in (
+                ([frame, frame.assign(time=["1", "never"] * 4)], None, r"interactions\[1\]: row 2: .*never"),
+                ([frame, frame.assign(user=["u", None] * 4)], None, r"interactions\[1\]: row 2: the user is missing"),
+                (frame.assign(user=["u", "\ud800"] * 4), None, "interactions: row 2: .*surrogate"),
+                (frame, items.assign(price=[1.5, numpy.inf]), "items: row 2: a number is infinite"),
+                (frame, items.assign(name=["a", "b\ud800"]), "items: row 2: .*surrogate"),
+                (frame, items.assign(name=[b"a", b"\xff"]), "items: row 2: bytes that are no UTF-8"),
+                (frame, items.assign(item=["i", None]), "items: row 2: "),
+                (frame.user, None, "interactions: a Series is one column"),
+                (pandas.concat([frame, frame[["user"]]], axis=1), None, "two columns 'user'"),
+                (frame, pandas.concat([items, items[["price"]]], axis=1), "items: there are two columns 'price'")):
+            with self.assertRaisesRegex(genair.Error, message):
+                ws.prepare(interactions, given, user_core=1, item_core=1)
+
+    @needs_pandas
+    def test_columns_named_by_numbers(self):
+        user, item, time = list(self.rows[0])[:3]
+        frame = pandas.DataFrame([(r[user], r[item], int(r[time])) for r in self.rows])
+        self.expect_same(frame, columns={"user": 0, "item": 1, "time": 2})
+        with self.assertRaisesRegex(genair.UsageError, "known as user: there are 0, 1, 2"):
+            self.expect_same(frame)
+
+    def test_ids(self):
+        from genair._inputs import _field
+
+        self.assertEqual(_field(b"i5", "item", 1), "i5")
+        self.assertEqual(_field(decimal.Decimal(5), "item", 1), "5")
+        for missing in (None, float("nan"), decimal.Decimal("NaN"), decimal.Decimal("sNaN")):
+            with self.assertRaisesRegex(genair.FormatError, "row 3: the user is missing"):
+                _field(missing, "user", 3)
+        with self.assertRaisesRegex(genair.FormatError, "row 3: the user .* is no UTF-8"):
+            _field(b"\xff", "user", 3)
+        for wrong in (("u", 1), ["u"], object()):
+            with self.assertRaisesRegex(TypeError, "row 3: the item: an id is text or a number"):
+                _field(wrong, "item", 3)
 
     def test_whole_numbers_and_dates(self):
         from genair._inputs import _field

@@ -175,9 +175,32 @@ class Vectors(shop.ShopCase):
         for wrong in ("n1", b"n1"):
             with self.assertRaises(TypeError):
                 ws.remove_items(wrong)
+        if pandas:
+            self.check_frames_of_new_items(ws, new, prefill[:2], decoding[:2])
         self.assertEqual(ws.remove_items(["n1"])["removed"], 1)
         self.assertEqual(ws.remove_items([])["removed"], 0)
         self.assertEqual(ws.open("one").items, known + ["n2"])
+
+    def check_frames_of_new_items(self, ws, new, prefill, decoding):
+        """A frame's rows are the items that its index names; with pandas' own index those in their order."""
+        def vectors(of=("n1", "n2")):
+            run = ws.open("one")
+            return [run.item_vectors[run.items.index(item)].tolist() for item in of]
+
+        expected, ids = vectors(), ["n1", "n2"]
+        mine, theirs = pandas.DataFrame(prefill, index=ids), pandas.DataFrame(decoding, index=ids)
+        for order in (ids, ids[::-1]):
+            ws.add_items(pandas.DataFrame(new).rename(columns={"item_id": "sku"}).assign(item_id="other"), prefill=mine.loc[order],
+                         decoding=theirs.loc[order[::-1]], columns={"item": "sku"})
+            self.assertEqual(vectors(), expected)
+        ws.add_items(new, prefill=mine.reset_index(drop=True), decoding=decoding)
+        self.assertEqual(vectors(), expected)
+        for index in (["n1", "n3"], ["n1", "n1"], [1, 2]):
+            with self.assertRaisesRegex(genair.UsageError, "index"):
+                ws.add_items(new, prefill=pandas.DataFrame(prefill, index=index), decoding=decoding)
+        (ws.path / "new.jsonl").write_text("".join(json.dumps(record) + "\n" for record in new))
+        with self.assertRaisesRegex(genair.UsageError, "index"):
+            ws.add_items(ws.path / "new.jsonl", prefill=mine, decoding=decoding)
 
     @needs_numpy
     def test_wrong_arrays_are_refused(self):
