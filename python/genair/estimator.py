@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from typing import Any, Dict, List, Mapping, Optional, Union
 
 from ._options import NOT_HERE, describe
@@ -58,8 +60,7 @@ class Recommender:
         """Learns from a log (see Workspace.prepare) and, for method genair, item vectors (see Workspace.embed)."""
         path = self.workspace
         if path is None:
-            self._directory = tempfile.TemporaryDirectory(prefix="genair-")
-            path = self._directory.name
+            path = self._own_directory()
         ws = Workspace(path, threads=self.threads, progress=self.progress)
         ws.prepare(interactions, items, columns=columns, **self._options_of("prepare"))
         given = prefill is not None or decoding is not None
@@ -76,6 +77,20 @@ class Recommender:
         self.train_result_ = ws.train(self.run, method=method, **self._train_options(method))
         self.workspace_ = ws
         return self
+
+    def _own_directory(self) -> str:
+        """One that goes with this object."""
+        path = tempfile.mkdtemp(prefix="genair-")
+        if hasattr(self, "_remove"):
+            self._remove()
+        self._remove = weakref.finalize(self, _remove_directory, path, os.getpid())
+        return path
+
+    def __getstate__(self) -> dict:
+        if hasattr(self, "_remove"):
+            raise UsageError("a fitted recommender without a workspace cannot be pickled or copied: its directory goes with it; "
+                             "genair.Recommender(\"DIRECTORY\", ...) keeps it")
+        return self.__dict__
 
     def _train_options(self, method: str) -> Dict[str, Any]:
         options = self._options_of("train")
@@ -105,3 +120,8 @@ class Recommender:
     def evaluate(self, **options: Any) -> dict:
         """Metrics on the held-out interactions; see Workspace.evaluate."""
         return self._fitted().evaluate(self.run, **options)
+
+
+def _remove_directory(path: str, process: int) -> None:
+    if os.getpid() == process:  # not a forked child that ends
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recommendations from an opened run, vectors without copies, fit and recommend."""
+import copy
 import gc
 import json
+import os
+import pickle
+import signal
 import threading
+import warnings
 
 import genair
 import shop
@@ -63,6 +68,39 @@ class Opened(shop.ShopCase):
         history = self.items[:3]
         self.assertEqual(trained.recommend(history, k=5), self.ws.recommend(history, run="model", k=5))
         self.assertEqual(trained.similar(history[0], 3), self.ws.similar(history[0], 3, run="model"))
+
+    def test_the_run_asked_is_the_one_trained_last_here(self):
+        ws, history = genair.Workspace(self.ws.path, threads=1), self.items[:3]
+        newest = ws.runs()[-1]
+        self.assertNotEqual(newest, "base")
+        self.assertEqual(ws.open().name, newest)
+        ws.train("base", method="base", **SMALL)  # nothing to do, but asked for
+        self.assertEqual(ws.recommend(history), self.ws.recommend(history, run="base"))
+
+    def test_a_workspace_can_be_copied(self):
+        self.ws.recommend(self.items[:1], run="base")
+        for again in (copy.deepcopy(self.ws), pickle.loads(pickle.dumps(self.ws))):
+            self.assertEqual(again.recommend(self.items[:1], run="base"), self.ws.recommend(self.items[:1], run="base"))
+
+    def test_a_forked_process_ends(self):
+        run = genair.Run(self.ws.path, "base", threads=3)
+        expected = self.run_.recommend(self.items[:2])
+        child = os.fork()
+        if child == 0:
+            try:
+                signal.alarm(20)
+                run.close()
+                os._exit(0 if self.run_.recommend(self.items[:2]) == expected else 1)
+            finally:
+                os._exit(2)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+
+    def test_ids_are_text_or_numbers(self):
+        first = self.items[0]
+        self.assertEqual(self.run_.recommend([first.encode()]), self.run_.recommend([first]))
+        for wrong in ([None], [("u", 1)]):
+            with self.assertRaises(TypeError):
+                self.run_.recommend([first, *wrong])
 
     def test_an_index_can_be_asked_for(self):
         history = self.items[:3]
@@ -148,6 +186,15 @@ class Fit(shop.ShopCase):
         self.assertEqual((again.params["hidden"], model.params["hidden"]), (8, 16))
         with self.assertRaises(TypeError):
             genair.Recommender(hiden=16)
+        for copied in (pickle.dumps, copy.deepcopy):
+            with self.assertRaisesRegex(genair.UsageError, "without a workspace"):
+                copied(model)
+        directory = model.workspace_.path
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            del model
+            gc.collect()
+        self.assertFalse(directory.exists())
 
     @needs_numpy
     def test_fit_with_vectors(self):
@@ -155,6 +202,8 @@ class Fit(shop.ShopCase):
         model.fit(self.log, self.metadata, prefill=numpy.load(self.shop / "prefill.npy"), ids=self.shop / "vectors.ids")
         self.assertEqual(model.train_result_["method"], "genair")
         self.assertEqual(genair.Workspace(self.scratch / "kept").runs(), ["model"])
+        again = pickle.loads(pickle.dumps(model))
+        self.assertEqual(again.recommend(model.run_.items[:2]), model.recommend(model.run_.items[:2]))
 
 
 if __name__ == "__main__":
