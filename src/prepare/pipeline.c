@@ -62,15 +62,48 @@ static void count_targets(const struct dataset *d, struct pipeline_statistics *s
     }
 }
 
+/* A count gets too large where few items repeat without end: names the user who has one most often. */
+static genair_code tell_endless(const struct dataset *d, const struct click_log *log, const struct numbering *n,
+                                const char *what, genair_status *st) {
+    struct met {
+        uint32_t user, times; /* user: u + 1 of the last one with the item */
+    } *met = mem_zeros((size_t)d->n_items + 1, sizeof *met);
+    if (!met) return fail_memory(st);
+    const struct item_lists *l = &d->training;
+    uint32_t most = 0, user = 0;
+    for (uint32_t u = 0; u < l->n; u++)
+        for (uint32_t p = 0; p < l->length[u]; p++) {
+            struct met *m = &met[l->item[l->start[u] + p]];
+            if (m->user != u + 1) *m = (struct met){.user = u + 1};
+            if (++m->times <= most) continue;
+            most = m->times;
+            user = u;
+        }
+    mem_free(met);
+    char excerpt[TEXT_EXCERPT];
+    text_excerpt(map_name(log->users, n->user_name[user]), excerpt);
+    return fail(st, GENAIR_FORMAT, "%s: the user \"%s\" has one item %u times; leave such users out of the log", what,
+                excerpt, most);
+}
+
+static genair_code write_cooccurrence(genair_context *ctx, const char *workspace, const struct dataset *d,
+                                      const struct click_log *log, const struct pipeline_options *o,
+                                      const struct numbering *n, struct cooccurrence *summary, genair_status *st) {
+    genair_status why = {0};
+    const genair_code code = dataset_write_cooccurrence(ctx, workspace, d, o->memory_bytes, summary, &why);
+    if (code == GENAIR_FORMAT) return tell_endless(d, log, n, why.message, st);
+    return code == GENAIR_OK ? GENAIR_OK : fail_like(st, &why);
+}
+
 /* From the histories as they lie in the file: they need not fit into memory. */
-static genair_code write_derived(genair_context *ctx, const char *workspace,
-                                 const struct pipeline_options *o, struct pipeline_statistics *s,
-                                 genair_status *st) {
+static genair_code write_derived(genair_context *ctx, const char *workspace, const struct click_log *log,
+                                 const struct pipeline_options *o, const struct numbering *n,
+                                 struct pipeline_statistics *s, genair_status *st) {
     struct dataset *d;
     genair_code code = dataset_open_sequences(workspace, &d, st);
     if (code != GENAIR_OK) return code;
     struct cooccurrence summary;
-    code = dataset_write_cooccurrence(ctx, workspace, d, o->memory_bytes, &summary, st);
+    code = write_cooccurrence(ctx, workspace, d, log, o, n, &summary, st);
     if (code == GENAIR_OK) {
         s->n_pairs = summary.n_pairs;
         s->max_count = summary.max_count;
@@ -123,7 +156,7 @@ genair_code pipeline_run(genair_context *ctx, const char *workspace, struct clic
     if (code == GENAIR_OK)
         code = dataset_write_ids(workspace, o->made_from, log->users, n.user_name, n.n_users,
                                  log->items, n.item_name, n.n_items, st);
-    if (code == GENAIR_OK) code = write_derived(ctx, workspace, o, &s, st);
+    if (code == GENAIR_OK) code = write_derived(ctx, workspace, log, o, &n, &s, st);
     if (code == GENAIR_OK) {
         *out = s;
         *numbering = n;

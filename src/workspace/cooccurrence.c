@@ -31,6 +31,7 @@ struct task {
 };
 
 struct job {
+    const genair_context *ctx;
     const struct item_lists *lists;
     enum cooccurrence_rule rule;
     uint64_t *occurrences; /* [n_items + 2] positions that hold the item; then offsets into index */
@@ -51,28 +52,35 @@ struct job {
 
 /* ---- one row ---- */
 
-static inline void add_one(struct job *j, struct counter *c, uint32_t item, size_t *n) {
+static inline void add_times(struct job *j, struct counter *c, uint32_t item, uint32_t times, size_t *n) {
     if (c->count[item] == 0) c->touched[(*n)++] = item;
-    if (++c->count[item] == 0) {
+    c->count[item] += times;
+    if (c->count[item] < times) {
         atomic_store(&j->overflow, true);
         c->count[item] = UINT32_MAX;
     }
 }
 
-/* Every position of every sequence in which the row's item stands. */
+/* Every sequence in which the row's item stands, once: each place of another item pairs with all the
+ * item's places there, which lie together in the index. */
 static size_t sum_row(struct job *j, struct counter *c, uint32_t row) {
     const struct item_lists *l = j->lists;
+    const uint64_t end = j->index_end[row];
+    uint64_t itself = 0;
     size_t n = 0;
-    for (uint64_t k = j->occurrences[row]; k < j->index_end[row]; k++) {
+    for (uint64_t k = j->occurrences[row]; k < end;) {
         const uint32_t u = j->index[k];
         const uint32_t *items = l->item + l->start[u];
+        uint32_t places = 0;
+        for (; k < end && j->index[k] == u; k++) places++;
         for (uint32_t p = 0; p < l->length[u]; p++)
-            add_one(j, c, items[p], &n);
+            if (items[p] != row) add_times(j, c, items[p], places, &n);
+        itself += (uint64_t)places * (places - 1) / 2;
     }
-    /* The visits met each place of the item itself too: over n_u places in sequence u that is
-     * n_u^2, of which n_u (n_u - 1) / 2 are pairs. */
-    const uint64_t places = j->index_end[row] - j->occurrences[row];
-    if (c->count[row]) c->count[row] = (uint32_t)((c->count[row] - places) / 2);
+    if (itself == 0) return n;
+    c->touched[n++] = row;
+    c->count[row] = (uint32_t)itself;
+    if (itself > UINT32_MAX) atomic_store(&j->overflow, true);
     return n;
 }
 
@@ -89,7 +97,7 @@ static size_t sum_row_once(struct job *j, struct counter *c, uint32_t row) {
         for (uint32_t p = 0; p < l->length[u]; p++) {
             if (c->seen[items[p]] == c->visit || items[p] == row) continue;
             c->seen[items[p]] = c->visit;
-            add_one(j, c, items[p], &n);
+            add_times(j, c, items[p], 1, &n);
         }
     }
     return n;
@@ -126,16 +134,15 @@ static void run_task(void *context, size_t i, int worker) {
     const struct task *t = &j->tasks[i];
     size_t at = t->at;
     for (uint32_t row = t->first; row < t->end; row++) {
+        if (context_stopped(j->ctx) || atomic_load(&j->overflow)) return;
         const size_t n =
             j->rule == COOCCURRENCE_USER ? sum_row_once(j, c, row) : sum_row(j, c, row);
         sort_touched(j, c, n);
         const size_t from = at;
         for (size_t k = 0; k < n; k++) {
             const uint32_t item = c->touched[k];
-            if (c->count[item]) { /* an item that never repeats has no pair with itself */
-                j->arena_item[at] = item;
-                j->arena_count[at++] = c->count[item];
-            }
+            j->arena_item[at] = item;
+            j->arena_count[at++] = c->count[item];
             c->count[item] = 0;
         }
         j->row_n[row] = (uint32_t)(at - from);
@@ -224,15 +231,12 @@ static genair_code do_block(genair_context *ctx, struct job *j, uint32_t first, 
                             cooccurrence_row *row, void *context, genair_status *st) {
     build_index(j, first, end);
     for (uint32_t next = first; next < end;) {
-        if (context_stopped(ctx)) return context_interrupted(st);
         context_progress(ctx, "counting pairs", next, j->lists->n_items);
         next = plan_round(j, next, end);
         parallel_run(context_parallel(ctx), j->n_tasks, run_task, j);
+        if (context_stopped(ctx)) return context_interrupted(st);
         if (atomic_load(&j->overflow))
-            return fail(st, GENAIR_FORMAT,
-                        "two items stand together more than %u times; raise --user-core or "
-                        "leave out users with endless histories",
-                        (unsigned)UINT32_MAX);
+            return fail(st, GENAIR_FORMAT, "two items stand together more than %u times", (unsigned)UINT32_MAX);
         const genair_code code = emit(j, row, context, st);
         if (code != GENAIR_OK) return code;
     }
@@ -317,7 +321,7 @@ static void free_job(struct job *j) {
 genair_code cooccurrence_rows(genair_context *ctx, const struct item_lists *lists,
                               enum cooccurrence_rule rule, size_t memory_bytes,
                               cooccurrence_row *row, void *context, genair_status *st) {
-    struct job j = {.lists = lists, .rule = rule};
+    struct job j = {.ctx = ctx, .lists = lists, .rule = rule};
     genair_code code = GENAIR_OK;
     if (!create_job(&j, parallel_threads(context_parallel(ctx)), memory_bytes))
         code = fail_memory(st);

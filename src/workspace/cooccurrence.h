@@ -2,7 +2,7 @@
 /* This module counts which items stand in the same histories (eq. 10).
  *
  * Row by row: an index lists in which sequences an item stands, and the row is summed over these in
- * an array of one counter an item. So pairs are never held, only an index of 4 bytes a position;
+ * an array of one counter an item; a sequence in which the item repeats is walked once. So pairs are never held, only an index of 4 bytes a position;
  * where that exceeds the memory given, items are done in blocks, each with one more pass over the
  * sequences. Against sorting all pairs on disk this moves 4 bytes a position instead of 8 a pair,
  * and rows are independent work. */

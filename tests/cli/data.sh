@@ -43,6 +43,13 @@ for file in sequences.bin ids.bin cooccurrence.bin candidates.bin; do
     same "little memory and one thread give the same $file" ws/$file bounded/$file
 done
 
+# ---- a user without end ----
+awk 'BEGIN { OFS = "\t"; print "user_id", "item_id", "timestamp"
+    for (k = 0; k < 50; k++) print "u" k % 10, "i" int(k / 10), k
+    for (k = 0; k < 140000; k++) print "robot", "i" k % 2, k }' >endless.tsv
+expect 1 err 'genair: two items stand together more than 4294967295 times: the user "robot" has one item 69999 times; leave such users out of the log' \
+    prepare -w endless --interactions endless.tsv
+
 run 0 prepare -w half --interactions shop/interactions.tsv --held-out-users 0.5 --json
 json_holds 'half the users are held out' ".users == $users and .test_users > $users * 0.35 and .test_users < $users * 0.65 and .validation_users == .test_users"
 json_holds 'of the others all is training' ".training_interactions == $interactions - 2 * .test_users"

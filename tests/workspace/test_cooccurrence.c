@@ -6,7 +6,9 @@
 #include "base/rng.h"
 #include "support/scratch.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 
 struct lists {
     struct item_lists view;
@@ -115,6 +117,30 @@ static void test_random_lists(void **state) {
         }
 }
 
+/* One sequence that repeats few items without end. Walked once a place, it would take a minute. */
+static void test_endless_sequence(void **state) {
+    (void)state;
+    enum { FIRST = 80000, SECOND = 50000, MORE = 150000 };
+    const uint64_t start[] = {0};
+    uint32_t length[] = {FIRST + SECOND};
+    uint32_t *item = mem_array(FIRST + MORE, sizeof *item);
+    for (uint32_t p = 0; p < FIRST + MORE; p++) item[p] = p % 2 && p < 2 * SECOND ? 2 : 1;
+    const struct item_lists l = {1, 2, start, length, item};
+    genair_context *ctx;
+    struct cooccurrence c;
+    assert_int_equal(genair_context_create(1, NULL, NULL, &ctx, NULL), GENAIR_OK);
+    assert_int_equal(cooccurrence_count(ctx, &l, COOCCURRENCE_OCCURRENCE, 1 << 20, &c, NULL), GENAIR_OK);
+    const uint32_t expected[] = {FIRST / 2 * (FIRST - 1U), FIRST * (uint32_t)SECOND, FIRST * (uint32_t)SECOND,
+                                 SECOND / 2 * (SECOND - 1U)};
+    assert_int_equal(c.start[3], 4);
+    for (int k = 0; k < 4; k++) assert_int_equal(c.count[k], expected[k]);
+    cooccurrence_free(&c);
+    length[0] = FIRST + MORE; /* too many with itself, and of the first with the second */
+    assert_int_equal(cooccurrence_count(ctx, &l, COOCCURRENCE_OCCURRENCE, 1 << 20, &c, NULL), GENAIR_FORMAT);
+    genair_context_free(ctx);
+    mem_free(item);
+}
+
 static void test_no_items(void **state) {
     (void)state;
     const struct item_lists nothing = {0};
@@ -141,11 +167,39 @@ static void test_stop(void **state) {
     free_lists(&l);
 }
 
+static genair_context *to_stop;
+
+static void stop_it(int number) {
+    (void)number;
+    genair_context_stop(to_stop);
+}
+
+/* One round of seconds: every item stands in one long sequence, many times. */
+static void test_stop_within_a_round(void **state) {
+    (void)state;
+    enum { N_ITEMS = 2000, TIMES = 1000 };
+    const uint64_t start[] = {0};
+    const uint32_t length[] = {N_ITEMS * TIMES};
+    uint32_t *item = mem_array(N_ITEMS * TIMES, sizeof *item);
+    for (uint32_t p = 0; p < N_ITEMS * TIMES; p++) item[p] = 1 + p % N_ITEMS;
+    const struct item_lists l = {1, N_ITEMS, start, length, item};
+    struct cooccurrence c;
+    assert_int_equal(genair_context_create(1, NULL, NULL, &to_stop, NULL), GENAIR_OK);
+    signal(SIGALRM, stop_it);
+    const struct itimerval soon = {.it_value.tv_usec = 100000};
+    setitimer(ITIMER_REAL, &soon, NULL);
+    assert_int_equal(cooccurrence_count(to_stop, &l, COOCCURRENCE_OCCURRENCE, 1 << 27, &c, NULL), GENAIR_INTERRUPTED);
+    genair_context_free(to_stop);
+    mem_free(item);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_lists),
         cmocka_unit_test(test_no_items),
+        cmocka_unit_test(test_endless_sequence),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stop_within_a_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
