@@ -65,10 +65,10 @@ static genair_code check_counts(const struct intake *in, const struct vectors *v
     return GENAIR_OK;
 }
 
-static genair_code read_items(const genair_options *o, struct intake *in, genair_status *st) {
+static genair_code read_items(genair_context *ctx, const genair_options *o, struct intake *in, genair_status *st) {
     const char *const *paths;
     const size_t n = option_list(o, "items", &paths);
-    const struct read_options reading = {.format = option_text(o, "format")};
+    const struct read_options reading = {.context = ctx, .format = option_text(o, "format")};
     struct vectors v = {0};
     struct item_reader *r = NULL;
     genair_code code = vectors_open(o, &v, st);
@@ -92,7 +92,7 @@ static genair_code take_in(genair_context *ctx, const genair_options *o, struct 
     const char *workspace = option_text(o, "workspace"), *model = option_text(o, "model");
     struct author *author = NULL;
     struct intake_result n;
-    genair_code code = read_items(o, in, st);
+    genair_code code = read_items(ctx, o, in, st);
     if (code == GENAIR_OK && model) code = author_open(workspace, model, option_text(o, "template"), &author, st);
     if (code == GENAIR_OK) code = intake_store(in, ctx, author, &n, st);
     author_close(author);

@@ -20,8 +20,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BETWEEN_LOOKS = 1 << 14 }; /* lines read between looks at the stop flag */
-
 static const char *const outputs[] = {DATASET_SEQUENCES,       DATASET_IDS,  DATASET_COOCCURRENCE,
                                       DATASET_CANDIDATES_FILE, ITEM_RECORDS, METADATA_ROWS_FILE};
 
@@ -29,8 +27,9 @@ static size_t memory_of(const genair_options *o) {
     return (size_t)option_int(o, "memory") << 20;
 }
 
-static struct read_options reading_of(const genair_options *o) {
-    return (struct read_options){.format = option_text(o, "format"),
+static struct read_options reading_of(genair_context *ctx, const genair_options *o) {
+    return (struct read_options){.context = ctx,
+                                 .format = option_text(o, "format"),
                                  .may_skip = true,
                                  .skip_bad_lines =
                                      strcmp(option_text(o, "on-bad-line"), "skip") == 0};
@@ -85,9 +84,7 @@ static genair_code describe_inputs(const genair_options *o, json_t **out, genair
 
 /* ---- reading ---- */
 
-static genair_code read_lines(genair_context *ctx, struct interaction_reader *r,
-                              struct click_log *log, genair_status *st) {
-    const double total = (double)interactions_bytes_total(r);
+static genair_code read_lines(struct interaction_reader *r, struct click_log *log, genair_status *st) {
     for (;;) {
         struct interaction line;
         bool more;
@@ -95,21 +92,18 @@ static genair_code read_lines(genair_context *ctx, struct interaction_reader *r,
         if (code != GENAIR_OK || !more) return code;
         code = click_log_add(log, line.user, line.item, line.time, st);
         if (code != GENAIR_OK) return code;
-        if (log->n % BETWEEN_LOOKS != 0) continue;
-        if (context_stopped(ctx)) return context_interrupted(st);
-        context_progress(ctx, "reading interactions", (double)interactions_bytes_read(r), total);
     }
 }
 
 static genair_code read_log(genair_context *ctx, const genair_options *o, struct click_log *log,
                             uint64_t *n_skipped, char item_name[FORMAT_WORD], genair_status *st) {
-    const struct read_options reading = reading_of(o);
+    const struct read_options reading = reading_of(ctx, o);
     const char *const *paths;
     const size_t n = option_list(o, "interactions", &paths);
     struct interaction_reader *r;
     genair_code code = interactions_open(paths, n, &reading, &r, st);
     if (code != GENAIR_OK) return code;
-    code = read_lines(ctx, r, log, st);
+    code = read_lines(r, log, st);
     *n_skipped = interactions_skipped(r);
     snprintf(item_name, FORMAT_WORD, "%s", interactions_item_name(r));
     interactions_close(r);
@@ -119,7 +113,7 @@ static genair_code read_log(genair_context *ctx, const genair_options *o, struct
 static genair_code read_records(genair_context *ctx, const genair_options *o,
                                 const char *item_name, struct item_records *records, uint64_t *n_skipped,
                                 genair_status *st) {
-    struct read_options reading = reading_of(o);
+    struct read_options reading = reading_of(ctx, o);
     reading.item_name = item_name;
     const char *const *paths;
     const size_t n = option_list(o, "items", &paths);
@@ -127,14 +121,13 @@ static genair_code read_records(genair_context *ctx, const genair_options *o,
     struct item_reader *r;
     genair_code code = items_open(paths, n, &reading, &r, st);
     if (code != GENAIR_OK) return code;
-    json_t *record = NULL;
-    for (uint64_t i = 0; code == GENAIR_OK; i++) {
-        if (i % BETWEEN_LOOKS == 0 && context_stopped(ctx)) code = context_interrupted(st);
-        if (code == GENAIR_OK) code = items_next(r, &record, st);
+    for (;;) {
+        json_t *record = NULL;
+        code = items_next(r, &record, st);
         if (code != GENAIR_OK || !record) break;
         code = item_records_add(records, record, st);
         json_decref(record);
-        context_progress(ctx, "reading items", (double)i, 0);
+        if (code != GENAIR_OK) break;
     }
     *n_skipped = items_skipped(r);
     items_close(r);

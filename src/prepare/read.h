@@ -7,7 +7,7 @@
 #ifndef GENAIR_PREPARE_READ_H
 #define GENAIR_PREPARE_READ_H
 
-#include "base/status.h"
+#include "base/context.h"
 #include "base/text.h"
 
 #include <jansson.h>
@@ -23,6 +23,7 @@ struct interaction {
 };
 
 struct read_options {
+    genair_context *context; /* whose stop flag is looked at, and where progress and warnings go; NULL: none */
     const char *format;  /* "auto" or a name of the format table */
     bool skip_bad_lines; /* count and go on, instead of failing */
     bool may_skip;       /* the command has --on-bad-line, which failures then name */
@@ -34,7 +35,8 @@ struct interaction_reader;
 CHECKED genair_code interactions_open(const char *const *paths, size_t n_paths,
                                       const struct read_options *options,
                                       struct interaction_reader **out, genair_status *st);
-/* *more is false at the end. A malformed line fails with file, line and reason, or is counted. */
+/* *more is false at the end. A malformed line fails with file, line and reason, or is counted.
+ * GENAIR_INTERRUPTED when the context was stopped. */
 CHECKED genair_code interactions_next(struct interaction_reader *r, struct interaction *out,
                                       bool *more, genair_status *st);
 uint64_t interactions_skipped(const struct interaction_reader *r);

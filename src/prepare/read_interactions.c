@@ -296,16 +296,14 @@ genair_code interactions_next(struct interaction_reader *r, struct interaction *
         genair_code code = source_next(r->source, &record, more, st);
         if (code || !*more) return code;
         r->bad.code = GENAIR_OK;
-        if (record.layout.shape == SHAPE_JSON) {
-            if (record.first) forget_keys(r);
-            if (values_of_line(r, record.line, &values) && convert(r, &values, out))
-                return GENAIR_OK;
-        } else {
-            if (record.first && !find_columns(r, &record))
-                return source_bad_header(r->source, &r->bad, st);
-            values_of_fields(r, &record, &values);
-            if (convert(r, &values, out)) return GENAIR_OK;
+        const bool json = record.layout.shape == SHAPE_JSON;
+        if (record.header) {
+            if (json) forget_keys(r);
+            if (!json && !find_columns(r, &record)) return source_bad_header(r->source, &r->bad, st);
+            continue;
         }
+        if (!json) values_of_fields(r, &record, &values);
+        if ((!json || values_of_line(r, record.line, &values)) && convert(r, &values, out)) return GENAIR_OK;
         code = source_bad(r->source, &r->bad, st);
         if (code) return code;
     }

@@ -123,8 +123,10 @@ genair_code items_next(struct item_reader *r, json_t **record, genair_status *st
         }
         r->bad.code = GENAIR_OK;
         const bool json = in.layout.shape == SHAPE_JSON;
-        if (!json && in.first && !header_has_id(r, &in))
-            return source_bad_header(r->source, &r->bad, st);
+        if (in.header) {
+            if (!json && !header_has_id(r, &in)) return source_bad_header(r->source, &r->bad, st);
+            continue;
+        }
         json_t *raw = json ? object_of_line(in.line, &r->bad) : object_of_fields(r, &in);
         if (raw) {
             code = item_normalise(source_format(r->source), r->item_name, raw, record, &r->bad);

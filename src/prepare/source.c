@@ -6,24 +6,28 @@
 #include "base/size.h"
 #include "prepare/delimited.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+enum { LINES_TO_PROGRESS = 1 << 10 }; /* between looks at the clock */
 
 struct source {
     char **paths;
     size_t n_paths, n_opened;
     const struct format *format;
     enum record_kind kind;
+    genair_context *ctx; /* NULL: none */
     bool skip, may_skip;
-    uint64_t skipped, bytes_done, bytes_total;
+    uint64_t n_lines, skipped, bytes_done, bytes_total;
 
     /* the open file */
     struct input *in; /* NULL between files */
     struct layout layout;
-    uint64_t n_records; /* bad ones included */
+    uint64_t n_records, n_bad; /* bad ones included; of these */
+    genair_status first_bad;
     int64_t header_line;
-    bool announced; /* a record was given out */
     bool waiting;   /* first_line was read to recognise the format, and is a record */
     struct text first_line;
 
@@ -66,6 +70,7 @@ genair_code source_open(const char *const *paths, size_t n_paths,
     if (!s) return fail_memory(st);
     s->format = format;
     s->kind = kind;
+    s->ctx = options->context;
     s->skip = options->skip_bad_lines;
     s->may_skip = options->may_skip;
     code = copy_paths(s, paths, n_paths, st);
@@ -100,6 +105,10 @@ static bool fault_of_line(const genair_status *bad) {
 genair_code source_bad(struct source *s, const genair_status *bad, genair_status *st) {
     if (!fault_of_line(bad)) return fail_like(st, bad);
     if (s->skip) {
+        if (s->n_bad++ == 0) {
+            s->first_bad = *bad;
+            s->first_bad.line = input_line_number(s->in);
+        }
         s->skipped++;
         return GENAIR_OK;
     }
@@ -112,9 +121,25 @@ genair_code source_bad_header(const struct source *s, const genair_status *bad, 
     return fail_line(st, GENAIR_FORMAT, input_path(s->in), s->header_line, "%s", bad->message);
 }
 
+void source_warn(const struct source *s, const char *message) {
+    if (s->ctx) context_warn(s->ctx, "%s:%" PRId64 ": %s", input_path(s->in), input_line_number(s->in), message);
+}
+
+/* Whatever becomes of the lines: of a file full of bad ones nobody else hears for long. */
+static genair_code look_up(struct source *s, genair_status *st) {
+    static const char *const doing[] = {[KIND_INTERACTIONS] = "reading interactions", [KIND_ITEMS] = "reading items"};
+    if (!s->ctx) return GENAIR_OK;
+    if (context_stopped(s->ctx)) return context_interrupted(st);
+    if (s->n_lines++ % LINES_TO_PROGRESS == 0)
+        context_progress(s->ctx, doing[s->kind], (double)source_bytes_read(s), (double)s->bytes_total);
+    return GENAIR_OK;
+}
+
 /* As input_line, but a line that is too long is a bad line. */
 static genair_code read_line(struct source *s, struct text *line, bool *more, genair_status *st) {
     for (;;) {
+        const genair_code stopped = look_up(s, st);
+        if (stopped) return stopped;
         s->bad.code = GENAIR_OK;
         genair_code code = input_line(s->in, line, more, &s->bad);
         if (!code) return GENAIR_OK;
@@ -296,8 +321,7 @@ static genair_code open_next(struct source *s, genair_status *st) {
     genair_code code = input_open(s->paths[s->n_opened], LINE_MAX_BYTES, &s->in, st);
     if (code) return code;
     s->n_opened++;
-    s->n_records = 0;
-    s->announced = false;
+    s->n_records = s->n_bad = 0;
     struct text line;
     bool more;
     do {
@@ -315,6 +339,9 @@ static genair_code close_file(struct source *s, genair_status *st) {
     if (!s->n_records)
         return fail_line(st, GENAIR_FORMAT, input_path(s->in), 0,
                          "holds no %s: nothing follows the header", nouns[s->kind]);
+    if (s->n_bad == s->n_records)
+        return fail_line(st, GENAIR_FORMAT, input_path(s->in), s->first_bad.line,
+                         "%s; none of the %" PRIu64 " lines could be read", s->first_bad.message, s->n_bad);
     s->bytes_done += input_bytes_read(s->in);
     input_close(s->in);
     s->in = NULL;
@@ -360,24 +387,22 @@ static genair_code read_record(struct source *s, struct record *out, bool *more,
 
 genair_code source_next(struct source *s, struct record *out, bool *more, genair_status *st) {
     for (;;) {
-        genair_code code = GENAIR_OK;
         if (!s->in) {
             *more = s->n_opened < s->n_paths;
             if (!*more) return GENAIR_OK;
-            code = open_next(s, st);
-            if (code) return code;
+            const genair_code code = open_next(s, st);
+            *out = (struct record){
+                .header = true, .layout = s->layout, .columns = s->columns, .n_columns = s->n_columns};
+            return code;
         }
-        code = read_record(s, out, more, st);
+        genair_code code = read_record(s, out, more, st);
         if (code) return code;
         if (!*more) {
             code = close_file(s, st);
             if (code) return code;
             continue;
         }
-        if (!out->line.n) continue; /* blank, or bad and counted */
-        out->first = !s->announced;
-        s->announced = true;
-        return GENAIR_OK;
+        if (out->line.n) return GENAIR_OK; /* else blank, or bad and counted */
     }
 }
 

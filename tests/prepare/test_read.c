@@ -102,13 +102,37 @@ static void skipping_counts_every_bad_line(void **state) {
     assert_string_equal(r.text, "{\"item_id\": \"a\"}\n{\"item_id\": \"b\"}\n");
     assert_int_equal(r.n_skipped, 2);
     reading_free(&r);
-    /* nothing good at all is no failure of the reader: its user sees 0 records and the count */
-    put(2, "user_id,item_id,timestamp\nu,i\nu,i\n");
-    r = read_one(false, "auto", true, files[2]);
-    expect_message(&r, "");
-    assert_int_equal(r.n_records, 0);
-    assert_int_equal(r.n_skipped, 2);
-    reading_free(&r);
+}
+
+/* What is wrong with a whole file must not look like a few bad lines of it. */
+static void a_file_without_good_lines_is_not_skipped(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *message;
+        bool items;
+    } bad[] = {
+        {"user_id,item_id,timestamp\nu,i\nu,i\n", "2: has 2 fields instead of 3; none of the 2 lines could be read", false},
+        {"{\"user\":1}\n\n{\"user\":2}\n{}\n", "1: no key is the item; expected is one of these names, in any case and with "
+         "any punctuation: itemid parentasin asin item iid businessid movieid productid bookid articleid gameid; "
+         "none of the 3 lines could be read", false},
+        {"{\"asin\":}\n", "1: broken JSON: something that is no value, at byte 9; none of the 1 lines could be read", true},
+        {"sep=,\nuser_id,item_id,timestamp\nu,i,1\n", "1: none of the columns \"sep=, column_2\" is the user; expected is one "
+         "of these names, in any case and with any punctuation: userid user uid reviewerid customerid visitorid memberid", false},
+        {"Report of 2021-06-01, by Ann\nitem_id,name\ni,x\n", "1: none of the columns \"Report of 2021-06-01, by Ann\" is the "
+         "item; expected is one of these names, in any case and with any punctuation: itemid parentasin asin item iid "
+         "businessid movieid productid bookid articleid gameid id", true},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        put(0, bad[i].items ? "item_id\tname\ni\tx\n" : "user_id\titem_id\ttimestamp\nu\ti\t1\n");
+        put(1, bad[i].text);
+        const char *const paths[] = {files[0], files[1]};
+        char expected[700];
+        snprintf(expected, sizeof expected, "%s:%s", files[1], bad[i].message);
+        struct reading r = read_all(bad[i].items, "auto", true, paths, 2);
+        expect_message(&r, expected);
+        assert_int_equal(r.n_records, 1);
+        reading_free(&r);
+    }
 }
 
 /* The columns of a file whose first lines are bad are found all the same. */
@@ -224,6 +248,34 @@ static void progress_ends_at_the_total(void **state) {
     interactions_close(r);
 }
 
+/* Of lines that are passed over nobody outside hears. */
+static void stopping_is_heard_among_bad_lines(void **state) {
+    (void)state;
+    static const char *const texts[] = {"user_id,item_id,timestamp\nu,i\nu,i\n", "item_id,name\n\n\n\n"};
+    for (int items = 0; items < 2; items++) {
+        put(0, texts[items]);
+        const char *const paths[] = {files[0]};
+        struct read_options options = {.format = "auto", .skip_bad_lines = true};
+        assert_int_equal(genair_context_create(1, NULL, NULL, &options.context, NULL), GENAIR_OK);
+        genair_context_stop(options.context);
+        struct interaction_reader *log = NULL;
+        struct item_reader *records = NULL;
+        struct interaction x;
+        json_t *record;
+        bool more;
+        if (items) {
+            assert_int_equal(items_open(paths, 1, &options, &records, NULL), GENAIR_OK);
+            assert_int_equal(items_next(records, &record, NULL), GENAIR_INTERRUPTED);
+        } else {
+            assert_int_equal(interactions_open(paths, 1, &options, &log, NULL), GENAIR_OK);
+            assert_int_equal(interactions_next(log, &x, &more, NULL), GENAIR_INTERRUPTED);
+        }
+        items_close(records);
+        interactions_close(log);
+        genair_context_free(options.context);
+    }
+}
+
 /* jansson's memory is refused with ours. */
 static void *json_memory(size_t size) {
     return mem_array(size, 1);
@@ -294,11 +346,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(several_files_of_any_form),
                                        cmocka_unit_test(keys_hold_for_their_file),
                                        cmocka_unit_test(skipping_counts_every_bad_line),
+                                       cmocka_unit_test(a_file_without_good_lines_is_not_skipped),
                                        cmocka_unit_test(first_line_of_second_file_is_bad),
                                        cmocka_unit_test(a_line_above_the_limit),
                                        cmocka_unit_test(limits_are_reached),
                                        cmocka_unit_test(what_cannot_be_read),
                                        cmocka_unit_test(progress_ends_at_the_total),
+                                       cmocka_unit_test(stopping_is_heard_among_bad_lines),
                                        cmocka_unit_test(no_hole_in_the_format_table),
                                        cmocka_unit_test(memory_runs_out_anywhere)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
