@@ -233,13 +233,17 @@ static int id_rank(const char *names, const char *item_name, struct text key) {
 }
 
 static genair_code put_id(struct forming *f, const char *names, const char *item_name) {
-    const char *key, *id_key = NULL;
+    const char *key, *id_key = NULL, *null_key = NULL;
     size_t key_n;
     json_t *value, *id = NULL;
     int best = -1;
     json_object_keylen_foreach(f->raw, key, key_n, value) {
         const int rank = id_rank(names, item_name, (struct text){key, key_n});
         if (rank < 0 || (id_key && rank > best)) continue;
+        if (json_is_null(value)) { /* as if it were not there */
+            null_key = key;
+            continue;
+        }
         if (rank == best)
             return fail(f->st, GENAIR_FORMAT, "two keys are the item: \"%s\" and \"%s\"", id_key,
                         key);
@@ -247,6 +251,7 @@ static genair_code put_id(struct forming *f, const char *names, const char *item
         id_key = key;
         id = value;
     }
+    if (!id_key && null_key) return fail(f->st, GENAIR_FORMAT, "\"%s\" is empty", null_key);
     if (!id_key) {
         missing_role("item", names, NULL, 0, f->st);
         return GENAIR_FORMAT;
