@@ -24,8 +24,9 @@ static void check_numbers(struct text t) {
 
 static void check_times(struct text t) {
     int64_t ms = 0;
+    unsigned magnitudes = 0;
     for (int unit = TIME_BY_MAGNITUDE; unit <= TIME_MILLISECONDS; unit++)
-        if (time_parse(t, (enum time_unit)unit, &ms) == TIME_OK)
+        if (time_parse(t, (enum time_unit)unit, &magnitudes, &ms) == TIME_OK)
             must(ms >= -62135596800000 && ms <= 253402300799999);
 }
 

@@ -23,6 +23,8 @@ static genair_code put_history(void *context, uint32_t user, size_t n, const uin
     s->tied_test += split.tied_time >> 1 & 1;
     if (user == 0 || n < s->shortest) s->shortest = (uint32_t)n;
     if (n > s->longest) s->longest = (uint32_t)n;
+    if (user == 0 || times[0] < s->first_time) s->first_time = times[0];
+    if (user == 0 || times[n - 1] > s->last_time) s->last_time = times[n - 1];
     for (size_t p = 0; p < n; p++) {
         s->n_repeated += k->last_user[items[p]] == user + 1;
         k->last_user[items[p]] = user + 1;

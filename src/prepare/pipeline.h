@@ -32,6 +32,7 @@ struct pipeline_statistics {
     uint32_t cold_test;             /* test targets that are cold items */
     uint64_t n_repeated; /* interactions with an item that stands earlier in the same history */
     uint32_t shortest, longest; /* history */
+    int64_t first_time, last_time; /* milliseconds, of what stays */
     int64_t cut;                /* by_time */
 };
 

@@ -25,6 +25,8 @@ struct interaction_reader {
     struct source *source;
     struct place places[N_ROLES];
     enum time_unit unit;
+    unsigned magnitudes; /* of the open file's times */
+    bool warned;         /* that they differ */
     char item_name[FORMAT_WORD]; /* of the first file */
     char *scratch; /* user and item of a JSON line without their escapes */
     size_t scratch_capacity;
@@ -248,24 +250,38 @@ static void values_of_fields(const struct interaction_reader *r, const struct re
         if (r->places[role].known) out->of[role] = record->fields[r->places[role].column];
 }
 
-static bool convert_time(struct interaction_reader *r, struct text t, int64_t *out) {
-    const enum time_result result = time_parse(t, r->unit, out);
-    if (result == TIME_OK) return true;
+/* A column of small milliseconds that grow beyond the limit would be in no order at all. */
+static void warn_of_magnitudes(struct interaction_reader *r) {
+    if (r->magnitudes != (TIME_SECONDS_MET | TIME_MILLISECONDS_MET) || r->warned) return;
+    r->warned = true;
+    source_warn(r->source, "times below 10^11 are read as seconds and others as milliseconds, and this file has both; "
+                           "if all are milliseconds, call them timestamp_ms");
+}
+
+static void refuse_time(struct interaction_reader *r, enum time_result result, struct text t) {
+    static const char *const reasons[] = {
+        [TIME_UNREADABLE] = "is neither a number (seconds or milliseconds since 1970) nor a date",
+        [TIME_OUT_OF_RANGE] = "is not within the years 1 to 9999",
+        [TIME_MICROSECONDS] = "looks like microseconds; divide by 1000",
+        [TIME_NANOSECONDS] = "looks like nanoseconds; divide by 1000000",
+        [TIME_WITHOUT_DASHES] = "is a date without dashes; write YYYY-MM-DD or YYYY-MM-DD hh:mm:ss, or call the column "
+                                "timestamp if it is seconds or milliseconds",
+    };
     char excerpt[TEXT_EXCERPT];
     text_excerpt(result == TIME_WITHOUT_DASHES ? text_trim(t) : t, excerpt);
     if (!t.n)
         fail(&r->bad, GENAIR_FORMAT, "the time is empty");
-    else if (result == TIME_WITHOUT_DASHES)
-        fail(&r->bad, GENAIR_FORMAT,
-             "the time \"%s\" is a date without dashes; write %.4s-%.2s-%.2s, or call the column timestamp if it is seconds",
-             excerpt, excerpt, excerpt + 4, excerpt + 6);
-    else if (result == TIME_UNREADABLE)
-        fail(&r->bad, GENAIR_FORMAT,
-             "the time \"%s\" is neither a number (seconds or milliseconds since 1970) nor a date",
-             excerpt);
     else
-        fail(&r->bad, GENAIR_FORMAT, "the time \"%s\" is not within the years 1 to 9999", excerpt);
-    return false;
+        fail(&r->bad, GENAIR_FORMAT, "the time \"%s\" %s", excerpt, reasons[result]);
+}
+
+static bool convert_time(struct interaction_reader *r, struct text t, int64_t *out) {
+    const enum time_result result = time_parse(t, r->unit, &r->magnitudes, out);
+    if (result != TIME_OK)
+        refuse_time(r, result, t);
+    else
+        warn_of_magnitudes(r);
+    return result == TIME_OK;
 }
 
 static bool convert_rating(struct interaction_reader *r, struct text t, double *out) {
@@ -298,6 +314,7 @@ genair_code interactions_next(struct interaction_reader *r, struct interaction *
         r->bad.code = GENAIR_OK;
         const bool json = record.layout.shape == SHAPE_JSON;
         if (record.header) {
+            r->magnitudes = 0;
             if (json) forget_keys(r);
             if (!json && !find_columns(r, &record)) return source_bad_header(r->source, &r->bad, st);
             continue;

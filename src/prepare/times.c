@@ -3,7 +3,9 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static const int64_t FIRST_MS = INT64_C(-62135596800000); /* 0001-01-01 00:00:00 */
 static const int64_t LAST_MS = INT64_C(253402300799999);  /* 9999-12-31 23:59:59.999 */
@@ -92,11 +94,22 @@ static bool take_zone(struct text *t, int *minutes) {
     return true;
 }
 
-/* "20210601", which as a number of seconds is a day of 1970. */
+/* "202106", "20210601", "202106011230", "20210601123000", and ".0" behind them: as numbers days of 1970, or years far off. Beyond
+ * 2999 twelve digits may be milliseconds of the nineties. */
 static bool is_date_without_dashes(struct text t) {
-    int year, month, day;
-    return t.n == 8 && take_number(&t, 4, &year) && take_number(&t, 2, &month) && take_number(&t, 2, &day) &&
-           day_exists(year, month, day);
+    int year, month, day = 1, hour = 0, minute = 0, second = 0;
+    const char *point = t.n ? memchr(t.p, '.', t.n) : NULL;
+    if (point) {
+        while (t.n && t.p[t.n - 1] == '0') t.n--;
+        if (t.p + t.n != point + 1) return false;
+        t.n--;
+    }
+    if (t.n != 6 && t.n != 8 && t.n != 12 && t.n != 14) return false;
+    if (!take_number(&t, 4, &year) || !take_number(&t, 2, &month)) return false;
+    if (t.n && !take_number(&t, 2, &day)) return false;
+    if (t.n && (!take_number(&t, 2, &hour) || !take_number(&t, 2, &minute))) return false;
+    if (t.n && !take_number(&t, 2, &second)) return false;
+    return year < 3000 && day_exists(year, month, day) && hour < 24 && minute < 60 && second <= 60;
 }
 
 static enum time_result parse_date(struct text t, int64_t *out) {
@@ -120,26 +133,49 @@ static enum time_result parse_date(struct text t, int64_t *out) {
 
 /* ---- numbers ---- */
 
-static enum time_result from_whole(int64_t value, enum time_unit unit, int64_t *out) {
+/* A time that is out of range as milliseconds. */
+static enum time_result of_other_unit(int64_t value) {
+    static const int64_t first = INT64_C(1000000000000), end = INT64_C(4000000000000); /* 2001 to 2096 */
+    if (value / 1000 >= first && value / 1000 < end) return TIME_MICROSECONDS;
+    if (value / 1000000 >= first && value / 1000000 < end) return TIME_NANOSECONDS;
+    return TIME_OUT_OF_RANGE;
+}
+
+static enum time_result from_whole(int64_t value, enum time_unit unit, unsigned *magnitudes, int64_t *out) {
     const bool milliseconds =
         unit == TIME_MILLISECONDS || value >= MILLISECONDS_FROM || value <= -MILLISECONDS_FROM;
-    return checked(milliseconds ? value : value * 1000, out);
+    if (checked(milliseconds ? value : value * 1000, out) != TIME_OK) return of_other_unit(value);
+    if (unit != TIME_MILLISECONDS && value) /* 0 is the same in both */
+        *magnitudes |= milliseconds ? TIME_MILLISECONDS_MET : TIME_SECONDS_MET;
+    return TIME_OK;
 }
 
-static enum time_result from_decimal(double value, enum time_unit unit, int64_t *out) {
-    if (!(fabs(value) < 1e15)) return TIME_OUT_OF_RANGE;
-    const bool milliseconds = unit == TIME_MILLISECONDS || fabs(value) >= (double)MILLISECONDS_FROM;
-    return checked(llround(milliseconds ? value : value * 1000), out);
+static enum time_result from_decimal(double value, enum time_unit unit, unsigned *magnitudes, int64_t *out) {
+    if (!(fabs(value) < 9e18)) return TIME_OUT_OF_RANGE;
+    if (unit == TIME_MILLISECONDS || fabs(value) >= (double)MILLISECONDS_FROM)
+        return from_whole(llround(value), unit, magnitudes, out);
+    const enum time_result result = checked(llround(value * 1000), out);
+    if (result == TIME_OK && fabs(value) > 0) *magnitudes |= TIME_SECONDS_MET;
+    return result;
 }
 
-enum time_result time_parse(struct text t, enum time_unit unit, int64_t *out) {
+void time_text(int64_t ms, char out[TIME_TEXT]) {
+    const time_t seconds = (time_t)(ms / 1000 - (ms % 1000 < 0));
+    struct tm utc;
+    out[0] = '\0';
+    if (gmtime_r(&seconds, &utc))
+        snprintf(out, TIME_TEXT, "%04d-%02d-%02dT%02d:%02d:%02dZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
+                 utc.tm_min, utc.tm_sec);
+}
+
+enum time_result time_parse(struct text t, enum time_unit unit, unsigned *magnitudes, int64_t *out) {
     int64_t whole;
     double decimal;
     if (unit == TIME_DATES && is_date_without_dashes(text_trim(t))) return TIME_WITHOUT_DASHES;
-    if (text_i64(t, &whole)) return from_whole(whole, unit, out);
+    if (text_i64(t, &whole)) return from_whole(whole, unit, magnitudes, out);
     t = text_trim(t);
-    if (text_i64(t, &whole)) return from_whole(whole, unit, out);
+    if (text_i64(t, &whole)) return from_whole(whole, unit, magnitudes, out);
     if (t.n > 4 && t.p[4] == '-' && is_digit(t.p[0])) return parse_date(t, out);
-    if (text_f64(t, &decimal)) return from_decimal(decimal, unit, out);
+    if (text_f64(t, &decimal)) return from_decimal(decimal, unit, magnitudes, out);
     return TIME_UNREADABLE;
 }

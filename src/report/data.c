@@ -43,6 +43,8 @@ genair_code report_data(struct page *p, genair_status *st) {
         {"shortest_history", "shortest history"},
         {"longest_history", "longest history"},
         {"sparsity", "sparsity"},
+        {"first_time", "first interaction"},
+        {"last_time", "last interaction"},
         {"items_with_metadata", "items with metadata"},
         {"pairs", "pairs of items bought together"},
         {"max_cooccurrence", "most frequent pair"},
