@@ -10,6 +10,7 @@
 #include "prepare/item_records.h"
 #include "prepare/pipeline.h"
 #include "prepare/read.h"
+#include "prepare/times.h"
 #include "workspace/dataset_write.h"
 #include "workspace/manifest.h"
 #include "workspace/metadata_rows.h"
@@ -37,8 +38,18 @@ static struct read_options reading_of(genair_context *ctx, const genair_options 
 
 /* ---- what the result is a function of ---- */
 
+/* A pattern of the shell's that matches a copy, say. */
+static void warn_of_copy(const genair_context *ctx, const json_t *hashes, const char *const *paths, size_t i) {
+    const char *hash = json_string_value(json_array_get(hashes, i));
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(json_string_value(json_array_get(hashes, k)), hash) == 0) {
+            context_warn(ctx, "%s and %s hold the same, and both are read", paths[k], paths[i]);
+            return;
+        }
+}
+
 /* The content, not the name: a moved file is the same log. */
-static genair_code add_files(json_t *inputs, const genair_options *o, const char *option,
+static genair_code add_files(genair_context *ctx, json_t *inputs, const genair_options *o, const char *option,
                              genair_status *st) {
     const char *const *paths;
     const size_t n = option_list(o, option, &paths);
@@ -50,13 +61,14 @@ static genair_code add_files(json_t *inputs, const genair_options *o, const char
         if (code == GENAIR_OK) code = hash_file(paths[i], digits, st);
         if (code == GENAIR_OK && json_array_append_new(hashes, json_string(digits)) != 0)
             code = fail_memory(st);
+        if (code == GENAIR_OK) warn_of_copy(ctx, hashes, paths, i);
     }
     if (code == GENAIR_OK && json_object_set(inputs, option, hashes) != 0) code = fail_memory(st);
     json_decref(hashes);
     return code;
 }
 
-static genair_code describe_inputs(const genair_options *o, json_t **out, genair_status *st) {
+static genair_code describe_inputs(genair_context *ctx, const genair_options *o, json_t **out, genair_status *st) {
     static const char *const texts[] = {"format", "core-mode", "on-bad-line", "split"};
     static const char *const integers[] = {"user-core", "item-core", "seed", "candidate-seed"};
     static const char *const reals[] = {"split-time-quantile", "cold-items"};
@@ -73,8 +85,8 @@ static genair_code describe_inputs(const genair_options *o, json_t **out, genair
     if (option_real(o, "held-out-users") < 1) /* workspaces from before it was there are the same as of all users */
         failed |= json_object_set_new(inputs, "held-out-users", json_real(option_real(o, "held-out-users")));
     genair_code code = failed ? fail_memory(st) : GENAIR_OK;
-    if (code == GENAIR_OK) code = add_files(inputs, o, "interactions", st);
-    if (code == GENAIR_OK) code = add_files(inputs, o, "items", st);
+    if (code == GENAIR_OK) code = add_files(ctx, inputs, o, "interactions", st);
+    if (code == GENAIR_OK) code = add_files(ctx, inputs, o, "items", st);
     if (code == GENAIR_OK)
         *out = inputs;
     else
@@ -187,12 +199,17 @@ static json_t *describe_outcome(const struct outcome *r, const genair_options *o
         {"tied_validation_share", share(s->tied_valid, s->n_valid)},
         {"tied_test_share", share(s->tied_test, s->n_test)},
     };
+    char first_time[TIME_TEXT], last_time[TIME_TEXT];
+    time_text(s->first_time, first_time);
+    time_text(s->last_time, last_time);
     json_t *j = json_object();
     int failed = j == NULL;
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         failed |= json_object_set_new(j, counts[i].name, json_integer((json_int_t)counts[i].value));
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
         failed |= json_object_set_new(j, reals[i].name, json_real(reals[i].value));
+    failed |= json_object_set_new(j, "first_time", json_string(first_time)); /* a unit that is misread shows here */
+    failed |= json_object_set_new(j, "last_time", json_string(last_time));
     const char *split = option_text(o, "split");
     failed |= json_object_set_new(j, "split", json_string(split));
     if (strcmp(split, "time") == 0)
@@ -248,6 +265,18 @@ static void warn_of_items(const genair_context *ctx, const genair_options *o, co
         context_warn(ctx, "only %" PRIu64 " of %" PRIu64 " items have a record in the item metadata", found, n_items);
 }
 
+/* What programs write where a value is missing makes one user of many. */
+static void warn_of_missing(const genair_context *ctx, const char *noun, const struct map *names, const uint32_t *id,
+                            const uint32_t *count) {
+    static const char *const texts[] = {"NULL", "Null", "null", "NaN", "nan", "None", "\\N"};
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        uint32_t name;
+        if (map_find(names, text_of(texts[i]), &name) && id[name] != FILTER_DROPPED)
+            context_warn(ctx, "the %s \"%s\" has %" PRIu32 " interactions; if it stands for none, leave these lines out", noun,
+                         texts[i], count[name]);
+    }
+}
+
 static genair_code make(genair_context *ctx, const genair_options *o, const char *workspace,
                         const char *made_from, struct outcome *out, genair_status *st) {
     struct click_log log;
@@ -263,7 +292,11 @@ static genair_code make(genair_context *ctx, const genair_options *o, const char
         code = pipeline_run(ctx, workspace, &log, &options, &out->s, &numbering, st);
     if (code == GENAIR_OK)
         code = write_items(ctx, o, workspace, made_from, &log, &numbering, out, st);
-    if (code == GENAIR_OK) warn_of_items(ctx, o, out);
+    if (code == GENAIR_OK) {
+        warn_of_items(ctx, o, out);
+        warn_of_missing(ctx, "user", log.users, numbering.user_id, log.user_count);
+        warn_of_missing(ctx, "item", log.items, numbering.item_id, log.item_count);
+    }
     numbering_deinit(&numbering);
     click_log_deinit(&log);
     return code;
@@ -352,7 +385,7 @@ GENAIR_API genair_code genair_prepare(genair_context *ctx, const genair_options 
     if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "interactions", st);
     if (code == GENAIR_OK)
-        code = describe_inputs(o, &inputs, st); /* a wrong path makes no workspace */
+        code = describe_inputs(ctx, o, &inputs, st); /* a wrong path makes no workspace */
     if (code == GENAIR_OK) code = run(ctx, o, inputs, &result, st);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - start, json, st);
     json_decref(inputs);

@@ -43,6 +43,25 @@ for file in sequences.bin ids.bin cooccurrence.bin candidates.bin; do
     same "little memory and one thread give the same $file" ws/$file bounded/$file
 done
 
+# ---- what is read, but hardly meant ----
+printf 'user_id,item_id,timestamp\nNULL,i,99000000000\nu,i,99999999999\nu,\\N,100000000001\n' >odd.csv
+printf 'item_id,title\ni,x\n' >odd_items.csv
+run 0 prepare -w odd --interactions odd.csv odd.csv --items odd_items.csv odd_items.csv --core-mode kcore --user-core 1 --item-core 1 --json
+json_holds 'times show what they were read as' '.first_time == "1973-03-03T09:46:40Z" and .last_time == "5138-11-16T09:46:39Z"'
+for told in 'odd.csv and odd.csv hold the same, and both are read' 'odd_items.csv and odd_items.csv hold the same, and both are read' \
+    'odd.csv:4: times below 10^11 are read as seconds and others as milliseconds, and this file has both; if all are milliseconds, call them timestamp_ms' \
+    'the user "NULL" has 2 interactions; if it stands for none, leave these lines out' \
+    'the item "\N" has 2 interactions; if it stands for none, leave these lines out'; do
+    holds "$told: is told once" test "$(grep -cxF "warning: $told" err)" = 1
+done
+run 0 prepare -w odd --interactions shop/interactions.tsv --items shop/items.jsonl
+holds 'of a log as it should be nothing is told' sh -c '! grep -q warning err'
+printf 'user_id,item_id,timestamp\nu,i,1\n' >late.csv
+sed '1iReport of 2021-06-01, by Ann' late.csv >titled.csv
+run 1 prepare -w odd --interactions late.csv titled.csv --on-bad-line skip
+holds 'a header at fault is not skipped' grep -q '^genair: titled.csv:1: none of the columns "Report of 2021-06-01, by Ann" is the user' err
+rm -r odd
+
 # ---- a user without end ----
 awk 'BEGIN { OFS = "\t"; print "user_id", "item_id", "timestamp"
     for (k = 0; k < 50; k++) print "u" k % 10, "i" int(k / 10), k
