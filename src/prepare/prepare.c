@@ -265,6 +265,10 @@ static void warn_of_items(const genair_context *ctx, const genair_options *o, co
         context_warn(ctx, "only %" PRIu64 " of %" PRIu64 " items have a record in the item metadata", found, n_items);
 }
 
+static void warn_of_targets(const genair_context *ctx, const struct pipeline_statistics *s) {
+    if (s->n_test == 0) context_warn(ctx, "no user has a test target: with this split nothing can be evaluated");
+}
+
 /* What programs write where a value is missing makes one user of many. */
 static void warn_of_missing(const genair_context *ctx, const char *noun, const struct map *names, const uint32_t *id,
                             const uint32_t *count) {
@@ -293,6 +297,7 @@ static genair_code make(genair_context *ctx, const genair_options *o, const char
     if (code == GENAIR_OK)
         code = write_items(ctx, o, workspace, made_from, &log, &numbering, out, st);
     if (code == GENAIR_OK) {
+        warn_of_targets(ctx, &out->s);
         warn_of_items(ctx, o, out);
         warn_of_missing(ctx, "user", log.users, numbering.user_id, log.user_count);
         warn_of_missing(ctx, "item", log.items, numbering.item_id, log.item_count);

@@ -89,6 +89,7 @@ run 0 train -w hundred --run pop --method pop
 run 0 evaluate -w hundred --run pop
 holds 'cold targets stand in the tables' sh -c "grep -q '^ *cold targets  *[0-9.]' out && ! grep -qF ... out"
 run 0 prepare -w hundred --interactions hundred.tsv --user-core 1 --item-core 1 --held-out-users 1e-9
+holds 'that nobody has a target is told' grep -q '^warning: no user has a test target' err
 run 0 train -w hundred --run pop --method pop
 expect 2 err "genair: no user has a test target; 'genair prepare' with another --split or --held-out-users gives some" evaluate -w hundred --run pop
 rm -r hundred
