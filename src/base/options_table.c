@@ -458,6 +458,8 @@ static const struct option_spec table[] = {
      .help = "Listen on a public address without a token, or on the loopback under any name (Host); something else guards it."},
     {"access-log", 0, OPTION_TEXT, NULL, .argument = "FILE", .commands = " serve ",
      .help = "Append a JSON object for each request to this file."},
+    {"unknown-items", 0, OPTION_CHOICE, "refuse", .choices = "refuse|keep", .commands = " serve ",
+     .help = "Events of items that the workspace does not have: refused, or kept for the next prepare and passed over until then."},
     {"max-connections", 0, OPTION_INT, "512", 1, 30000, .argument = "N", .commands = " serve ",
      .help = "Connections at the same time; each has a thread. Requests of further ones get 503."},
     {"timeout", 0, OPTION_INT, "30", 1, 3600, .argument = "SECONDS", .commands = " serve ",

@@ -15,6 +15,8 @@ struct batch {
     json_t **bodies; /* [n] what the events' texts point into */
     size_t n, event_capacity, body_capacity;
     int64_t now;
+    bool keep_unknown; /* events of items that the workspace does not have */
+    size_t n_unknown;
 };
 
 static void batch_free(struct batch *b) {
@@ -35,10 +37,10 @@ static genair_code read_event(struct batch *b, const json_t *body, struct event 
     e->time = b->now;
     if (time && (!json_whole(time, &e->time) || !time_is_in_range(e->time))) /* prepare must be able to read it back */
         return fail(st, GENAIR_USAGE, "'time' must be an integer, milliseconds since 1970, of the years 1 to 9999");
+    if (catalogue_find(b->catalogue, e->item, &item)) return GENAIR_OK;
+    b->n_unknown++;
     text_excerpt(e->item, shown);
-    return catalogue_find(b->catalogue, e->item, &item)
-               ? GENAIR_OK
-               : fail(st, GENAIR_USAGE, "no item '%s' in the workspace", shown);
+    return b->keep_unknown ? GENAIR_OK : fail(st, GENAIR_USAGE, "no item '%s' in the workspace", shown);
 }
 
 static genair_code add_line(struct batch *b, struct text line, genair_status *st) {
@@ -69,7 +71,8 @@ void answer_events(struct service *s, const struct request *r, struct response *
     clock_gettime(CLOCK_REALTIME, &now);
     struct served *v = service_borrow(s);
     struct batch b = {.catalogue = served_catalogue(v),
-                      .now = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000};
+                      .now = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+                      .keep_unknown = service_setting(s)->keep_unknown};
     size_t repeated = 0;
     genair_code code = read_lines(&b, r->body, &st);
     served_drop(v);
@@ -78,8 +81,8 @@ void answer_events(struct service *s, const struct request *r, struct response *
         struct measures *m = service_measures(s);
         atomic_fetch_add(&m->events, b.n - repeated);
         atomic_fetch_add(&m->repeated, repeated);
-        response_json(out, 200, json_pack("{s:I, s:I}", "accepted", (json_int_t)(b.n - repeated), "repeated",
-                                          (json_int_t)repeated));
+        response_json(out, 200, json_pack("{s:I, s:I, s:I}", "accepted", (json_int_t)(b.n - repeated), "repeated",
+                                          (json_int_t)repeated, "unknown", (json_int_t)b.n_unknown));
     } else {
         response_failure(out, &st);
     }

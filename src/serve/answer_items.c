@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MAX_HISTORIES = 100 };
+enum { MAX_HISTORIES = 100, MAX_ANSWERS = 20000 };
 
 /* ---- GET ---- */
 
@@ -104,6 +104,9 @@ static genair_code recommend_histories(struct served *v, const json_t *histories
                                        genair_status *st) {
     if (!json_is_array(histories) || json_array_size(histories) > MAX_HISTORIES)
         return fail(st, GENAIR_USAGE, "'histories' must be a list of at most %d lists of items", MAX_HISTORIES);
+    if (json_array_size(histories) * a->wish.k > MAX_ANSWERS) /* a small request would take much memory */
+        return fail(st, GENAIR_USAGE, "%zu histories with 'k' %zu are more than %d items in one answer", json_array_size(histories),
+                    a->wish.k, MAX_ANSWERS);
     json_t *list = json_array();
     genair_code code = json_object_set_new(out, "histories", list) == 0 ? GENAIR_OK : fail_memory(st);
     const json_t *names;

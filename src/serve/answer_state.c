@@ -80,6 +80,7 @@ static void write_metrics(FILE *f, const struct measures *m) {
                 counters[i].name, counters[i].name, (unsigned long long)counters[i].value);
     fprintf(f, "# HELP genair_requests_total Requests answered.\n# TYPE genair_requests_total counter\n");
     for (size_t i = 0; i < n; i++) write_requests(f, m, i, &routes[i]);
+    write_requests(f, m, MAX_ROUTES, &(struct route){.method = "", .path = "other"});
     fprintf(f, "# HELP genair_request_seconds Time to the answer.\n# TYPE genair_request_seconds histogram\n");
     for (size_t i = 0; i < n; i++) write_seconds(f, m, i, &routes[i]);
 }

@@ -22,9 +22,10 @@ static genair_code fail_store(const struct sqlite *s, sqlite3 *db, genair_status
     const int code = sqlite3_errcode(db) & 0xff;
     if (code == SQLITE_NOMEM) return fail_memory(st);
     if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-        return fail_line(st, GENAIR_FORMAT, s->path, 0, "damaged, or no store of events (%s); put a copy in its place",
+        return fail_line(st, GENAIR_FORMAT, s->path, 0, "damaged, or no store of events (%s); put a copy in its place, without the -wal and -shm files beside it",
                          sqlite3_errmsg(db));
-    return fail_line(st, GENAIR_IO, s->path, 0, "the store of events: %s", sqlite3_errmsg(db));
+    return fail_line(st, GENAIR_IO, s->path, 0, "the store of events: %s%s", sqlite3_errmsg(db),
+                     code == SQLITE_CANTOPEN || code == SQLITE_READONLY ? "; --store sqlite:FILE keeps it elsewhere" : "");
 }
 
 static genair_code execute(const struct sqlite *s, const char *sql, genair_status *st) {

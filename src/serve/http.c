@@ -17,13 +17,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
 enum { HEADER_BYTES = 16 << 10, STACK_BYTES = 512 << 10, GZIP_FROM = 1024, STOP_SECONDS = 10, BACKLOG = 1024,
-       SPARE = 64 /* connections above the limit: the library resets those above its own, and these are told why */ };
+       SPARE = 64, /* connections above the limit: the library resets those above its own, and these are told why */
+       FILES = 128 };
 
 struct connection {
     int socket;
@@ -43,6 +46,7 @@ struct http {
     bool watching;
     atomic_bool stopping;
     atomic_uint under_way;
+    atomic_bool torn; /* the access log's last line lacks its end */
 };
 
 /* One request while it arrives. */
@@ -180,13 +184,13 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, struct r
         return MHD_NO;
     }
     add_headers(m, r, gzip);
-    if (is_above_limit(connection)) MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
+    if (r->last) MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
     const enum MHD_Result sent = MHD_queue_response(connection, (unsigned)r->status, m);
     MHD_destroy_response(m);
     return sent;
 }
 
-static void log_request(const struct http *h, struct MHD_Connection *connection, const char *method, const char *path,
+static void log_request(struct http *h, struct MHD_Connection *connection, const char *method, const char *path,
                         const struct response *r, double seconds) {
     if (h->options.log < 0) return;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -207,8 +211,9 @@ static void log_request(const struct http *h, struct MHD_Connection *connection,
     if (!text) return;
     const size_t n = strlen(text);
     text[n] = '\n'; /* in the place of the zero: one write, so that lines stay whole */
-    const ssize_t written = write(h->options.log, text, n + 1);
-    (void)written; /* a full disk must not stop the service */
+    if (atomic_exchange(&h->torn, false) && write(h->options.log, "\n", 1) != 1) atomic_store(&h->torn, true);
+    const ssize_t written = write(h->options.log, text, n + 1); /* a full disk must not stop the service */
+    if (written > 0 && (size_t)written <= n) atomic_store(&h->torn, true);
     free(text);
 }
 
@@ -271,23 +276,41 @@ static void refuse_large(struct response *out, size_t limit) {
     response_error(out, 413, text);
 }
 
-static void refuse_connection(struct service *s, struct response *out) {
-    service_refuse(s);
+static void refuse_connection(struct response *out) {
     response_error(out, 503, "too many connections (--max-connections)");
     out->retry_after = 1;
 }
 
+static enum MHD_Result count_length(void *context, enum MHD_ValueKind kind, const char *key, const char *value) {
+    (void)kind, (void)value;
+    *(unsigned *)context += strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 || strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    return MHD_YES;
+}
+
+/* Told twice how long the body is, a proxy in front and we may each believe another: what is the body to one is the next
+ * request to the other (RFC 9112, 6.3). */
+static bool is_ambiguous(struct MHD_Connection *connection) {
+    unsigned n = 0;
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, count_length, &n);
+    return n > 1;
+}
+
 static void look_at_head(const struct http *h, struct MHD_Connection *connection, const char *path, const char *method,
                          struct arrival *a) {
+    if (is_ambiguous(connection)) {
+        response_error(&a->refusal, 400, "the length of the body is given twice");
+        a->refusal.last = true;
+        return;
+    }
     a->route = service_find(method, text_of(path), &a->refusal);
     if (!a->route) return;
     if (is_above_limit(connection) && !a->route->open) /* whoever asks whether it lives gets the answer */
-        refuse_connection(h->service, &a->refusal);
+        refuse_connection(&a->refusal);
     else if (is_misled(h, connection) && (!a->route->open || a->route->page))
         response_error(&a->refusal, 403, "without a token this server answers to localhost and 127.0.0.1 alone: --token-file, or "
                                          "--no-token where something else guards it");
     else if (is_foreign(connection))
-        response_error(&a->refusal, 403, "pages from elsewhere may not ask");
+        response_error(&a->refusal, 403, "pages from elsewhere may not ask: Origin and Host must name the same server (behind a proxy, pass Host on)");
     else if (!is_allowed(h, connection, a->route))
         response_error(&a->refusal, 401, "a token is needed: Authorization: Bearer TOKEN");
     else if (announced_length(connection) > a->route->max_body)
@@ -332,8 +355,10 @@ static void answer_arrival(struct http *h, struct MHD_Connection *connection, co
     if (a->refusal.status) {
         *out = a->refusal;
         a->refusal = (struct response){0};
+        service_refused(h->service, a->route, out->status);
     } else if (a->too_large) {
         refuse_large(out, a->route->max_body);
+        service_refused(h->service, a->route, out->status);
     } else {
         r.rest = text_of(path + strlen(a->route->path));
         MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_parameter, &r);
@@ -345,6 +370,7 @@ static enum MHD_Result respond(struct http *h, struct MHD_Connection *connection
                                struct arrival *a) {
     struct response out = {0};
     answer_arrival(h, connection, path, method, a, &out);
+    out.last = out.last || is_above_limit(connection);
     const struct response logged = out;
     const enum MHD_Result sent = send_response(connection, &out);
     log_request(h, connection, method, path, &logged, context_seconds() - a->begin);
@@ -393,7 +419,22 @@ __attribute__((format(printf, 2, 0))) static void ignore_log(void *context, cons
     (void)context, (void)format, (void)args;
 }
 
+/* One for each connection, and some for the files of a run: without them accepting would turn in a circle. */
+static genair_code reserve_descriptors(unsigned n_connections, genair_status *st) {
+    const rlim_t wanted = (rlim_t)n_connections + SPARE + FILES;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return GENAIR_OK;
+    if (limit.rlim_max >= wanted) {
+        limit.rlim_cur = wanted;
+        if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return GENAIR_OK;
+    }
+    return fail(st, GENAIR_USAGE, "--max-connections %u needs %llu open files, and the limit is %llu: lower it, or raise the limit "
+                "(ulimit -n, LimitNOFILE=)", n_connections, (unsigned long long)wanted, (unsigned long long)limit.rlim_max);
+}
+
 genair_code http_start(struct service *s, const struct http_options *o, struct http **out, genair_status *st) {
+    const genair_code code = reserve_descriptors(o->max_connections, st);
+    if (code != GENAIR_OK) return code;
     struct http *h = mem_zeros(1, sizeof *h);
     if (!h) return fail_memory(st);
     h->service = s;
@@ -404,7 +445,7 @@ genair_code http_start(struct service *s, const struct http_options *o, struct h
         on_request, h, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL, MHD_OPTION_SOCK_ADDR, &h->options.address,
         MHD_OPTION_CONNECTION_LIMIT, o->max_connections + SPARE, MHD_OPTION_CONNECTION_TIMEOUT, o->timeout,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
-        MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+        MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
         MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
     if (!h->daemon) {
         const int error = errno;
@@ -430,6 +471,7 @@ void http_stop(struct http *h) {
     if (!h) return;
     if (h->daemon) {
         const MHD_socket listening = MHD_quiesce_daemon(h->daemon);
+        if (listening != MHD_INVALID_SOCKET) shutdown(listening, SHUT_RD); /* refused from now on, not kept waiting */
         wait_for_requests(h);
         atomic_store(&h->stopping, true);
         if (h->watching) pthread_join(h->watcher, NULL);

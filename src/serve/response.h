@@ -6,6 +6,7 @@
 #include "base/status.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 struct response {
     int status;
@@ -13,6 +14,7 @@ struct response {
     size_t size;
     const char *type;
     int retry_after; /* seconds; 0: not said */
+    bool last;       /* of its connection */
     const char *allow; /* methods, with status 405 */
     const char *policy; /* what a page may load and run (Content-Security-Policy); NULL: not said */
 };

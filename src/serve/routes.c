@@ -79,10 +79,16 @@ void service_answer(struct service *s, const struct route *route, const struct r
     measure_request(service_measures(s), (size_t)(route - routes), out->status, context_seconds() - begin);
 }
 
+void service_refused(struct service *s, const struct route *route, int status) {
+    struct measures *m = service_measures(s);
+    measure_refusal(m, route ? (size_t)(route - routes) : MAX_ROUTES, status);
+    atomic_fetch_add(&m->refused, status == 503);
+}
+
 struct service_counts service_counts(struct service *s) {
     struct measures *m = service_measures(s);
     struct service_counts c = {.events = atomic_load(&m->events)};
-    for (size_t i = 0; i < COUNT(routes); i++)
+    for (size_t i = 0; i <= MAX_ROUTES; i++)
         for (int k = 0; k < STATUS_CLASSES; k++) {
             const uint64_t n = atomic_load(&m->answered[i][k]);
             c.requests += n;

@@ -135,6 +135,7 @@ static genair_code serve(genair_context *ctx, const genair_options *o, const str
     const struct service_setting what = {.workspace = option_text(o, "workspace"),
                                          .run = option_text(o, "run"),
                                          .store = setting->store,
+                                         .keep_unknown = strcmp(option_text(o, "unknown-items"), "keep") == 0,
                                          .index = setting->index,
                                          .model = option_text(o, "model"),
                                          .template = option_text(o, "template"),

@@ -131,7 +131,7 @@ static genair_code show_stored(struct service *s, genair_status *st) {
     genair_status why = {0};
     const genair_code code = service_reload(s, &why);
     if (code == GENAIR_OK || code == GENAIR_MEMORY) return code == GENAIR_OK ? code : fail_memory(st);
-    return fail(st, GENAIR_IO, "it is stored, but the run cannot be opened again to serve it: %s", why.message);
+    return fail(st, GENAIR_IO, "it is done, but the run cannot be opened again to show it: %s", why.message);
 }
 
 /* What was stored just now and is not there, although nobody took it away again, was left out. */
@@ -201,10 +201,6 @@ void service_retire(struct service *s) {
 
 bool service_retired(const struct service *s) {
     return atomic_load(&s->retired);
-}
-
-void service_refuse(struct service *s) {
-    atomic_fetch_add(&s->measures.refused, 1);
 }
 
 struct events *service_events(struct service *s) {

@@ -14,6 +14,7 @@ struct service;
 struct service_setting {
     const char *workspace, *run; /* borrowed */
     const char *store;           /* of events: as events_open takes it */
+    bool keep_unknown;           /* events of items that the workspace does not have, for the next `prepare` */
     struct index_setting index;
     const char *model, *template; /* what describes new items; NULL: they must come with vectors */
     int threads;                  /* that do it; 0: as many as there are processors */
@@ -46,8 +47,9 @@ const struct route *service_find(const char *method, struct text path, struct re
 /* Runs a route's handler and counts it. Any thread. */
 void service_answer(struct service *s, const struct route *route, const struct request *r, struct response *out);
 
-/* Counts a request that was refused because there are too many connections. Any thread. */
-void service_refuse(struct service *s);
+/* Counts a request that was answered before its handler saw it, with 503 where there are too many connections. route: NULL where
+ * there is none. Any thread. */
+void service_refused(struct service *s, const struct route *route, int status);
 
 struct service_counts {
     uint64_t requests, failed, events; /* answered; with a 5xx; accepted */

@@ -167,6 +167,9 @@ head -c 5000000 /dev/zero >large
 wrong 413 /v1/events --data-binary @large
 wrong 413 /v1/events --data-binary @large -H 'Transfer-Encoding: chunked'
 wrong 413 /readyz -X GET -d x
+wrong 400 /v1/recommend -d "{\"histories\": [$(printf '[],%.0s' $(seq 20))[]], \"k\": 1000}"
+wrong 400 /v1/recommend -d "{\"history\": [\"$item\"]}" -H 'Content-Length: 3' -H 'Content-Length: 24'
+holds 'a body of two lengths ends the connection' sh -c "curl -s -i -H 'Content-Length: 2' -H 'Transfer-Encoding: chunked' -d x $url/v1/run | grep -qi '^connection: close'"
 ask 431 /healthz -H "X: $(head -c 30000 /dev/zero | tr '\0' x)"
 port=${url##*:}
 exec 3<>"/dev/tcp/127.0.0.1/$port"
@@ -200,10 +203,32 @@ wrong 401 /v1/events -H 'Authorization: Bearer' -d '{}'
 ask 200 "/v1/recommend?user=$user" -H 'Authorization: Bearer a-secret-of-some-length'
 ask 200 /healthz
 ask 200 /healthz -H 'Host: shop.example'
+ask 404 /nowhere
+ask 200 /metrics -H 'Authorization: Bearer a-secret-of-some-length'
+holds 'refusals are counted' grep -qxF 'genair_requests_total{method="GET",path="/v1/recommend",status="4xx"} 2' out
+holds 'of no route too' grep -qxF 'genair_requests_total{method="",path="other",status="4xx"} 1' out
 stop
-start one --no-token
+start one --no-token --unknown-items keep
 ask 200 "/v1/recommend?user=$user" -H 'Host: shop.example'
-stop
+printf '{"user": "keeper", "item": "of tomorrow"}\n{"user": "keeper", "item": "%s"}\n' "$item" >lines
+ask 200 /v1/events --data-binary @lines
+json_holds 'unknown items are kept' '.accepted == 2 and .unknown == 1'
+ask 200 /v1/recommend?user=keeper
+json_holds 'and passed over' ".history_length == 1"
+run 1 serve -w ws --run one --listen "${url#http://}"
+holds 'an address that another server has is refused' grep -q 'cannot listen: Address already in use' err
+port=${url##*:}
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+printf 'POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n{' >&3
+sleep 0.2
+kill -TERM $server
+for _ in $(seq 100); do (exec 4<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break; sleep 0.02; done
+holds 'a server that ends refuses connections at once' bash -c "kill -0 $server && ! (exec 4<>/dev/tcp/127.0.0.1/$port) 2>/dev/null"
+exec 3>&-
+wait $server
+holds 'and ends in order' test $? -eq 0
+(ulimit -n 300; "$genair" serve -w ws --run one --listen 127.0.0.1:0 --max-connections 200 2>err; test $? -eq 2)
+holds 'connections need open files' test $? -eq 0 -a -n "$(grep 'needs 392 open files, and the limit is 300' err)"
 
 # ---- more connections than may be ----
 start one --max-connections 2
