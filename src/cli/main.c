@@ -3,6 +3,7 @@
 #include "base/options.h"
 #include "cli/arguments.h"
 #include "cli/help.h"
+#include "cli/lost_file.h"
 #include "cli/progress.h"
 #include "cli/render.h"
 #include "cli/terminal.h"
@@ -216,6 +217,7 @@ static bool is_word(const char *word, const char *a, const char *b, const char *
 
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN); /* writing fails with EPIPE instead, and is reported */
+    lost_file_watch();
     int status = EXIT_DONE;
     if (argc < 2) {
         help_overview(stderr);

@@ -287,4 +287,12 @@ for client in 1 2; do
     json_holds "client $client: $n events were acknowledged" ".history_length >= $n and .history_length <= $n + $kills and $n > 0"
 done
 stop
+
+# ---- a file of the workspace that is cut short under the server ----
+start one
+: >ws/sequences.bin
+curl -s -o /dev/null "$url/v1/recommend?user=$user"
+wait $server
+holds 'ends it like any failure' test $? -eq 1
+holds 'and is named' grep -qx 'genair: /.*/ws/sequences.bin: the file became shorter while it was read, or its disk failed; run the command again' serve.err
 finish
