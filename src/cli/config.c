@@ -25,6 +25,8 @@ static bool is_known_anywhere(const char *name) {
 
 static genair_code apply_line(const char *path, int64_t number, char *line,
                               const struct arguments *over, genair_options *o, genair_status *st) {
+    static const char mark[] = "\xEF\xBB\xBF"; /* that some editors begin a file with */
+    if (number == 1 && strncmp(line, mark, strlen(mark)) == 0) line += strlen(mark);
     line = trim(line);
     if (line[0] == '\0' || line[0] == '#') return GENAIR_OK;
     char *equals = strchr(line, '=');

@@ -57,6 +57,8 @@ printf 'hidden 64\n' >no_equals.conf
 expect 2 err "genair: no_equals.conf:1: 'hidden 64' is not of the form: name = value" train --config no_equals.conf
 printf 'hiden = 64\n' >unknown.conf
 expect 2 err "genair: unknown.conf:1: 'train' has no option --hiden; did you mean --hidden?" train --config unknown.conf
+printf '\357\273\277hidden = 0\n' >marked.conf # a byte order mark is none of the name
+expect 2 err "genair: marked.conf:1: --hidden is '0': allowed is an integer from 1 to 8192" train --config marked.conf
 printf 'config = other.conf\n' >nested.conf
 expect 2 err "genair: nested.conf:1: 'config' belongs on the command line" train --config nested.conf
 printf 'seed = 1\0\n' >binary.conf
