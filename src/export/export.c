@@ -11,6 +11,7 @@
 #include "model/load.h"
 #include "ranking/ranks_file.h"
 #include "workspace/npy.h"
+#include "workspace/stage_input.h"
 #include "workspace/stage_result.h"
 
 #include <stdio.h>
@@ -80,7 +81,8 @@ static genair_code export_items(const struct export *e, genair_status *st) {
     char *ids = mem_array(n, 1);
     if (!ids) return fail_memory(st);
     snprintf(ids, n, "%s.ids", e->out);
-    genair_code code = npy_write_f32(e->out, s->n_items, s->width, s->item_vectors + s->width, st);
+    genair_code code = stage_output_check(option_text(e->options, "workspace"), "out", ids, st);
+    if (code == GENAIR_OK) code = npy_write_f32(e->out, s->n_items, s->width, s->item_vectors + s->width, st);
     if (code == GENAIR_OK) code = note(e, e->out, st);
     if (code == GENAIR_OK) code = write_ids(ids, e->run->data, st);
     if (code == GENAIR_OK) code = note(e, ids, st);
@@ -111,6 +113,17 @@ static genair_code export_run(struct export *e, const char *what, genair_status 
     return code;
 }
 
+static genair_code check_options(const genair_options *o, const char *what, genair_status *st) {
+    static const struct {
+        const char *option, *whats;
+    } readers[] = {{"run", "ranks, lists and items"}, {"part", "ranks and lists"}, {"protocol", "ranks"}};
+    for (size_t i = 0; i < COUNT(readers); i++)
+        if (option_given(o, readers[i].option) && !strstr(readers[i].whats, what))
+            return fail(st, GENAIR_USAGE, "--what %s reads no --%s; it belongs to %s", what, readers[i].option,
+                        readers[i].whats);
+    return GENAIR_OK;
+}
+
 GENAIR_API genair_code genair_export(genair_context *ctx, const genair_options *o, char **json, genair_status *st) {
     const double begin = context_seconds();
     genair_code code = options_check_command(o, "export", st);
@@ -119,6 +132,9 @@ GENAIR_API genair_code genair_export(genair_context *ctx, const genair_options *
     if (code == GENAIR_OK) code = option_require(o, "out", st);
     if (code != GENAIR_OK) return code;
     const char *what = option_text(o, "what");
+    code = check_options(o, what, st);
+    if (code == GENAIR_OK) code = stage_output_check(option_text(o, "workspace"), "out", option_text(o, "out"), st);
+    if (code != GENAIR_OK) return code;
     struct export e = {.ctx = ctx, .options = o, .out = option_text(o, "out"), .files = json_array()};
     json_t *result = json_pack("{s:s, s:O}", "what", what, "files", e.files);
     if (!result)

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "workspace/stage_input.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,19 +24,33 @@ static genair_code put_text(struct writer *w, const char *s, size_t n, genair_st
     return GENAIR_OK;
 }
 
+/* So many seconds and more would be read back as milliseconds. */
+static bool has_late_times(const struct dataset *d) {
+    const int64_t late = (int64_t)100000000000 * 1000;
+    for (uint64_t i = 0; i < d->n_interactions; i++)
+        if (d->time[i] >= late) return true;
+    return false;
+}
+
+static genair_code put_time(struct writer *w, int64_t time, bool milliseconds, genair_status *st) {
+    const int64_t seconds = time / 1000, rest = time % 1000;
+    if (milliseconds) return writer_printf(w, st, "\t%lld\n", (long long)time);
+    return writer_printf(w, st, "\t%s%lld.%03lld\n", time < 0 && seconds == 0 ? "-" : "", (long long)seconds,
+                         (long long)(rest < 0 ? -rest : rest));
+}
+
 static genair_code put_interactions(struct writer *w, const struct catalogue *c, genair_status *st) {
     const struct dataset *d = c->data;
-    genair_code code = writer_printf(w, st, "user_id:token\titem_id:token\ttimestamp:float\n");
+    const bool milliseconds = has_late_times(d);
+    genair_code code =
+        writer_printf(w, st, "user_id:token\titem_id:token\ttimestamp%s:float\n", milliseconds ? "_ms" : "");
     for (uint32_t u = 0; u < d->n_users; u++)
         for (uint64_t i = d->start[u]; code == GENAIR_OK && i < d->start[u + 1]; i++) {
             const struct text user = dataset_user_name(d, u), item = dataset_item_name(d, d->item[i]);
-            const int64_t time = d->time[i], seconds = time / 1000, rest = time % 1000;
             code = put_text(w, user.p, user.n, st);
             if (code == GENAIR_OK) code = writer_put(w, "\t", 1, st);
             if (code == GENAIR_OK) code = put_text(w, item.p, item.n, st);
-            if (code == GENAIR_OK)
-                code = writer_printf(w, st, "\t%s%lld.%03lld\n", time < 0 && seconds == 0 ? "-" : "",
-                                     (long long)seconds, (long long)(rest < 0 ? -rest : rest));
+            if (code == GENAIR_OK) code = put_time(w, d->time[i], milliseconds, st);
         }
     return code;
 }
@@ -159,8 +174,8 @@ static genair_code put_items(struct writer *w, const struct catalogue *c, genair
 
 typedef genair_code put_file(struct writer *, const struct catalogue *, genair_status *);
 
-static genair_code write_file(const struct catalogue *c, const char *directory, const char *extension,
-                              put_file *put, json_t *files, genair_status *st) {
+static genair_code write_file(const struct catalogue *c, const char *workspace, const char *directory,
+                              const char *extension, put_file *put, json_t *files, genair_status *st) {
     char name[300];
     const struct text base = path_name(directory);
     if (base.n > 255 || base.n == 0 || base.p[0] == '.' || base.p[0] == '/')
@@ -168,7 +183,8 @@ static genair_code write_file(const struct catalogue *c, const char *directory, 
     snprintf(name, sizeof name, "%.*s.%s", (int)base.n, base.p, extension);
     char *path = path_join(directory, name);
     struct writer *w = NULL;
-    genair_code code = path ? writer_open(path, &w, st) : fail_memory(st);
+    genair_code code = path ? stage_output_check(workspace, "out", path, st) : fail_memory(st);
+    if (code == GENAIR_OK) code = writer_open(path, &w, st);
     if (code == GENAIR_OK) {
         code = put(w, c, st);
         if (code == GENAIR_OK)
@@ -186,8 +202,8 @@ genair_code export_recbole(const char *workspace, const char *directory, json_t 
     genair_code code = catalogue_open(workspace, &c, st);
     if (code != GENAIR_OK) return code;
     code = directory_make(directory, st);
-    if (code == GENAIR_OK) code = write_file(&c, directory, "inter", put_interactions, files, st);
-    if (code == GENAIR_OK) code = write_file(&c, directory, "item", put_items, files, st);
+    if (code == GENAIR_OK) code = write_file(&c, workspace, directory, "inter", put_interactions, files, st);
+    if (code == GENAIR_OK) code = write_file(&c, workspace, directory, "item", put_items, files, st);
     catalogue_close(&c);
     return code;
 }

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/json_text.h"
 #include "report/page.h"
+#include "workspace/stage_input.h"
 #include "workspace/stage_result.h"
 
 #include <string.h>
@@ -88,8 +89,9 @@ static genair_code report(struct page *p, json_t **out, genair_status *st) {
     const char *workspace = option_text(p->options, "workspace"), *given = option_text(p->options, "out");
     genair_code code = workspace_open(workspace, "report", false, &p->workspace, st);
     if (code != GENAIR_OK) return code;
+    if (given) code = stage_output_check(workspace, "out", given, st);
     char *path = given ? mem_text(given, strlen(given)) : path_join(workspace, "report.html");
-    code = path ? catalogue_open(workspace, &p->catalogue, st) : fail_memory(st);
+    if (code == GENAIR_OK) code = path ? catalogue_open(workspace, &p->catalogue, st) : fail_memory(st);
     if (code == GENAIR_OK) {
         p->pictures = pictures_possible();
         code = with_staging(p, path, st);

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/options.h"
 #include "serve/http.h"
+#include "workspace/stage_input.h"
 #include "workspace/stage_result.h"
 
 #include <arpa/inet.h>
@@ -67,7 +68,7 @@ static genair_code open_log(const char *path, int *out, genair_status *st) {
 }
 
 static genair_code choose_store(const genair_options *o, char **out, genair_status *st) {
-    static const char scheme[] = "sqlite:", file[] = "/events.sqlite";
+    static const char scheme[] = "sqlite:", file[] = "/" EVENTS_FILE;
     const char *given = option_text(o, "store"), *workspace = option_text(o, "workspace");
     const size_t size = strlen(workspace) + sizeof scheme + sizeof file;
     *out = given ? mem_text(given, strlen(given)) : mem_array(size, 1);
@@ -76,7 +77,7 @@ static genair_code choose_store(const genair_options *o, char **out, genair_stat
 }
 
 static genair_code read_setting(const genair_options *o, struct setting *s, genair_status *st) {
-    const char *listen = option_text(o, "listen"), *token = option_text(o, "token-file");
+    const char *listen = option_text(o, "listen"), *token = option_text(o, "token-file"), *log = option_text(o, "access-log");
     s->http.max_connections = (unsigned)option_int(o, "max-connections");
     s->http.timeout = (unsigned)option_int(o, "timeout");
     s->http.log = -1;
@@ -85,7 +86,8 @@ static genair_code read_setting(const genair_options *o, struct setting *s, gena
     if (code == GENAIR_OK && token) code = read_token(token, &s->token, st);
     if (code == GENAIR_OK) code = check_exposure(s, option_flag(o, "no-token"), listen, st);
     if (code == GENAIR_OK) code = choose_store(o, &s->store, st);
-    if (code == GENAIR_OK) code = open_log(option_text(o, "access-log"), &s->http.log, st);
+    if (code == GENAIR_OK && log) code = stage_output_check(option_text(o, "workspace"), "access-log", log, st);
+    if (code == GENAIR_OK) code = open_log(log, &s->http.log, st);
     s->http.token = s->token;
     s->http.only_loopback = !s->token && !option_flag(o, "no-token");
     return code;

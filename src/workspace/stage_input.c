@@ -3,18 +3,29 @@
 
 #include "base/alloc.h"
 #include "base/files.h"
+#include "base/size.h"
+#include "workspace/added_items.h"
+#include "workspace/archetypes.h"
+#include "workspace/manifest.h"
 
 #include <sys/stat.h>
 
-/* By device and number: "./ws/../items.jsonl" and a link are the same file too. */
+/* Whether the workspace has the file under that name. By device and number: "./ws/../items.jsonl" and a link are the
+ * same file too. */
+static genair_code is_own(const struct stat *file, const char *workspace, const char *name, bool *same, genair_status *st) {
+    struct stat info;
+    char *place = path_join(workspace, name);
+    if (!place) return fail_memory(st);
+    *same = stat(place, &info) == 0 && info.st_dev == file->st_dev && info.st_ino == file->st_ino;
+    mem_free(place);
+    return GENAIR_OK;
+}
+
 static genair_code check_apart(const struct stat *input, const char *path, const char *workspace, const char *output,
                                genair_status *st) {
-    struct stat info;
-    char *place = path_join(workspace, output);
-    if (!place) return fail_memory(st);
-    const bool same = stat(place, &info) == 0 && info.st_dev == input->st_dev && info.st_ino == input->st_ino;
-    mem_free(place);
-    if (!same) return GENAIR_OK;
+    bool same;
+    const genair_code code = is_own(input, workspace, output, &same, st);
+    if (code != GENAIR_OK || !same) return code;
     return fail_line(st, GENAIR_USAGE, path, 0,
                      "would be replaced by the workspace's own %s; name another directory with --workspace", output);
 }
@@ -28,5 +39,40 @@ genair_code stage_input_check(const char *workspace, const char *const *outputs,
     genair_code code = GENAIR_OK;
     for (size_t i = 0; code == GENAIR_OK && i < n_outputs; i++)
         code = check_apart(&info, path, workspace, outputs[i], st);
+    return code;
+}
+
+/* ---- what is written ---- */
+
+static genair_code check_kept(const struct stat *output, const char *path, const char *workspace, const char *name,
+                              const char *option, genair_status *st) {
+    bool same;
+    const genair_code code = is_own(output, workspace, name, &same, st);
+    if (code != GENAIR_OK || !same) return code;
+    return fail_line(st, GENAIR_USAGE, path, 0, "is the workspace's own %s; name another file with --%s", name, option);
+}
+
+static genair_code check_recorded(const struct stat *output, const char *path, const struct workspace *w, const char *option,
+                                  genair_status *st) {
+    const char *stage, *name;
+    json_t *record, *file;
+    genair_code code = GENAIR_OK;
+    json_object_foreach(workspace_stages(w), stage, record)
+        json_object_foreach(json_object_get(record, "outputs"), name, file)
+            if (code == GENAIR_OK) code = check_kept(output, path, workspace_path(w), name, option, st);
+    return code;
+}
+
+genair_code stage_output_check(const char *workspace, const char *option, const char *path, genair_status *st) {
+    static const char *const unrecorded[] = {"manifest.json", ARCHETYPES_FILE, ADDED_ITEMS_FILE, EVENTS_FILE};
+    struct stat info;
+    struct workspace *w;
+    if (stat(path, &info) != 0) return GENAIR_OK;
+    genair_code code = workspace_open_read(workspace, &w, st);
+    if (code != GENAIR_OK) return code;
+    for (size_t i = 0; code == GENAIR_OK && i < COUNT(unrecorded); i++)
+        code = check_kept(&info, path, workspace, unrecorded[i], option, st);
+    if (code == GENAIR_OK) code = check_recorded(&info, path, w, option, st);
+    workspace_close(w);
     return code;
 }

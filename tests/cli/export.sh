@@ -95,7 +95,38 @@ same 'each attribute is a column' two_items/two_items.item expected.item
 run 0 prepare -w two_back --interactions two_items/two_items.inter --items two_items/two_items.item $kept --json
 json_holds 'users of two' '.users == 2 and .interactions == 4 and .items_with_metadata == 2'
 
+# years from 5138 on, whose seconds would be taken for milliseconds
+printf 'user_id,item_id,time\nu,a,1970-01-01\nu,b,9999-12-31T23:59:59.999\nv,b,1\nv,a,5138-11-16T09:46:40\n' >late.csv
+run 0 prepare -w late --interactions late.csv $kept
+run 0 export -w late --what recbole --out late_out
+printf 'user_id:token\titem_id:token\ttimestamp_ms:float\nu\ta\t0\nu\tb\t253402300799999\nv\tb\t1000\nv\ta\t100000000000000\n' >expected.inter
+same 'are milliseconds' late_out/late_out.inter expected.inter
+run 0 prepare -w late_back --format recbole --interactions late_out/late_out.inter $kept
+run 0 export -w late_back --what recbole --out late_twice
+same 'there and back, late ones too' late_out/late_out.inter late_twice/late_twice.inter
+
+# ---- what is the workspace's own is not written over ----
+find ws -type f | sort | xargs md5sum >before
+ln -s "$PWD/ws/sequences.bin" link.tsv
+ln ws/prefill.npy other.npy
+ln ws/ids.bin other_name.npy.ids
+mkdir folder/ws && ln ws/items.jsonl folder/ws/ws.item
+run 2 export -w ws --run base --what ranks --out ws/manifest.json
+holds 'the manifest is refused' grep -qx "genair: ws/manifest.json: is the workspace's own manifest.json; name another file with --out" err
+run 2 export -w ws --run base --what ranks --out ws/../ws/runs/base/model.safetensors
+holds 'and so is a run' grep -q "is the workspace's own runs/base/model.safetensors; name" err
+run 2 export -w ws --run base --what lists --out link.tsv
+run 2 export -w ws --run base --what items --out other.npy
+run 2 export -w ws --run base --what items --out other_name.npy
+run 2 export -w ws --what recbole --out folder/ws
+run 2 report -w ws --out ws/sequences.bin
+run 2 serve -w ws --run base --access-log ws/manifest.json
+holds 'nothing of it was' md5sum --quiet -c before
+
 # ---- what can go wrong ----
+expect 2 err 'genair: --what recbole reads no --run; it belongs to ranks, lists and items' export -w ws --what recbole --run nope --out x
+expect 2 err 'genair: --what items reads no --part; it belongs to ranks and lists' export -w ws --run base --what items --part valid --protocol sampled --out x
+expect 2 err 'genair: --what lists reads no --protocol; it belongs to ranks' export -w ws --run base --what lists --protocol full --out x
 run 2 export -w ws --run base --out x
 run 2 export -w ws --what ranks --out x
 run 2 export -w ws --run base --what ranks
