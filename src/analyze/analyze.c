@@ -50,7 +50,7 @@ static genair_code analyze(struct analysis *a, json_t *out, genair_status *st) {
 static genair_code with_workspace(struct analysis *a, json_t *out, genair_status *st) {
     const char *path = option_text(a->options, "workspace");
     struct dataset *data;
-    genair_code code = workspace_open(path, "analyze", false, &a->workspace, st);
+    genair_code code = workspace_open(a->ctx, path, "analyze", false, &a->workspace, st);
     if (code != GENAIR_OK) return code;
     code = dataset_open(path, &data, st);
     if (code == GENAIR_OK) {

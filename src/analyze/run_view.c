@@ -277,7 +277,7 @@ static genair_code add_ranks_hash(const struct run_view *v, enum protocol protoc
     if (!path) return fail_memory(st);
     genair_code code = GENAIR_OK;
     if (file_exists(path)) {
-        code = hash_file(path, digits, st);
+        code = hash_file(v->a->ctx, path, digits, st);
         if (code == GENAIR_OK && json_object_set_new(inputs, protocol_name(protocol), json_string(digits)) != 0)
             code = fail_memory(st);
     }

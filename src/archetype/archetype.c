@@ -14,6 +14,7 @@
 #include "base/ranks.h"
 #include "base/size.h"
 #include "workspace/item_vectors.h"
+#include "workspace/stage_input.h"
 #include "workspace/stage_result.h"
 
 #include <inttypes.h>
@@ -33,6 +34,7 @@ struct stage {
     struct template *template;
     char template_hash[33];
     struct texts *texts;
+    char texts_hash[33];
     struct lm_weights *weights;
     struct tokenizer *tokenizer;
     enum chat_format format;
@@ -132,24 +134,29 @@ static genair_code describe_settings(struct stage *s, genair_status *st) {
 }
 
 static genair_code describe_inputs(const struct stage *s, json_t **out, genair_status *st) {
-    const char *texts = option_text(s->options, "texts");
-    char digits[33];
-    const genair_code code = texts ? hash_file(texts, digits, st) : GENAIR_OK;
-    if (code != GENAIR_OK) return code;
     json_t *settings = json_object();
     for (size_t i = 0; i < s->n_settings; i++)
         if (s->settings[i].fixed)
             json_object_set_new(settings, s->settings[i].name, json_string(s->settings[i].value));
     *out = json_pack("{s:s, s:s, s:o, s:s?}", "made_by", "archetype", "prepare",
                      workspace_stage_hash(s->workspace, "prepare"), "settings", settings, "texts",
-                     texts ? digits : NULL);
+                     s->texts ? s->texts_hash : NULL);
     return *out ? GENAIR_OK : fail_memory(st);
+}
+
+static genair_code open_texts(struct stage *s, const char *path, genair_status *st) {
+    struct stage_inputs file = {0};
+    genair_code code = stage_inputs_hash(&file, s->ctx, path, s->texts_hash, st);
+    if (code == GENAIR_OK) code = texts_read(path, s->catalogue.data, &s->texts, st);
+    if (code == GENAIR_OK) code = stage_inputs_unchanged(&file, st);
+    stage_inputs_free(&file);
+    return code;
 }
 
 static genair_code open_catalogue(struct stage *s, genair_status *st) {
     const char *path = workspace_path(s->workspace), *texts = option_text(s->options, "texts");
     genair_code code = catalogue_open(path, &s->catalogue, st);
-    if (code == GENAIR_OK && texts) code = texts_read(texts, s->catalogue.data, &s->texts, st);
+    if (code == GENAIR_OK && texts) code = open_texts(s, texts, st);
     if (code == GENAIR_OK && texts && texts_unused(s->texts))
         context_info(s->ctx, "%zu texts belong to items that prepare did not keep and are left out",
                      texts_unused(s->texts));
@@ -471,8 +478,8 @@ static genair_code archetype(genair_context *ctx, const genair_options *o, json_
     if (code == GENAIR_OK) code = check_noun(option_text(o, "item-noun"), st);
     if (code == GENAIR_OK) code = check_ranks(&s, st);
     if (code == GENAIR_OK)
-        code = s.ranks.n > 1 ? workspace_open_shared(path, "archetype", &s.workspace, st)
-                             : workspace_open(path, "archetype", false, &s.workspace, st);
+        code = s.ranks.n > 1 ? workspace_open_shared(ctx, path, "archetype", &s.workspace, st)
+                             : workspace_open(ctx, path, "archetype", false, &s.workspace, st);
     if (code == GENAIR_OK) code = run(&s, result, st);
     stage_deinit(&s);
     return code;

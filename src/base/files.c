@@ -5,6 +5,7 @@
 #include "base/files.h"
 
 #include "base/alloc.h"
+#include "base/context.h"
 #include "base/size.h"
 
 #define XXH_STATIC_LINKING_ONLY /* the size of a hash state, so that it comes from base/alloc */
@@ -279,6 +280,10 @@ bool file_exists(const char *path) {
     return stat(path, &info) == 0;
 }
 
+bool file_missing(const char *path) {
+    return !file_exists(path) && (errno == ENOENT || errno == ENOTDIR);
+}
+
 static bool is_directory(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
@@ -385,24 +390,25 @@ void hash_bytes(const void *data, size_t size, char out[33]) {
     hash_digits(XXH3_128bits(data, size), out);
 }
 
-static genair_code hash_open_file(int fd, const char *path, struct hasher *h, genair_status *st) {
+static genair_code hash_open_file(const genair_context *ctx, int fd, const char *path, struct hasher *h, genair_status *st) {
     unsigned char *buffer = mem_array(READ_BUFFER_BYTES, 1);
     if (!buffer) return fail_memory(st);
     size_t n = READ_BUFFER_BYTES;
     genair_code code = GENAIR_OK;
     while (code == GENAIR_OK && n == READ_BUFFER_BYTES) {
-        code = read_some(fd, path, buffer, READ_BUFFER_BYTES, &n, st);
+        code = ctx && context_stopped(ctx) ? context_interrupted(st)
+                                           : read_some(fd, path, buffer, READ_BUFFER_BYTES, &n, st);
         if (code == GENAIR_OK) hasher_add(h, buffer, n);
     }
     mem_free(buffer);
     return code;
 }
 
-genair_code hash_file(const char *path, char out[33], genair_status *st) {
+genair_code hash_file(const genair_context *ctx, const char *path, char out[33], genair_status *st) {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return fail_errno(st, path, "open");
     struct hasher *h = hasher_create();
-    const genair_code code = h ? hash_open_file(fd, path, h, st) : fail_memory(st);
+    const genair_code code = h ? hash_open_file(ctx, fd, path, h, st) : fail_memory(st);
     close(fd);
     char digits[33];
     if (h) hasher_finish(h, digits);

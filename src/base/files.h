@@ -33,6 +33,7 @@ CHECKED genair_code file_replace(const char *path, const void *data, size_t size
 CHECKED genair_code file_read(const char *path, size_t limit, char **data, size_t *size,
                               genair_status *st);
 bool file_exists(const char *path);
+bool file_missing(const char *path); /* there is none; false too where that cannot be told */
 CHECKED genair_code directory_make(const char *path, genair_status *st); /* with parents */
 /* With everything in it; links are removed, not followed. One that is not there is fine. */
 CHECKED genair_code directory_remove(const char *path, genair_status *st);
@@ -47,6 +48,7 @@ struct hasher *hasher_create(void);
 void hasher_add(struct hasher *h, const void *data, size_t size);
 void hasher_finish(struct hasher *h, char out[33]); /* frees h */
 void hash_bytes(const void *data, size_t size, char out[33]);
-CHECKED genair_code hash_file(const char *path, char out[33], genair_status *st);
+/* ctx: whose wish to stop is heard meanwhile; NULL: nobody's. */
+CHECKED genair_code hash_file(const genair_context *ctx, const char *path, char out[33], genair_status *st);
 
 #endif

@@ -67,7 +67,7 @@ static enum paper_data data_of(const genair_options *o, const json_t *statistics
 /* What prepare recorded, the caller's. */
 static genair_code read_statistics(const char *workspace, json_t **out, genair_status *st) {
     struct workspace *w;
-    genair_code code = workspace_open_read(workspace, &w, st);
+    genair_code code = workspace_open_read(NULL, workspace, &w, st);
     if (code != GENAIR_OK) return code;
     *out = json_incref(json_object_get(json_object_get(workspace_stages(w), "prepare"), "result"));
     workspace_close(w);

@@ -67,7 +67,7 @@ static genair_code sweep_figure(const struct reproduce *r, const struct grid *gr
     json_t *result = NULL, *point;
     size_t i;
     pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
-    code = workspace_open(r->workspace, "reproduce", false, &w, st);
+    code = workspace_open(r->ctx, r->workspace, "reproduce", false, &w, st);
     if (code == GENAIR_OK) code = sweep_run(r->ctx, w, &guard, train, &options, &result, st);
     workspace_close(w);
     *rows = json_array();

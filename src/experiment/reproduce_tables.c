@@ -76,7 +76,7 @@ static genair_code plan_table3(struct run_table *t, genair_status *st) {
 static genair_code fuse_part(const struct reproduce *r, const char *name, const char *parts, genair_status *st) {
     struct workspace *w;
     genair_options *o = NULL;
-    genair_code code = workspace_open_read(r->workspace, &w, st);
+    genair_code code = workspace_open_read(NULL, r->workspace, &w, st);
     if (code != GENAIR_OK) return code;
     const json_t *inputs = workspace_stage_inputs(w, "fuse");
     const json_int_t components = json_integer_value(json_object_get(inputs, "components"));

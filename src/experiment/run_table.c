@@ -175,7 +175,7 @@ static genair_code train_all(struct run_table *t, genair_status *st) {
             if (json_array_append_new(t->rows[i].results, json_null()) != 0) return fail_memory(st);
     }
     struct workspace *w;
-    genair_code code = workspace_open(t->r->workspace, "reproduce", false, &w, st);
+    genair_code code = workspace_open(t->r->ctx, t->r->workspace, "reproduce", false, &w, st);
     if (code != GENAIR_OK) return code;
     warn_of_fused(t, w);
     code = read_texts(t, w, st);

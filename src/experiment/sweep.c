@@ -11,6 +11,7 @@
 #include "train/semantic.h"
 #include "train/session.h"
 #include "train/train.h"
+#include "workspace/stage_input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct sweep {
     const genair_options *train;
     const struct sweep_options *options;
     char *path;
+    struct stage_inputs files;
     json_t *inputs, *points; /* points: an object each, null before its first result */
     const char *protocol;    /* of the validation */
     uint64_t budget[MAX_RUNGS];
@@ -222,7 +224,8 @@ static genair_code prune(struct sweep *s, genair_status *st) {
 }
 
 static genair_code save(struct sweep *s, genair_status *st) {
-    const genair_code code = write_file(s, st);
+    genair_code code = stage_inputs_unchanged(&s->files, st); /* each run reads them */
+    if (code == GENAIR_OK) code = write_file(s, st);
     return code == GENAIR_OK ? prune(s, st) : code;
 }
 
@@ -415,13 +418,13 @@ static bool is_file(const char *option, const char *name) {
 }
 
 /* The hashes of files that the points name with an option, whose content may be another next time. */
-static genair_code add_files(const struct sweep *s, const char *option, genair_status *st) {
+static genair_code add_files(struct sweep *s, const char *option, genair_status *st) {
     json_t *files = json_object_get(s->inputs, "files");
     const char *name;
     char hash[33];
     for (size_t i = 0; reads(s, option) && (name = grid_choice(s->options->grid, s->train, option, i)); i++) {
         if (!is_file(option, name)) continue;
-        const genair_code code = hash_file(name, hash, st);
+        const genair_code code = stage_inputs_hash(&s->files, s->ctx, name, hash, st);
         if (code != GENAIR_OK) return code;
         if (json_object_set_new(files, name, json_string(hash)) != 0) return fail_memory(st);
     }
@@ -486,6 +489,7 @@ genair_code sweep_run(genair_context *ctx, struct workspace *w, pthread_mutex_t 
     if (code == GENAIR_OK && !(*out = content(&s))) code = fail_memory(st);
     json_decref(s.points);
     json_decref(s.inputs);
+    stage_inputs_free(&s.files);
     mem_free(s.has_run);
     mem_free(s.todo);
     mem_free(s.path);

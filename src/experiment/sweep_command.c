@@ -25,7 +25,7 @@ static genair_code sweep(genair_context *ctx, const genair_options *o, const str
         .keep_all = strcmp(option_text(o, "keep"), "all") == 0};
     struct workspace *w;
     genair_code code = check_size(o, g, train, st);
-    if (code == GENAIR_OK) code = workspace_open(option_text(o, "workspace"), "sweep", false, &w, st);
+    if (code == GENAIR_OK) code = workspace_open(ctx, option_text(o, "workspace"), "sweep", false, &w, st);
     if (code != GENAIR_OK) return code;
     pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
     code = sweep_run(ctx, w, &guard, train, &options, out, st);

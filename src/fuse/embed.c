@@ -24,12 +24,14 @@ struct embed {
     struct dataset *data;
     struct npy *matrix[N_PARTS]; /* NULL: not given */
     struct item_rows rows;
+    struct stage_inputs files;
 };
 
 static void embed_deinit(struct embed *e) {
     for (size_t i = 0; i < N_PARTS; i++)
         npy_close(e->matrix[i]);
     item_rows_deinit(&e->rows);
+    stage_inputs_free(&e->files);
     dataset_close(e->data);
     workspace_close(e->workspace);
 }
@@ -103,12 +105,12 @@ static genair_code add_text(json_t *inputs, const char *name, const char *text, 
     return json_object_set_new(inputs, name, text ? json_string(text) : json_null()) == 0 ? GENAIR_OK : fail_memory(st);
 }
 
-static genair_code add_file(const struct embed *e, json_t *inputs, const char *name, genair_status *st) {
+static genair_code add_file(struct embed *e, json_t *inputs, const char *name, genair_status *st) {
     char digits[33];
     const char *path = option_text(e->options, name);
     genair_code code = GENAIR_OK;
     if (path) code = stage_input_check(workspace_path(e->workspace), part_files, N_PARTS, name, path, st);
-    if (path && code == GENAIR_OK) code = hash_file(path, digits, st);
+    if (path && code == GENAIR_OK) code = stage_inputs_hash(&e->files, e->ctx, path, digits, st);
     return code == GENAIR_OK ? add_text(inputs, name, path ? digits : NULL, st) : code;
 }
 
@@ -120,7 +122,7 @@ static genair_code add_matrix(json_t *inputs, const char *name, const struct opt
     return add_text(inputs, name, text, st);
 }
 
-static genair_code describe_inputs(const struct embed *e, json_t *inputs, genair_status *st) {
+static genair_code describe_inputs(struct embed *e, json_t *inputs, genair_status *st) {
     const char *prepared = workspace_stage_hash(e->workspace, "prepare");
     if (json_object_set_new(inputs, "prepare", json_string(prepared)) != 0) return fail_memory(st);
     genair_code code = add_file(e, inputs, "ids", st);
@@ -165,7 +167,7 @@ static genair_code import(struct embed *e, const json_t *inputs, json_t **result
     if (code == GENAIR_OK) code = open_matrices(e, st);
     if (code != GENAIR_OK) return code;
     tell(e);
-    struct item_vectors vectors = {e->ctx, e->workspace, e->data->n_items, .row = row_of, .user = e};
+    struct item_vectors vectors = {e->ctx, e->workspace, e->data->n_items, .row = row_of, .user = e, .files = &e->files};
     for (size_t i = 0; i < N_PARTS; i++)
         if (e->matrix[i]) vectors.width[i] = e->matrix[i]->shape[1];
     *result = describe_result(e);
@@ -195,7 +197,7 @@ GENAIR_API genair_code genair_embed(genair_context *ctx, const genair_options *o
     genair_code code = options_check_command(options, "embed", st);
     if (code == GENAIR_OK) code = option_require(options, "workspace", st);
     if (code == GENAIR_OK)
-        code = workspace_open(option_text(options, "workspace"), "embed", false, &e.workspace, st);
+        code = workspace_open(e.ctx, option_text(options, "workspace"), "embed", false, &e.workspace, st);
     if (code == GENAIR_OK) code = run(&e, &result, st);
     embed_deinit(&e);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - start, json, st);

@@ -303,7 +303,7 @@ GENAIR_API genair_code genair_fuse(genair_context *ctx, const genair_options *op
     genair_code code = options_check_command(options, "fuse", st);
     if (code == GENAIR_OK) code = read_options(&f, st);
     if (code == GENAIR_OK)
-        code = workspace_open(option_text(options, "workspace"), "fuse", false, &f.workspace, st);
+        code = workspace_open(f.ctx, option_text(options, "workspace"), "fuse", false, &f.workspace, st);
     if (code == GENAIR_OK) code = run(&f, &result, st);
     fuse_deinit(&f);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - start, json, st);

@@ -109,7 +109,7 @@ static genair_code add_unfinished(const char *path, json_t *out, genair_status *
 
 genair_code describe_workspace(const char *path, json_t *out, genair_status *st) {
     struct workspace *w = NULL;
-    genair_code code = workspace_open_read(path, &w, st);
+    genair_code code = workspace_open_read(NULL, path, &w, st);
     if (code == GENAIR_OK) code = describe_head(out, "workspace", path, st);
     if (code == GENAIR_OK) code = add_stages(w, out, st);
     if (code == GENAIR_OK) code = add_unfinished(path, out, st);

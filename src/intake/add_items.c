@@ -109,7 +109,7 @@ static genair_code add_items(genair_context *ctx, const genair_options *o, json_
     struct workspace *w;
     struct dataset *data = NULL;
     struct intake *in = NULL;
-    genair_code code = workspace_open(path, "add-items", false, &w, st);
+    genair_code code = workspace_open(ctx, path, "add-items", false, &w, st);
     if (code != GENAIR_OK) return code;
     code = workspace_verify(w, "prepare", st);
     if (code == GENAIR_OK) code = dataset_open(path, &data, st);
@@ -123,13 +123,13 @@ static genair_code add_items(genair_context *ctx, const genair_options *o, json_
 
 /* ---- out again ---- */
 
-static genair_code remove_items(const genair_options *o, json_t *out, genair_status *st) {
+static genair_code remove_items(const genair_context *ctx, const genair_options *o, json_t *out, genair_status *st) {
     const char *path = option_text(o, "workspace");
     const char *const *names;
     const size_t n = option_list(o, "remove", &names);
     if (option_given(o, "items")) return fail(st, GENAIR_USAGE, "--items and --remove: one of both at a time");
     struct workspace *w;
-    genair_code code = workspace_open(path, "add-items", false, &w, st);
+    genair_code code = workspace_open(ctx, path, "add-items", false, &w, st);
     if (code != GENAIR_OK) return code;
     struct text *items = mem_array(n, sizeof *items);
     for (size_t i = 0; items && i < n; i++) items[i] = text_of(names[i]);
@@ -156,7 +156,7 @@ GENAIR_API genair_code genair_add_items(genair_context *ctx, const genair_option
     if (code != GENAIR_OK) return code;
     json_t *result = json_object();
     if (!result) return fail_memory(st);
-    code = removes ? remove_items(o, result, st) : add_items(ctx, o, result, st);
+    code = removes ? remove_items(ctx, o, result, st) : add_items(ctx, o, result, st);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - begin, json, st);
     json_decref(result);
     return code;

@@ -45,9 +45,9 @@ static genair_code verify_record(struct workspace *w, const char *name, genair_s
     return workspace_verify(w, stage, st);
 }
 
-static genair_code verify_files(const char *workspace, const char *name, genair_status *st) {
+static genair_code verify_files(const genair_context *ctx, const char *workspace, const char *name, genair_status *st) {
     struct workspace *w;
-    genair_code code = workspace_open_read(workspace, &w, st);
+    genair_code code = workspace_open_read(ctx, workspace, &w, st);
     if (code != GENAIR_OK) return code;
     code = verify_record(w, name, st);
     workspace_close(w);
@@ -63,7 +63,7 @@ static genair_code read_config(struct run *r, genair_status *st) {
 
 static genair_code open_scorer(genair_context *ctx, const char *workspace, struct run *r,
                                const struct fused_rows *more, genair_status *st) {
-    genair_code code = verify_files(workspace, r->name, st);
+    genair_code code = verify_files(ctx, workspace, r->name, st);
     if (code == GENAIR_OK) code = read_config(r, st);
     return code == GENAIR_OK ? open_files(ctx, r, more, st) : code;
 }

@@ -45,7 +45,7 @@ static genair_code read_components(const struct workspace *w, const struct item_
     const json_t *output = json_object_get(json_object_get(record, "outputs"), items->components);
     const char *expected = json_string_value(json_object_get(output, "hash"));
     char *path = path_join(workspace_path(w), items->components), digits[33];
-    genair_code code = path ? hash_file(path, digits, st) : fail_memory(st);
+    genair_code code = path ? hash_file(NULL, path, digits, st) : fail_memory(st);
     if (code == GENAIR_OK && (!expected || strcmp(digits, expected) != 0))
         code = fail_line(st, GENAIR_FORMAT, path, 0, "its bytes are not those that were written; run 'genair fuse' again");
     if (code == GENAIR_OK) code = pca_file_read(path, out, st);
@@ -58,7 +58,7 @@ genair_code new_items_components(const char *workspace, const char *run, struct 
     struct workspace *w;
     struct item_matrix items;
     *out = (struct fused_components){0};
-    genair_code code = workspace_open_read(workspace, &w, st);
+    genair_code code = workspace_open_read(NULL, workspace, &w, st);
     if (code != GENAIR_OK) return code;
     code = check_run(w, run, &items, st);
     if (code == GENAIR_OK) code = read_components(w, &items, out, st);

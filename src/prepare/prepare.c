@@ -49,8 +49,8 @@ static void warn_of_copy(const genair_context *ctx, const json_t *hashes, const 
 }
 
 /* The content, not the name: a moved file is the same log. */
-static genair_code add_files(genair_context *ctx, json_t *inputs, const genair_options *o, const char *option,
-                             genair_status *st) {
+static genair_code add_files(const genair_context *ctx, json_t *inputs, const genair_options *o, const char *option,
+                             struct stage_inputs *files, genair_status *st) {
     const char *const *paths;
     const size_t n = option_list(o, option, &paths);
     json_t *hashes = json_array();
@@ -58,7 +58,7 @@ static genair_code add_files(genair_context *ctx, json_t *inputs, const genair_o
     for (size_t i = 0; code == GENAIR_OK && i < n; i++) {
         char digits[33];
         code = stage_input_check(option_text(o, "workspace"), outputs, COUNT(outputs), option, paths[i], st);
-        if (code == GENAIR_OK) code = hash_file(paths[i], digits, st);
+        if (code == GENAIR_OK) code = stage_inputs_hash(files, ctx, paths[i], digits, st);
         if (code == GENAIR_OK && json_array_append_new(hashes, json_string(digits)) != 0)
             code = fail_memory(st);
         if (code == GENAIR_OK) warn_of_copy(ctx, hashes, paths, i);
@@ -68,7 +68,8 @@ static genair_code add_files(genair_context *ctx, json_t *inputs, const genair_o
     return code;
 }
 
-static genair_code describe_inputs(genair_context *ctx, const genair_options *o, json_t **out, genair_status *st) {
+static genair_code describe_inputs(const genair_context *ctx, const genair_options *o, struct stage_inputs *files, json_t **out,
+                                   genair_status *st) {
     static const char *const texts[] = {"format", "core-mode", "on-bad-line", "split"};
     static const char *const integers[] = {"user-core", "item-core", "seed", "candidate-seed"};
     static const char *const reals[] = {"split-time-quantile", "cold-items"};
@@ -85,8 +86,8 @@ static genair_code describe_inputs(genair_context *ctx, const genair_options *o,
     if (option_real(o, "held-out-users") < 1) /* workspaces from before it was there are the same as of all users */
         failed |= json_object_set_new(inputs, "held-out-users", json_real(option_real(o, "held-out-users")));
     genair_code code = failed ? fail_memory(st) : GENAIR_OK;
-    if (code == GENAIR_OK) code = add_files(ctx, inputs, o, "interactions", st);
-    if (code == GENAIR_OK) code = add_files(ctx, inputs, o, "items", st);
+    if (code == GENAIR_OK) code = add_files(ctx, inputs, o, "interactions", files, st);
+    if (code == GENAIR_OK) code = add_files(ctx, inputs, o, "items", files, st);
     if (code == GENAIR_OK)
         *out = inputs;
     else
@@ -308,12 +309,13 @@ static genair_code make(genair_context *ctx, const genair_options *o, const char
 }
 
 static genair_code make_in(genair_context *ctx, const genair_options *o, struct workspace *w,
-                           const char *staging, const json_t *inputs, json_t **result,
+                           const char *staging, const json_t *inputs, const struct stage_inputs *files, json_t **result,
                            genair_status *st) {
     char made_from[33];
     struct outcome outcome = {0};
     if (!json_hash(GENAIR_VERSION, inputs, made_from)) return fail_memory(st);
     genair_code code = make(ctx, o, staging, made_from, &outcome, st);
+    if (code == GENAIR_OK) code = stage_inputs_unchanged(files, st);
     if (code != GENAIR_OK) return code;
     json_t *described = describe_outcome(&outcome, o);
     code = described ? workspace_publish(w, "prepare", inputs, staging, outputs,
@@ -328,12 +330,12 @@ static genair_code make_in(genair_context *ctx, const genair_options *o, struct 
 
 /* In a directory of its own, so that a failure leaves the earlier data set as it was. */
 static genair_code make_and_record(genair_context *ctx, const genair_options *o,
-                                   struct workspace *w, const json_t *inputs, json_t **result,
-                                   genair_status *st) {
+                                   struct workspace *w, const json_t *inputs, const struct stage_inputs *files,
+                                   json_t **result, genair_status *st) {
     char *staging = path_join(workspace_path(w), "prepare.partial");
     if (!staging) return fail_memory(st);
     genair_code code = directory_make(staging, st);
-    if (code == GENAIR_OK) code = make_in(ctx, o, w, staging, inputs, result, st);
+    if (code == GENAIR_OK) code = make_in(ctx, o, w, staging, inputs, files, result, st);
     const genair_code removed = directory_remove(staging, code == GENAIR_OK ? st : NULL);
     mem_free(staging);
     return code == GENAIR_OK ? removed : code;
@@ -360,9 +362,9 @@ static genair_code check_unused(const struct workspace *w, genair_status *st) {
 }
 
 static genair_code run(genair_context *ctx, const genair_options *o, const json_t *inputs,
-                       json_t **result, genair_status *st) {
+                       const struct stage_inputs *files, json_t **result, genair_status *st) {
     struct workspace *w;
-    genair_code code = workspace_open(option_text(o, "workspace"), "prepare", true, &w, st);
+    genair_code code = workspace_open(ctx, option_text(o, "workspace"), "prepare", true, &w, st);
     if (code != GENAIR_OK) return code;
     json_t *recorded;
     code = check_unused(w, st);
@@ -376,7 +378,7 @@ static genair_code run(genair_context *ctx, const genair_options *o, const json_
         *result = json_copy(recorded);
         if (!*result) code = fail_memory(st);
     } else {
-        code = make_and_record(ctx, o, w, inputs, result, st);
+        code = make_and_record(ctx, o, w, inputs, files, result, st);
     }
     workspace_close(w);
     return code;
@@ -386,12 +388,14 @@ GENAIR_API genair_code genair_prepare(genair_context *ctx, const genair_options 
                                       genair_status *st) {
     const double start = context_seconds();
     json_t *inputs = NULL, *result = NULL;
+    struct stage_inputs files = {0};
     genair_code code = options_check_command(o, "prepare", st);
     if (code == GENAIR_OK) code = option_require(o, "workspace", st);
     if (code == GENAIR_OK) code = option_require(o, "interactions", st);
     if (code == GENAIR_OK)
-        code = describe_inputs(ctx, o, &inputs, st); /* a wrong path makes no workspace */
-    if (code == GENAIR_OK) code = run(ctx, o, inputs, &result, st);
+        code = describe_inputs(ctx, o, &files, &inputs, st); /* a wrong path makes no workspace */
+    if (code == GENAIR_OK) code = run(ctx, o, inputs, &files, &result, st);
+    stage_inputs_free(&files);
     if (code == GENAIR_OK) code = stage_result(result, context_seconds() - start, json, st);
     json_decref(inputs);
     json_decref(result);

@@ -87,7 +87,7 @@ static genair_code with_staging(struct page *p, const char *path, genair_status 
 
 static genair_code report(struct page *p, json_t **out, genair_status *st) {
     const char *workspace = option_text(p->options, "workspace"), *given = option_text(p->options, "out");
-    genair_code code = workspace_open(workspace, "report", false, &p->workspace, st);
+    genair_code code = workspace_open(p->ctx, workspace, "report", false, &p->workspace, st);
     if (code != GENAIR_OK) return code;
     if (given) code = stage_output_check(workspace, "out", given, st);
     char *path = given ? mem_text(given, strlen(given)) : path_join(workspace, "report.html");

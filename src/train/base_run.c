@@ -36,7 +36,7 @@ static genair_code check(const struct run *r, const json_t *config, const struct
 static genair_code is_there(const char *workspace, const char *name, bool *out, genair_status *st) {
     struct workspace *w;
     char stage[256];
-    const genair_code code = workspace_open_read(workspace, &w, st);
+    const genair_code code = workspace_open_read(NULL, workspace, &w, st);
     if (code != GENAIR_OK) return code;
     snprintf(stage, sizeof stage, "train/%s", name);
     *out = workspace_stage_hash(w, stage) != NULL;

@@ -34,9 +34,10 @@ bool semantic_is_file(const char *name) {
     return !source_named(name).stage;
 }
 
-genair_code semantic_identity(struct workspace *w, const json_t *config, char out[33], genair_status *st) {
+genair_code semantic_identity(const genair_context *ctx, struct workspace *w, const json_t *config, struct stage_inputs *files,
+                              char out[33], genair_status *st) {
     const struct source s = source_of(config);
-    if (!s.stage) return hash_file(s.file, out, st);
+    if (!s.stage) return stage_inputs_hash(files, ctx, s.file, out, st);
     const char *hash = workspace_stage_hash(w, s.stage);
     const json_t *record = json_object_get(workspace_stages(w), s.stage);
     if (!hash || !json_object_get(json_object_get(record, "outputs"), s.file))

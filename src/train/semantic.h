@@ -6,10 +6,12 @@
 #include "base/context.h"
 #include "model/method.h"
 #include "workspace/manifest.h"
+#include "workspace/stage_input.h"
 
-/* What the matrix of the configuration is: the hash of its stage or file. Fails, naming the command to run, when the
- * workspace does not hold it. */
-CHECKED genair_code semantic_identity(struct workspace *w, const json_t *config, char out[33], genair_status *st);
+/* What the matrix of the configuration is: the hash of its stage, or of its file, which is noted in files. Fails, naming
+ * the command to run, when the workspace does not hold it. */
+CHECKED genair_code semantic_identity(const genair_context *ctx, struct workspace *w, const json_t *config,
+                                      struct stage_inputs *files, char out[33], genair_status *st);
 
 /* Whether a value of --semantic is a file rather than a word. */
 bool semantic_is_file(const char *name);

@@ -95,9 +95,10 @@ static bool is(const json_t *config, const char *source) {
     return method_is(config, "user-semantic", source);
 }
 
-genair_code similar_users_identity(struct workspace *w, const json_t *config, char out[33], genair_status *st) {
-    if (is(config, "mean")) return semantic_identity(w, config, out, st);
-    if (!is(config, "llm")) return hash_file(method_text(config, "user-semantic"), out, st);
+genair_code similar_users_identity(const genair_context *ctx, struct workspace *w, const json_t *config,
+                                   struct stage_inputs *files, char out[33], genair_status *st) {
+    if (is(config, "mean")) return semantic_identity(ctx, w, config, files, out, st);
+    if (!is(config, "llm")) return stage_inputs_hash(files, ctx, method_text(config, "user-semantic"), out, st);
     const char *hash = workspace_stage_hash(w, USER_VECTORS_STAGE);
     if (!hash) return user_vectors_missing(w, st);
     memcpy(out, hash, 33);
@@ -162,9 +163,10 @@ static genair_code find(genair_context *ctx, const char *workspace, const json_t
 /* ---- the workspace's list ---- */
 
 /* What the list is a function of. */
-static genair_code describe(struct workspace *w, const json_t *config, json_t **out, genair_status *st) {
+static genair_code describe(const genair_context *ctx, struct workspace *w, const json_t *config, struct stage_inputs *files,
+                            json_t **out, genair_status *st) {
     char identity[33];
-    const genair_code code = similar_users_identity(w, config, identity, st);
+    const genair_code code = similar_users_identity(ctx, w, config, files, identity, st);
     if (code != GENAIR_OK) return code;
     *out = json_pack("{s:s, s:s?, s:s, s:s, s:s?}", "made_by", "train", "prepare", workspace_stage_hash(w, "prepare"),
                      "user-semantic", is(config, "mean") ? "mean" : is(config, "llm") ? "llm" : "file", "vectors", identity,
@@ -190,12 +192,13 @@ static genair_code keep(struct workspace *w, const json_t *inputs, const struct 
 }
 
 static genair_code make(genair_context *ctx, struct workspace *w, const json_t *config, const json_t *inputs,
-                        genair_status *st) {
+                        const struct stage_inputs *files, genair_status *st) {
     struct dataset *data;
     int32_t *list = NULL;
     genair_code code = dataset_open(workspace_path(w), &data, st);
     if (code != GENAIR_OK) return code;
     code = find(ctx, workspace_path(w), config, data, &list, st);
+    if (code == GENAIR_OK) code = stage_inputs_unchanged(files, st);
     if (code == GENAIR_OK) code = keep(w, inputs, data, list, st);
     mem_free(list);
     dataset_close(data);
@@ -204,10 +207,12 @@ static genair_code make(genair_context *ctx, struct workspace *w, const json_t *
 
 genair_code similar_users_make(genair_context *ctx, struct workspace *w, const json_t *config, genair_status *st) {
     json_t *inputs = NULL, *known;
-    genair_code code = describe(w, config, &inputs, st);
+    struct stage_inputs files = {0};
+    genair_code code = describe(ctx, w, config, &files, &inputs, st);
     if (code == GENAIR_OK && !workspace_is_current(w, SIMILAR_USERS_STAGE, inputs, &known))
-        code = make(ctx, w, config, inputs, st);
+        code = make(ctx, w, config, inputs, &files, st);
     json_decref(inputs);
+    stage_inputs_free(&files);
     return code;
 }
 
@@ -237,15 +242,17 @@ genair_code similar_users_open(genair_context *ctx, const char *workspace, const
                                const struct dataset *data, int32_t **out, genair_status *st) {
     struct workspace *w;
     json_t *inputs = NULL, *known;
+    struct stage_inputs files = {0}; /* the caller has noted it, and looks again */
     *out = NULL;
-    genair_code code = workspace_open_read(workspace, &w, st);
+    genair_code code = workspace_open_read(ctx, workspace, &w, st);
     if (code != GENAIR_OK) return code;
-    code = describe(w, config, &inputs, st);
+    code = describe(ctx, w, config, &files, &inputs, st);
     if (code == GENAIR_OK && workspace_is_current(w, SIMILAR_USERS_STAGE, inputs, &known)) {
         const char *hash = json_string_value(json_object_get(known, "hash"));
         code = read_kept(workspace, data, hash ? hash : "", out, st);
     }
     json_decref(inputs);
+    stage_inputs_free(&files);
     workspace_close(w);
     return code == GENAIR_OK && !*out ? find(ctx, workspace, config, data, out, st) : code;
 }

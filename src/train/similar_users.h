@@ -9,12 +9,14 @@
 #include "base/context.h"
 #include "model/method.h"
 #include "workspace/manifest.h"
+#include "workspace/stage_input.h"
 
 #define SIMILAR_USERS_STAGE "similar_users"
 
-/* What the matrix is: the hash of its file, or of the stage that it comes from. Fails, naming the command to run, when the
+/* What the matrix is: the hash of its file, which is noted in files, or of the stage that it comes from. Fails, naming the command to run, when the
  * workspace does not hold it. */
-CHECKED genair_code similar_users_identity(struct workspace *w, const json_t *config, char out[33], genair_status *st);
+CHECKED genair_code similar_users_identity(const genair_context *ctx, struct workspace *w, const json_t *config,
+                                           struct stage_inputs *files, char out[33], genair_status *st);
 /* Makes the list where the workspace has none of this configuration's matrix. */
 CHECKED genair_code similar_users_make(genair_context *ctx, struct workspace *w, const json_t *config, genair_status *st);
 /* [n_users, SIMILAR_USERS] as in struct method_inputs: the workspace's, or found now and not kept. mem_free. */

@@ -45,6 +45,7 @@ struct train {
     struct run_paths paths;
     json_t *config;  /* as in config.json */
     json_t *inputs;  /* config and the hashes of what is read */
+    struct stage_inputs files; /* the user's among that */
     bool writes;     /* the only process, or the first of several */
     bool goes_on;    /* where it can, and begins anew where it cannot: of many runs */
     bool resumes;    /* from the checkpoint in growing */
@@ -98,13 +99,13 @@ static genair_code collect_method_inputs(struct train *t, const struct method *m
         code = fail_memory(st);
     char identity[33];
     if (code == GENAIR_OK && method->n_matrices) {
-        code = semantic_identity(t->lock, t->config, identity, st);
+        code = semantic_identity(t->ctx, t->lock, t->config, &t->files, identity, st);
         if (code == GENAIR_OK && json_object_set_new(t->inputs, "semantic", json_string(identity)) != 0)
             code = fail_memory(st);
     }
     if (code == GENAIR_OK && learns_from_users(t, method)) {
         if (strcmp(method_text(t->config, "user-semantic"), "llm") == 0) code = user_vectors_make(t->ctx, t->options, t->lock, st);
-        if (code == GENAIR_OK) code = similar_users_identity(t->lock, t->config, identity, st);
+        if (code == GENAIR_OK) code = similar_users_identity(t->ctx, t->lock, t->config, &t->files, identity, st);
         if (code == GENAIR_OK && json_object_set_new(t->inputs, "user-semantic", json_string(identity)) != 0)
             code = fail_memory(st);
     }
@@ -403,6 +404,7 @@ static genair_code train_learned(struct train *t, genair_status *st) {
     genair_code code = make_similar_users(t, st);
     if (code == GENAIR_OK)
         code = model_path ? session_open(t->ctx, t->workspace, t->config, 1, &s, st) : fail_memory(st);
+    if (code == GENAIR_OK) code = stage_inputs_unchanged(&t->files, st); /* all is read: later changes are nothing to this run */
     if (code == GENAIR_OK) code = loop_init(&s, &state, st);
     if (code == GENAIR_OK && t->resumes) {
         code = checkpoint_load(&s, &state, t->paths.growing, st);
@@ -552,6 +554,7 @@ static genair_code train_one(genair_context *ctx, const genair_options *options,
     code = train(&t, json, st);
     json_decref(t.config);
     json_decref(t.inputs);
+    stage_inputs_free(&t.files);
     json_decref(t.result);
     json_decref(t.figures);
     run_paths_free(&t.paths);
@@ -578,11 +581,12 @@ genair_code train_remove(struct workspace *workspace, pthread_mutex_t *guard, co
 }
 
 /* Written by the first process; the others, which read, come when it has it. */
-static genair_code open_workspace(const char *path, struct group *group, struct workspace **out, genair_status *st) {
+static genair_code open_workspace(const genair_context *ctx, const char *path, struct group *group, struct workspace **out,
+                                  genair_status *st) {
     bool is_open = false;
-    genair_code code = group_rank(group) ? GENAIR_OK : workspace_open(path, "train", false, out, st);
+    genair_code code = group_rank(group) ? GENAIR_OK : workspace_open(ctx, path, "train", false, out, st);
     if (code == GENAIR_OK) code = group_share(group, &is_open, sizeof is_open, st);
-    return code == GENAIR_OK && group_rank(group) ? workspace_open_read(path, out, st) : code;
+    return code == GENAIR_OK && group_rank(group) ? workspace_open_read(ctx, path, out, st) : code;
 }
 
 static genair_code train_together(genair_context *ctx, const genair_options *o, struct group *group, char **json,
@@ -591,7 +595,7 @@ static genair_code train_together(genair_context *ctx, const genair_options *o, 
     if (group && !(method && parts_suit(method)))
         return fail(st, GENAIR_USAGE, "method '%s' trains in one process: start one", option_text(o, "method"));
     struct workspace *workspace = NULL;
-    genair_code code = open_workspace(option_text(o, "workspace"), group, &workspace, st);
+    genair_code code = open_workspace(ctx, option_text(o, "workspace"), group, &workspace, st);
     if (code != GENAIR_OK) return code;
     pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
     context_set_group(ctx, group);

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/json_text.h"
 #include "tune/adapter_file.h"
+#include "workspace/stage_input.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct scft {
     struct tuning_options tuning;
     char *growing; /* ws/scft.training */
     json_t *inputs;
+    struct stage_inputs files;
 };
 
 static void scft_deinit(struct scft *s) {
@@ -30,6 +32,7 @@ static void scft_deinit(struct scft *s) {
     catalogue_close(&s->catalogue);
     mem_free(s->growing);
     json_decref(s->inputs);
+    stage_inputs_free(&s->files);
 }
 
 static bool is(const genair_options *o, const char *name, const char *value) {
@@ -70,7 +73,7 @@ static genair_code describe_inputs(struct scft *s, genair_status *st) {
     char model[33], tokenizer[33], given[33] = "";
     genair_code code = lm_weights_hash(s->ctx, s->weights, model, st);
     if (code == GENAIR_OK) code = tokenizer_hash(s->tokenizer, tokenizer, st);
-    if (code == GENAIR_OK && t->given) code = hash_file(t->given, given, st);
+    if (code == GENAIR_OK && t->given) code = stage_inputs_hash(&s->files, s->ctx, t->given, given, st);
     if (code != GENAIR_OK) return code;
     s->inputs = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:f, s:s, s:I}", "made_by", "train", "prepare",
                           workspace_stage_hash(s->workspace, "prepare"), "model", model, "tokenizer", tokenizer, "item-noun", t->style.noun,
@@ -146,6 +149,7 @@ static genair_code make(struct scft *s, genair_status *st) {
     genair_code code = begin(s, st);
     if (code == GENAIR_OK)
         code = tuning_open(s->ctx, &s->tuning, s->weights, s->tokenizer, &s->catalogue, &t, st);
+    if (code == GENAIR_OK) code = stage_inputs_unchanged(&s->files, st);
     if (code == GENAIR_OK) code = tuning_run(&t, st);
     if (code == GENAIR_OK) code = publish(s, &t, st);
     if (code == GENAIR_OK)

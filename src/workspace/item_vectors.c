@@ -67,6 +67,7 @@ static genair_code write_and_record(const struct item_vectors *v, const char *st
         if (v->width[i]) outputs[n++] = part_files[i];
     genair_code code = directory_make(staging, st);
     if (code == GENAIR_OK) code = write_parts(v, staging, st);
+    if (code == GENAIR_OK && v->files) code = stage_inputs_unchanged(v->files, st);
     if (code == GENAIR_OK)
         code = workspace_publish(v->workspace, "embed", inputs, staging, outputs, n, result, st);
     const genair_code removed = directory_remove(staging, code == GENAIR_OK ? st : NULL);

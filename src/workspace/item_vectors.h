@@ -7,6 +7,7 @@
 #include "base/context.h"
 #include "workspace/manifest.h"
 #include "workspace/npy.h"
+#include "workspace/stage_input.h"
 #include "workspace/item_parts.h"
 
 /* Writes the vector of an item (from 1) to out. */
@@ -20,6 +21,7 @@ struct item_vectors {
     size_t width[N_PARTS]; /* columns; 0: this part is not there, and an earlier one is removed */
     item_vector *row;
     void *user;
+    const struct stage_inputs *files; /* that the rows come from; NULL: none */
 };
 
 /* Writes the matrices and records them as stage "embed", whichever command made them: inputs may

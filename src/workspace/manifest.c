@@ -20,6 +20,7 @@
 enum { FORMAT = 1, MAX_MANIFEST_BYTES = 256 * 1024 * 1024 };
 
 struct workspace {
+    const genair_context *ctx;
     char *path, *manifest;
     int lock; /* -1: opened for reading */
     json_t *stages;
@@ -91,7 +92,7 @@ static genair_code check_manifest(struct workspace *w, const char *text, const j
 }
 
 static genair_code load_manifest(struct workspace *w, genair_status *st) {
-    if (!file_exists(w->manifest)) {
+    if (file_missing(w->manifest)) {
         w->stages = json_object();
         return w->stages ? GENAIR_OK : fail_memory(st);
     }
@@ -127,9 +128,10 @@ static genair_code write_manifest(const struct workspace *w, struct writer **out
 
 /* ---- opening ---- */
 
-static genair_code open_common(const char *path, struct workspace **out, genair_status *st) {
+static genair_code open_common(const genair_context *ctx, const char *path, struct workspace **out, genair_status *st) {
     struct workspace *w = mem_zeros(1, sizeof *w);
     if (!w) return fail_memory(st);
+    w->ctx = ctx;
     w->lock = -1;
     w->path = mem_text(path, strlen(path));
     w->manifest = path_join(path, "manifest.json");
@@ -153,10 +155,10 @@ static genair_code require_directory(const char *path, genair_status *st) {
 }
 
 /* shared: the lock is one among several, whose files in the making are not ours to remove. */
-static genair_code open_locked(const char *path, const char *command, bool shared, struct workspace **out,
-                               genair_status *st) {
+static genair_code open_locked(const genair_context *ctx, const char *path, const char *command, bool shared,
+                               struct workspace **out, genair_status *st) {
     struct workspace *w;
-    genair_code code = open_common(path, &w, st);
+    genair_code code = open_common(ctx, path, &w, st);
     if (code != GENAIR_OK) return code;
     code = shared ? lock_share(path, command, &w->lock, st) : lock_take(path, command, &w->lock, st);
     if (code == GENAIR_OK) code = load_manifest(w, st); /* first: what is no workspace stays as it is */
@@ -168,22 +170,23 @@ static genair_code open_locked(const char *path, const char *command, bool share
     return code;
 }
 
-genair_code workspace_open(const char *path, const char *command, bool create,
+genair_code workspace_open(const genair_context *ctx, const char *path, const char *command, bool create,
                            struct workspace **out, genair_status *st) {
     const genair_code code = create ? directory_make(path, st) : require_directory(path, st);
-    return code == GENAIR_OK ? open_locked(path, command, false, out, st) : code;
+    return code == GENAIR_OK ? open_locked(ctx, path, command, false, out, st) : code;
 }
 
-genair_code workspace_open_shared(const char *path, const char *command, struct workspace **out, genair_status *st) {
+genair_code workspace_open_shared(const genair_context *ctx, const char *path, const char *command,
+                                  struct workspace **out, genair_status *st) {
     const genair_code code = require_directory(path, st);
-    return code == GENAIR_OK ? open_locked(path, command, true, out, st) : code;
+    return code == GENAIR_OK ? open_locked(ctx, path, command, true, out, st) : code;
 }
 
-genair_code workspace_open_read(const char *path, struct workspace **out, genair_status *st) {
+genair_code workspace_open_read(const genair_context *ctx, const char *path, struct workspace **out, genair_status *st) {
     genair_code code = require_directory(path, st);
     if (code != GENAIR_OK) return code;
     struct workspace *w;
-    code = open_common(path, &w, st);
+    code = open_common(ctx, path, &w, st);
     if (code != GENAIR_OK) return code;
     code = load_manifest(w, st);
     if (code == GENAIR_OK)
@@ -253,7 +256,7 @@ static genair_code check_output(const struct workspace *w, const char *stage, co
                          "%lld bytes long instead of %lld; run '%s' again%s", (long long)info.st_size,
                          (long long)json_integer_value(json_object_get(output, "bytes")), command, options);
     else
-        code = hash_file(path, digits, st);
+        code = hash_file(w->ctx, path, digits, st);
     if (code == GENAIR_OK &&
         strcmp(digits, json_string_value(json_object_get(output, "hash"))) != 0)
         code = fail_line(st, GENAIR_FORMAT, path, 0,
@@ -289,7 +292,7 @@ static genair_code describe_output(const char *directory, const char *name, json
     char *path = path_join(directory, name), digits[33];
     if (!path) return fail_memory(st);
     struct stat info;
-    genair_code code = hash_file(path, digits, st);
+    genair_code code = hash_file(NULL, path, digits, st); /* of work that is done: no moment to stop */
     if (code == GENAIR_OK && stat(path, &info) != 0) code = fail_errno(st, path, "examine");
     if (code == GENAIR_OK &&
         json_object_set_new(

@@ -12,20 +12,21 @@
 
 struct workspace;
 
-/* For stages that write. Creates the directory if create; takes the exclusive lock, so one writing
+/* For stages that write. ctx, borrowed: whose wish to stop is heard while outputs are compared with their records; NULL:
+ * nobody's. Creates the directory if create; takes the exclusive lock, so one writing
  * process at a time (a second one is told the holder's pid and command); removes temporary files
  * that a killed run left. Fails when the workspace may not be written. command: what a message
  * names, borrowed. */
-CHECKED genair_code workspace_open(const char *path, const char *command, bool create,
+CHECKED genair_code workspace_open(const genair_context *ctx, const char *path, const char *command, bool create,
                                    struct workspace **out, genair_status *st);
 /* For one of several processes that share out a stage's work: keeps out workspace_open, not its like. Writes files of its
  * own, each under another name, and records nothing. */
-CHECKED genair_code workspace_open_shared(const char *path, const char *command, struct workspace **out,
-                                          genair_status *st);
+CHECKED genair_code workspace_open_shared(const genair_context *ctx, const char *path, const char *command,
+                                          struct workspace **out, genair_status *st);
 /* For stages that only read (evaluate, recommend, similar, inspect): no lock, nothing is written,
  * so a read-only directory will do. Files are replaced whole and verified when opened: a stage that
  * runs meanwhile gives the old file, the new one, or a message. workspace_record fails. */
-CHECKED genair_code workspace_open_read(const char *path, struct workspace **out,
+CHECKED genair_code workspace_open_read(const genair_context *ctx, const char *path, struct workspace **out,
                                         genair_status *st);
 void workspace_close(struct workspace *w); /* gives the lock back; NULL is fine */
 const char *workspace_path(const struct workspace *w);

@@ -42,6 +42,44 @@ genair_code stage_input_check(const char *workspace, const char *const *outputs,
     return code;
 }
 
+/* ---- what is recorded ---- */
+
+struct stage_input {
+    const char *path;
+    struct stat info;
+};
+
+genair_code stage_inputs_hash(struct stage_inputs *s, const genair_context *ctx, const char *path, char out[33],
+                              genair_status *st) {
+    if (!mem_grow(&s->files, &s->capacity, s->n + 1, sizeof *s->files)) return fail_memory(st);
+    struct stage_input *file = &s->files[s->n];
+    file->path = path;
+    if (stat(path, &file->info) != 0) return fail_errno(st, path, "open");
+    s->n++;
+    return hash_file(ctx, path, out, st);
+}
+
+static bool is_same_time(struct timespec a, struct timespec b) {
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+genair_code stage_inputs_unchanged(const struct stage_inputs *s, genair_status *st) {
+    for (size_t i = 0; i < s->n; i++) {
+        const struct stat *then = &s->files[i].info;
+        struct stat now;
+        if (stat(s->files[i].path, &now) != 0 || now.st_dev != then->st_dev || now.st_ino != then->st_ino ||
+            now.st_size != then->st_size || !is_same_time(now.st_mtim, then->st_mtim))
+            return fail_line(st, GENAIR_IO, s->files[i].path, 0,
+                             "the file changed while it was read; run the command again, on a copy if others write to it");
+    }
+    return GENAIR_OK;
+}
+
+void stage_inputs_free(struct stage_inputs *s) {
+    mem_free(s->files);
+    *s = (struct stage_inputs){0};
+}
+
 /* ---- what is written ---- */
 
 static genair_code check_kept(const struct stat *output, const char *path, const char *workspace, const char *name,
@@ -68,7 +106,7 @@ genair_code stage_output_check(const char *workspace, const char *option, const 
     struct stat info;
     struct workspace *w;
     if (stat(path, &info) != 0) return GENAIR_OK;
-    genair_code code = workspace_open_read(workspace, &w, st);
+    genair_code code = workspace_open_read(NULL, workspace, &w, st);
     if (code != GENAIR_OK) return code;
     for (size_t i = 0; code == GENAIR_OK && i < COUNT(unrecorded); i++)
         code = check_kept(&info, path, workspace, unrecorded[i], option, st);

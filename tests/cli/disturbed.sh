@@ -130,6 +130,16 @@ else
     holds 'and what comes of it is said' grep -qx 'genair: interrupted; the same command starts again' err
 fi
 
+truncate -s 40G large.tsv # of which nothing is on the disk
+"$genair" prepare -w cut --interactions large.tsv >/dev/null 2>err &
+child=$!
+sleep 0.5
+kill -INT $child
+wait $child
+holds 'SIGINT while inputs are hashed is heard' test $? -eq 130
+holds 'and said' grep -qx 'genair: interrupted; the same command starts again' err
+rm large.tsv
+
 # ---- two processes in one workspace ----
 rm -rf cut
 "$genair" prepare -q -w cut --interactions shop/interactions.tsv --items shop/items.jsonl >/dev/null 2>&1 &

@@ -82,7 +82,7 @@ static void record_run(const char *name, const char *method, genair_status *st) 
     snprintf(path, sizeof path, "%s/%s", workspace, config);
     snprintf(text, sizeof text, "{\"method\": \"%s\", \"backbone\": \"sasrec\"}", method);
     must(file_replace(path, text, strlen(text), st), st);
-    must(workspace_open(workspace, "train", false, &w, st), st);
+    must(workspace_open(NULL, workspace, "train", false, &w, st), st);
     json_t *inputs = json_pack("{s:s}", "prepare", workspace_stage_hash(w, "prepare"));
     const char *const outputs[] = {model, config};
     must(workspace_record(w, stage_name, inputs, outputs, 2, NULL, st), st);

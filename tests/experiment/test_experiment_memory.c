@@ -34,7 +34,7 @@ static void forget(void) {
     struct workspace *w;
     pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
     char path[256];
-    assert_int_equal(workspace_open(workspace, "test", false, &w, NULL), GENAIR_OK);
+    assert_int_equal(workspace_open(NULL, workspace, "test", false, &w, NULL), GENAIR_OK);
     assert_int_equal(train_remove(w, &guard, "s.0001", NULL), GENAIR_OK);
     assert_int_equal(train_remove(w, &guard, "s.0002", NULL), GENAIR_OK);
     workspace_close(w);

@@ -54,7 +54,7 @@ static genair_code open_dataset(genair_status *st) {
 static genair_code record(genair_status *st) {
     static const char *const outputs[] = {DATASET_SEQUENCES, DATASET_IDS};
     struct workspace *w;
-    genair_code code = workspace_open(scratch_directory, "test", true, &w, st);
+    genair_code code = workspace_open(NULL, scratch_directory, "test", true, &w, st);
     if (code != GENAIR_OK) return code;
     json_t *inputs = json_object();
     code = workspace_record(w, "prepare", inputs, outputs, 2, NULL, st);

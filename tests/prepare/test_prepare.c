@@ -126,7 +126,7 @@ static void list(const char *workspace, struct listing *l) {
     qsort(l->name, (size_t)l->n, sizeof l->name[0], by_name);
     for (int i = 0; i < l->n; i++) {
         char *path = path_join(workspace, l->name[i]);
-        assert_int_equal(hash_file(path, l->hash[i], NULL), GENAIR_OK);
+        assert_int_equal(hash_file(NULL, path, l->hash[i], NULL), GENAIR_OK);
         mem_free(path);
     }
 }
@@ -302,7 +302,7 @@ static void check_message(genair_code code, const genair_status *st, const char 
 
 static genair_code verify(const char *workspace, genair_status *st) {
     struct workspace *w;
-    genair_code code = workspace_open_read(workspace, &w, st);
+    genair_code code = workspace_open_read(NULL, workspace, &w, st);
     if (code != GENAIR_OK) return code;
     code = workspace_verify(w, "prepare", st);
     workspace_close(w);
@@ -432,7 +432,7 @@ static void test_second_process_is_told(void **state) {
     char *workspace = scratch_path("shared"), expected[128];
     struct workspace *w;
     genair_status st = {0};
-    assert_int_equal(workspace_open(workspace, "train", true, &w, NULL), GENAIR_OK);
+    assert_int_equal(workspace_open(NULL, workspace, "train", true, &w, NULL), GENAIR_OK);
     assert_int_equal(prepare(workspace, log_a, NULL, NULL, NULL, &st), GENAIR_IO);
     snprintf(expected, sizeof expected,
              "the workspace is in use by process %ld (genair train); wait for it or stop it",
@@ -442,7 +442,7 @@ static void test_second_process_is_told(void **state) {
     workspace_close(w);
     must_prepare(workspace, log_a);
     /* Reading needs no lock. */
-    assert_int_equal(workspace_open(workspace, "train", false, &w, NULL), GENAIR_OK);
+    assert_int_equal(workspace_open(NULL, workspace, "train", false, &w, NULL), GENAIR_OK);
     assert_int_equal(verify(workspace, NULL), GENAIR_OK);
     assert_int_equal(open_data(workspace, NULL), GENAIR_OK);
     workspace_close(w);
@@ -458,7 +458,7 @@ static void test_leftovers_are_removed(void **state) {
                     path_join(workspace, "runs/r/.x.partial")};
     struct workspace *w;
     assert_int_equal(directory_make(folder, NULL), GENAIR_OK);
-    assert_int_equal(workspace_open(workspace, "train", false, &w, NULL), GENAIR_OK);
+    assert_int_equal(workspace_open(NULL, workspace, "train", false, &w, NULL), GENAIR_OK);
     workspace_close(w);
     assert_true(file_exists(folder)); /* a directory without a data set is not ours */
     must_prepare(workspace, log_a);
@@ -468,7 +468,7 @@ static void test_leftovers_are_removed(void **state) {
     assert_int_equal(directory_make(aside, NULL), GENAIR_OK);
     assert_int_equal(file_replace(deep, "x", 1, NULL), GENAIR_OK);
     for (size_t i = 0; i < COUNT(kept); i++) assert_int_equal(file_replace(kept[i], "x", 1, NULL), GENAIR_OK);
-    assert_int_equal(workspace_open(workspace, "train", false, &w, NULL), GENAIR_OK);
+    assert_int_equal(workspace_open(NULL, workspace, "train", false, &w, NULL), GENAIR_OK);
     assert_false(file_exists(deep));
     assert_false(file_exists(aside));
     assert_false(file_exists(folder));
@@ -522,7 +522,7 @@ static int without_permission(const char *workspace) {
     if (verify(workspace, &st[0]) != GENAIR_OK) return 1;
     if (open_data(workspace, &st[1]) != GENAIR_OK) return 2;
     struct workspace *w;
-    if (workspace_open(workspace, "train", false, &w, &st[2]) != GENAIR_IO) return 3;
+    if (workspace_open(NULL, workspace, "train", false, &w, &st[2]) != GENAIR_IO) return 3;
     if (!strstr(st[2].message,
                 "the workspace may not be written (no permission), and 'genair train' has to"))
         return 4;

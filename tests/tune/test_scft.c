@@ -85,7 +85,7 @@ static genair_code make(const char *workspace, struct call *c, genair_status *st
     ok(genair_options_set(o, "model", model_path, st), st);
     ok(genair_options_set(o, "scft-batch", "8", st), st);
     for (size_t i = 0; c->values[i][0]; i++) ok(genair_options_set(o, c->values[i][0], c->values[i][1], st), st);
-    ok(workspace_open(workspace, "train", false, &w, st), st);
+    ok(workspace_open(NULL, workspace, "train", false, &w, st), st);
     const genair_code code = scft_make(c->ctx, o, w, st);
     workspace_close(w);
     genair_options_free(o);
