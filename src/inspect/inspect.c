@@ -12,7 +12,7 @@
 
 static bool has(const char *directory, const char *name) {
     char *path = path_join(directory, name);
-    const bool found = path && file_exists(path);
+    const bool found = path && !file_missing(path);
     mem_free(path);
     return found;
 }

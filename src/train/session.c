@@ -102,7 +102,7 @@ static genair_code open_matrix(const char *workspace, const char *name, struct s
     char *path = path_join(workspace, item_matrix_named(name).file);
     if (!path) return fail_memory(st);
     genair_code code = GENAIR_OK;
-    if (!file_exists(path))
+    if (file_missing(path))
         code = fail_line(st, GENAIR_USAGE, path, 0,
                          "there is no item matrix; run `genair embed` and `genair fuse` first, or train with "
                          "--method base");

@@ -252,7 +252,7 @@ static genair_code check_arrays(const struct store *s, genair_status *st) {
 
 genair_code store_open(const char *path, const char *kind, const char *command, struct store **out,
                        genair_status *st) {
-    if (!file_exists(path))
+    if (file_missing(path))
         return fail_line(st, GENAIR_IO, path, 0, "the file is missing; run 'genair %s' first",
                          command);
     struct store *s = mem_zeros(1, sizeof *s);

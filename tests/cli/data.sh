@@ -205,6 +205,17 @@ wait
 holds 'and those of before stay' md5sum --quiet -c before
 holds 'without leftovers' test -z "$(ls -d ws/*.partial live/*.partial 2>/dev/null)"
 
+# ---- what is there and cannot be looked at is not missing ----
+cp -r ws odd
+ln -sf ids.bin odd/ids.bin
+run 1 train -w odd --run p --method pop
+holds 'a file of the data' grep -q '^genair: odd/ids.bin: cannot .*: Too many levels of symbolic links' err
+run 1 recommend -w odd --run p --user u
+holds 'to whoever only reads too' grep -q '^genair: odd/ids.bin: cannot .*: Too many levels of symbolic links' err
+ln -sf manifest.json odd/manifest.json
+run 1 inspect odd
+holds 'nor is the manifest' grep -q '^genair: odd/manifest.json: cannot open: Too many levels of symbolic links' err
+
 # ---- inspect ----
 run 0 inspect ws/fused.npy --json
 json_holds 'inspect a file' "[.. | numbers] | any(. == $items) and any(. == 64)"
