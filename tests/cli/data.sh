@@ -182,32 +182,6 @@ run 1 export -w sorted --what recbole --out log
 holds 'missing ones are told' grep -q '^genair: sorted/items.jsonl: the file is missing' err
 rm -r sorted
 
-# ---- inputs that others write to meanwhile ----
-run 0 prepare -w live --interactions shop/interactions.tsv
-find live -type f ! -name .lock | sort | xargs md5sum >before
-cp shop/interactions.tsv growing.tsv
-line=$(tail -n 1 growing.tsv)
-until [ -e enough ]; do echo "$line" >>growing.tsv; done &
-while cmp -s growing.tsv shop/interactions.tsv; do sleep 0.01; done
-run 1 prepare -w live --interactions growing.tsv
-holds 'a log that grows is told' grep -qx 'genair: growing.tsv: the file changed while it was read; run the command again, on a copy if others write to it' err
-run 1 prepare -w live --interactions shop/interactions.tsv --items growing.tsv
-touch enough
-wait
-rm enough
-holds 'and the data are as before' md5sum --quiet -c before
-find ws -type f ! -name .lock | sort | xargs md5sum >before
-cp shop/decoding.npy touched.npy && touch -d 2001-01-01 touched.npy
-# its first byte again and again, by the shell alone: no program's start takes as long as embed
-until [ -e enough ]; do printf '\223' 1<>touched.npy; done &
-until [ touched.npy -nt before ]; do sleep 0.01; done
-run 1 embed -w ws --prefill touched.npy --ids shop/vectors.ids
-holds 'so are vectors' grep -q '^genair: touched.npy: the file changed while it was read; ' err
-touch enough
-wait
-holds 'and those of before stay' md5sum --quiet -c before
-holds 'without leftovers' test -z "$(ls -d ws/*.partial live/*.partial 2>/dev/null)"
-
 # ---- what is there and cannot be looked at is not missing ----
 cp -r ws odd
 ln -sf ids.bin odd/ids.bin

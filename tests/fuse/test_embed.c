@@ -109,6 +109,38 @@ static void same_files_are_not_taken_twice(void **state) {
     shop_close(&s);
 }
 
+/* At the first message, which comes when the files are hashed, a line more. */
+static void write_to(void *path, genair_log_level level, const char *line) {
+    (void)level;
+    (void)line;
+    FILE *f = fopen(path, "a");
+    assert_non_null(f);
+    assert_int_not_equal(fputs("\n", f), EOF);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void a_file_written_meanwhile_is_told(void **state) {
+    (void)state;
+    struct shop s = shop_open("meanwhile");
+    char *earlier = shop_matrix("w1.npy", shop_order, 4, 0), *prefill = shop_matrix("w2.npy", shop_order, 3, 0);
+    genair_context *ctx = NULL;
+    genair_options *o = NULL;
+    genair_status st = {0};
+    shop_ok(shop_run(&s, "embed", 1, &st, NULL, "prefill", earlier, NULL), &st);
+    assert_int_equal(genair_context_create(1, write_to, prefill, &ctx, NULL), GENAIR_OK);
+    assert_int_equal(genair_options_create("embed", &o, NULL), GENAIR_OK);
+    assert_int_equal(genair_options_set(o, "workspace", s.workspace, NULL), GENAIR_OK);
+    assert_int_equal(genair_options_set(o, "prefill", prefill, NULL), GENAIR_OK);
+    assert_int_equal(genair_embed(ctx, o, NULL, &st), GENAIR_IO);
+    assert_string_equal(st.file, prefill);
+    expect_vectors(&s, "prefill.npy", 4, 0);
+    genair_options_free(o);
+    genair_context_free(ctx);
+    mem_free(earlier);
+    mem_free(prefill);
+    shop_close(&s);
+}
+
 static void other_types_and_orders_are_converted(void **state) {
     (void)state;
     struct shop s = shop_open("types");
@@ -316,6 +348,7 @@ int main(void) {
         cmocka_unit_test(rows_follow_the_items),
         cmocka_unit_test(rows_are_found_by_name),
         cmocka_unit_test(same_files_are_not_taken_twice),
+        cmocka_unit_test(a_file_written_meanwhile_is_told),
         cmocka_unit_test(other_types_and_orders_are_converted),
         cmocka_unit_test(a_matrix_in_memory_is_taken),
         cmocka_unit_test(wrong_rows_are_refused),

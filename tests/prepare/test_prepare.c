@@ -73,11 +73,11 @@ static int teardown(void **state) {
 
 /* ---- running ---- */
 
-static genair_code prepare(const char *workspace, const char *log, const char *option,
-                           const char *value, char **json, genair_status *st) {
+static genair_code prepare_telling(genair_log tell, void *whom, const char *workspace, const char *log,
+                                   const char *option, const char *value, char **json, genair_status *st) {
     genair_context *ctx;
     genair_options *o;
-    assert_int_equal(genair_context_create(1, NULL, NULL, &ctx, NULL), GENAIR_OK);
+    assert_int_equal(genair_context_create(1, tell, whom, &ctx, NULL), GENAIR_OK);
     assert_int_equal(genair_options_create("prepare", &o, NULL), GENAIR_OK);
     assert_int_equal(genair_options_set(o, "workspace", workspace, NULL), GENAIR_OK);
     assert_int_equal(genair_options_set(o, "interactions", log, NULL), GENAIR_OK);
@@ -88,6 +88,11 @@ static genair_code prepare(const char *workspace, const char *log, const char *o
     genair_options_free(o);
     genair_context_free(ctx);
     return code;
+}
+
+static genair_code prepare(const char *workspace, const char *log, const char *option,
+                           const char *value, char **json, genair_status *st) {
+    return prepare_telling(NULL, NULL, workspace, log, option, value, json, st);
 }
 
 static void must_prepare(const char *workspace, const char *log) {
@@ -275,6 +280,33 @@ static void test_stopped(void **state) {
     genair_options_free(o);
     genair_context_free(ctx);
     mem_free(workspace);
+}
+
+/* The first message comes when the files are hashed. */
+static void write_to(void *path, genair_log_level level, const char *line) {
+    (void)level;
+    (void)line;
+    FILE *f = fopen(path, "a");
+    assert_non_null(f);
+    assert_int_not_equal(fputs("\n", f), EOF);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void test_a_log_written_meanwhile(void **state) {
+    (void)state;
+    char *workspace = scratch_path("meanwhile"), *growing = scratch_path("growing.tsv");
+    struct listing before, after;
+    genair_status st = {0};
+    must_prepare(workspace, log_a);
+    list(workspace, &before);
+    write_log(growing, 2);
+    assert_int_equal(prepare_telling(write_to, growing, workspace, growing, NULL, NULL, NULL, &st), GENAIR_IO);
+    assert_string_equal(st.file, growing);
+    assert_non_null(strstr(st.message, "changed while it was read"));
+    list(workspace, &after);
+    assert_memory_equal(&before, &after, sizeof before);
+    mem_free(workspace);
+    mem_free(growing);
 }
 
 /* ---- damage ---- */
@@ -597,6 +629,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_wrong_path_makes_nothing),
         cmocka_unit_test(test_killed_anywhere),
         cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_a_log_written_meanwhile),
         cmocka_unit_test(test_damage_is_named),
         cmocka_unit_test(test_damaged_manifest),
         cmocka_unit_test(test_files_of_two_logs),
