@@ -397,7 +397,7 @@ genair_code workspace_verify(struct workspace *w, const char *stage, genair_stat
 
 genair_code workspace_check_data(const char *path, const char *made_from, genair_status *st) {
     struct workspace *w;
-    genair_code code = workspace_open_read(path, &w, st);
+    genair_code code = workspace_open_read(NULL, path, &w, st);
     if (code != GENAIR_OK) return code;
     const json_t *record = json_object_get(w->stages, "prepare");
     char recorded[33];
@@ -413,7 +413,7 @@ genair_code workspace_check_data(const char *path, const char *made_from, genair
 
 genair_code workspace_check_output(const char *path, const char *stage, const char *output, genair_status *st) {
     struct workspace *w;
-    genair_code code = workspace_open_read(path, &w, st);
+    genair_code code = workspace_open_read(NULL, path, &w, st);
     if (code != GENAIR_OK) return code;
     const json_t *recorded = json_object_get(json_object_get(json_object_get(w->stages, stage), "outputs"), output);
     if (recorded) code = check_output(w, stage, output, recorded, st);
