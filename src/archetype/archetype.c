@@ -68,7 +68,8 @@ static genair_code open_model(struct stage *s, genair_status *st) {
     genair_code code = lm_weights_open(path, &s->weights, st);
     if (code == GENAIR_OK) code = tokenizer_open(s->weights, &s->tokenizer, st);
     if (code != GENAIR_OK) return code;
-    if (chat_format_named(option_text(s->options, "chat-format"), &s->format)) return GENAIR_OK;
+    if (chat_format_named(option_text(s->options, "chat-format"), &s->format))
+        return tokenizer_end_turns(s->tokenizer, s->format, s->weights, st);
     s->format = tokenizer_chat_format(s->tokenizer);
     if (tokenizer_chat_unknown(s->tokenizer))
         context_warn(s->ctx, "the model's chat template is of none of the formats that --chat-format lists: it is given plain text");

@@ -87,12 +87,12 @@ bool chat_format_named(const char *name, enum chat_format *out) {
     return false;
 }
 
-size_t chat_ends(const struct tokenizer *t, uint32_t ids[CHAT_ENDS]) {
+size_t chat_ends(const struct tokenizer *t, enum chat_format format, uint32_t ids[CHAT_ENDS]) {
     static const char *const names[N_CHAT_FORMATS][CHAT_ENDS] = {[CHAT_LLAMA3] = {"<|eot_id|>", "<|eom_id|>"},
                                                                  [CHAT_CHATML] = {"<|im_end|>"}};
     size_t n = 0;
-    for (size_t i = 0; i < CHAT_ENDS && names[t->chat][i]; i++)
-        n += vocabulary_added(&t->vocabulary, text_of(names[t->chat][i]), &ids[n]);
+    for (size_t i = 0; i < CHAT_ENDS && names[format][i]; i++)
+        n += vocabulary_added(&t->vocabulary, text_of(names[format][i]), &ids[n]);
     return n;
 }
 

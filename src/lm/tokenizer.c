@@ -34,14 +34,21 @@ genair_code tokenizer_create(size_t limit, struct tokenizer **out, genair_status
 }
 
 genair_code tokenizer_open(struct lm_weights *w, struct tokenizer **out, genair_status *st) {
-    uint32_t ends[CHAT_ENDS];
     genair_code code = w->gguf ? tokenizer_open_gguf(w->gguf, w->config.vocabulary, out, st)
                                : tokenizer_open_directory(w->path, w->config.vocabulary, out, st);
-    const size_t n = code == GENAIR_OK ? chat_ends(*out, ends) : 0;
-    for (size_t i = 0; i < n && code == GENAIR_OK; i++) code = lm_weights_add_eos(w, ends[i], st);
-    if (code == GENAIR_OK || !n) return code;
+    if (code != GENAIR_OK) return code;
+    code = tokenizer_end_turns(*out, tokenizer_chat_format(*out), w, st);
+    if (code == GENAIR_OK) return code;
     tokenizer_free(*out);
     *out = NULL;
+    return code;
+}
+
+genair_code tokenizer_end_turns(const struct tokenizer *t, enum chat_format format, struct lm_weights *w, genair_status *st) {
+    uint32_t ends[CHAT_ENDS];
+    const size_t n = chat_ends(t, format, ends);
+    genair_code code = GENAIR_OK;
+    for (size_t i = 0; i < n && code == GENAIR_OK; i++) code = lm_weights_add_eos(w, ends[i], st);
     return code;
 }
 

@@ -36,6 +36,8 @@ CHECKED genair_code tokenizer_open_directory(const char *path, size_t n_vocabula
  * files name the end of a text alone. */
 struct lm_weights;
 CHECKED genair_code tokenizer_open(struct lm_weights *w, struct tokenizer **out, genair_status *st);
+/* The same of another chat format, which is chosen by hand. */
+CHECKED genair_code tokenizer_end_turns(const struct tokenizer *t, enum chat_format format, struct lm_weights *w, genair_status *st);
 void tokenizer_free(struct tokenizer *t); /* NULL is fine */
 
 size_t tokenizer_size(const struct tokenizer *t);

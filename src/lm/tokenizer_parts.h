@@ -120,6 +120,6 @@ CHECKED genair_code tokenizer_config_apply(struct tokenizer *t, const json_t *co
 CHECKED genair_code chat_recognise(struct tokenizer *t, struct text template, genair_status *st);
 /* The tokens that end a turn, as the format has them and t knows them; how many, at most CHAT_ENDS. */
 enum { CHAT_ENDS = 2 };
-size_t chat_ends(const struct tokenizer *t, uint32_t ids[CHAT_ENDS]);
+size_t chat_ends(const struct tokenizer *t, enum chat_format format, uint32_t ids[CHAT_ENDS]);
 
 #endif

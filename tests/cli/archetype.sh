@@ -169,7 +169,7 @@ holds 'a form that the model has no tokens for' grep -q 'the token "<|im_start|>
 # where the files name another end, that of a turn ends an answer too: nearly uniform draws meet it now and then
 cp -rL "$models/qwen2-tiny/hf-bf16" turns
 sed -i 's/"eos_token_id": [0-9]*/"eos_token_id": 3/' turns/config.json turns/generation_config.json
-drawn() { run 0 archetype -w "$1" --model "$2" --max-new-tokens 120 --temperature 100 --top-p 1 --repetition-penalty 1 --json; }
+drawn() { run 0 archetype -w "$1" --model "$2" --max-new-tokens 120 --temperature 100 --top-p 1 --repetition-penalty 1 --json "${@:3}"; }
 rm -rf a b && cp -r empty a && cp -r empty b
 drawn a "$models/qwen2-tiny/hf-bf16"
 ended=$(jq .generated_tokens out)
@@ -180,6 +180,15 @@ if command -v sqlite3 >/dev/null; then
     for w in a b; do sqlite3 $w/archetypes.sqlite 'SELECT generated_tokens FROM items ORDER BY item' >$w.lengths; done
     holds 'with another end beside it none is longer' awk '{ getline b <"b.lengths"; if (b > $1) exit 1 }' a.lengths
 fi
+# also of a format that is chosen by hand
+im_end=$(jq '.added_tokens_decoder | to_entries[] | select(.value.content == "<|im_end|>") | .key | tonumber' turns/tokenizer_config.json)
+jq '.chat_template = "of another form"' turns/tokenizer_config.json >other.json && mv other.json turns/tokenizer_config.json
+rm -rf a b && cp -r empty a && cp -r empty b
+drawn a turns --chat-format chatml
+chosen=$(jq .generated_tokens out)
+for file in config.json generation_config.json; do jq ".eos_token_id = [3, $im_end]" turns/$file >other.json && mv other.json turns/$file; done
+drawn b turns --chat-format chatml
+json_holds 'the turn of a chosen format ends an answer' ".generated_tokens == $chosen"
 cp "$model" begins.gguf
 at=$(grep -abo tokenizer.ggml.add_bos_token begins.gguf | cut -d: -f1)
 printf '\0' | dd of=begins.gguf bs=1 seek=$((at + 28 + 4)) conv=notrunc status=none

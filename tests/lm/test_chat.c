@@ -61,15 +61,19 @@ static void what_ends_a_turn(void **state) {
     (void)state;
     uint32_t ends[CHAT_ENDS];
     struct tokenizer *t = open_with("ends-llama3", llama3_tokens, NULL);
-    assert_int_equal(chat_ends(t, ends), 1);
+    assert_int_equal(chat_ends(t, tokenizer_chat_format(t), ends), 1);
     assert_true(text_equal(tokenizer_bytes(t, ends[0]), "<|eot_id|>"));
     tokenizer_free(t);
     t = open_with("ends-chatml", chatml_tokens, NULL);
-    assert_int_equal(chat_ends(t, ends), 1);
+    assert_int_equal(chat_ends(t, tokenizer_chat_format(t), ends), 1);
     assert_true(text_equal(tokenizer_bytes(t, ends[0]), "<|im_end|>"));
     tokenizer_free(t);
     t = open_with("ends-none", NULL, NULL);
-    assert_int_equal(chat_ends(t, ends), 0);
+    assert_int_equal(chat_ends(t, tokenizer_chat_format(t), ends), 0);
+    tokenizer_free(t);
+    t = open_with("ends-chosen", chatml_tokens, "{\"chat_template\": \"of another form\"}");
+    assert_int_equal(chat_ends(t, CHAT_CHATML, ends), 1);
+    assert_true(text_equal(tokenizer_bytes(t, ends[0]), "<|im_end|>"));
     tokenizer_free(t);
 }
 
