@@ -3,13 +3,17 @@
 
 #include "archetype/generate.h"
 #include "base/alloc.h"
+#include "workspace/item_matrix.h"
+#include "workspace/manifest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { SLOTS = 16, KV_BYTES = 1 << 30 };
 
 struct author {
-    struct archetypes *store; /* for its settings */
+    const char *workspace, *run;
+    json_t *settings; /* texts by name: archetype.c */
     struct template *template;
     struct lm_weights *weights;
     struct tokenizer *tokenizer;
@@ -18,7 +22,7 @@ struct author {
 
 void author_close(struct author *a) {
     if (!a) return;
-    archetypes_close(a->store);
+    json_decref(a->settings);
     tokenizer_free(a->tokenizer);
     lm_weights_close(a->weights);
     template_free(a->template);
@@ -28,18 +32,42 @@ void author_close(struct author *a) {
 /* ---- as before ---- */
 
 static const char *setting(const struct author *a, const char *name) {
-    const char *value = archetypes_setting(a->store, name);
+    const char *value = json_string_value(json_object_get(a->settings, name));
     return value ? value : "";
 }
 
-static genair_code open_store(const char *workspace, struct author *a, genair_status *st) {
-    const genair_code code = archetypes_open_read(workspace, ARCHETYPES_FILE, &a->store, st);
+/* What the vectors that the run's item matrix was made of were made with: *out is a new reference. */
+static genair_code settings_of(const struct workspace *w, const char *run, json_t **out, genair_status *st) {
+    char stage[256];
+    snprintf(stage, sizeof stage, "train/%s", run);
+    const json_t *config = json_object_get(workspace_stage_inputs(w, stage), "config");
+    const struct item_matrix items = item_matrix_named(json_string_value(json_object_get(config, "items")));
+    const char *then = json_string_value(json_object_get(workspace_stage_inputs(w, items.stage), "embed"));
+    const char *now = workspace_stage_hash(w, "embed"), *path = workspace_path(w);
+    if (then && (!now || strcmp(then, now) != 0))
+        return fail_line(st, GENAIR_USAGE, path, 0,
+                         "the item vectors that run '%s' learned from are not those that are there now, so no --model can be known to be "
+                         "theirs: give vectors (--prefill, --decoding)", run);
+    json_t *settings = json_object_get(workspace_stage_inputs(w, "embed"), "settings");
+    const char *answers = json_string_value(json_object_get(settings, "answers"));
+    if (!settings)
+        return fail_line(st, GENAIR_USAGE, path, 0,
+                         "its item vectors were made elsewhere, so no --model can be known to be theirs: give vectors (--prefill, "
+                         "--decoding)");
+    if (!answers || strcmp(answers, "generated") != 0)
+        return fail_line(st, GENAIR_USAGE, path, 0,
+                         "its archetypes were written elsewhere (--texts): give vectors (--prefill, --decoding)");
+    *out = json_incref(settings);
+    return GENAIR_OK;
+}
+
+static genair_code read_settings(const struct author *a, json_t **out, genair_status *st) {
+    struct workspace *w;
+    genair_code code = workspace_open_read(NULL, a->workspace, &w, st);
     if (code != GENAIR_OK) return code;
-    if (!a->store)
-        return fail_line(st, GENAIR_USAGE, workspace, 0,
-                         "its item vectors were made elsewhere, so no --model can be known to be theirs: give vectors");
-    if (strcmp(setting(a, "answers"), "generated") == 0) return GENAIR_OK;
-    return fail_line(st, GENAIR_USAGE, workspace, 0, "its archetypes were written elsewhere (--texts): give vectors");
+    code = settings_of(w, a->run, out, st);
+    workspace_close(w);
+    return code;
 }
 
 /* Another template is told as such, also where it is none that can be parsed. */
@@ -67,16 +95,17 @@ static genair_code open_model(const char *path, struct author *a, genair_status 
     if (code != GENAIR_OK) return code;
     if (!differs(a, "model", weights) && !differs(a, "tokenizer", tokenizer) &&
         chat_format_named(setting(a, "chat_format"), &a->format))
-        return GENAIR_OK;
-    return fail_line(st, GENAIR_USAGE, path, 0, "not the model that made the workspace's archetypes, which was %s",
-                     setting(a, "model_file"));
+        return tokenizer_end_turns(a->tokenizer, a->format, a->weights, st);
+    return fail_line(st, GENAIR_USAGE, path, 0, "not the model that made the item vectors of run '%s'", a->run);
 }
 
-genair_code author_open(const char *workspace, const char *model, const char *template, struct author **out,
-                        genair_status *st) {
+genair_code author_open(const char *workspace, const char *run, const char *model, const char *template,
+                        struct author **out, genair_status *st) {
     struct author *a = mem_zeros(1, sizeof *a);
     if (!a) return fail_memory(st);
-    genair_code code = open_store(workspace, a, st);
+    a->workspace = workspace;
+    a->run = run;
+    genair_code code = read_settings(a, &a->settings, st);
     if (code == GENAIR_OK) code = open_template(template, a, st);
     if (code == GENAIR_OK) code = open_model(model, a, st);
     if (code == GENAIR_OK)
@@ -84,6 +113,17 @@ genair_code author_open(const char *workspace, const char *model, const char *te
     else
         author_close(a);
     return code;
+}
+
+/* A server opens its model once, and the run that it serves may be trained anew. */
+static genair_code check_settings(const struct author *a, genair_status *st) {
+    json_t *now = NULL;
+    const genair_code code = read_settings(a, &now, st);
+    const bool same = json_equal(now, a->settings);
+    json_decref(now);
+    if (code != GENAIR_OK || same) return code;
+    return fail_line(st, GENAIR_USAGE, a->workspace, 0,
+                     "its archetypes were made anew with other settings since --model was opened: start again");
 }
 
 /* ---- items ---- */
@@ -150,7 +190,8 @@ genair_code author_describe(struct author *a, genair_context *ctx, const struct 
                                    .options = {.n_slots = SLOTS, .kv_bytes = KV_BYTES, .one_always = true,
                                                .chunk = GENERATE_CHUNK, .arithmetic = ENGINE_INT8}};
     struct generate *generate = NULL;
-    genair_code code = generate_create(&g, &generate, st);
+    genair_code code = check_settings(a, st);
+    if (code == GENAIR_OK) code = generate_create(&g, &generate, st);
     if (code == GENAIR_OK) code = generate_run(generate, &with, st);
     generate_free(generate);
     return code;

@@ -93,7 +93,7 @@ static genair_code take_in(genair_context *ctx, const genair_options *o, struct 
     struct author *author = NULL;
     struct intake_result n;
     genair_code code = read_items(ctx, o, in, st);
-    if (code == GENAIR_OK && model) code = author_open(workspace, model, option_text(o, "template"), &author, st);
+    if (code == GENAIR_OK && model) code = author_open(workspace, option_text(o, "run"), model, option_text(o, "template"), &author, st);
     if (code == GENAIR_OK) code = intake_store(in, ctx, author, &n, st);
     author_close(author);
     if (code != GENAIR_OK) return code;

@@ -94,7 +94,7 @@ genair_code service_open(const struct service_setting *setting, struct service *
     s->setting = *setting;
     genair_code code = served_open(s->setting.workspace, s->setting.run, &s->setting.index, &s->current, st);
     if (code == GENAIR_OK && setting->model)
-        code = author_open(setting->workspace, setting->model, setting->template, &s->author, st);
+        code = author_open(setting->workspace, setting->run, setting->model, setting->template, &s->author, st);
     if (code == GENAIR_OK) code = events_open(setting->store, &s->events, st);
     if (code == GENAIR_OK)
         *out = s;

@@ -87,6 +87,19 @@ run 2 add-items -w ws --run one --items new.jsonl --model "$model" --template no
 holds 'why, of a file that is no template too' grep -q 'made with another template' err
 holds 'nothing was kept' test "$(sum)" = "$before"
 
+# ---- a model is known by the vectors that the run learned from, not by what the store holds now ----
+cp -r ws anew
+run 0 archetype -w anew --model "$model" --max-new-tokens 4 --greedy --restart --limit 1 --template template
+run 2 add-items -w anew --run one --items new.jsonl --model "$model" --template template
+holds 'the store has other settings now' grep -q 'made with another template' err
+run 0 add-items -w anew --run one --items new.jsonl --model "$model"
+run 0 embed -w anew --prefill ws/prefill.npy --decoding ws/decoding.npy
+run 2 add-items -w anew --run one --items new.jsonl --model "$model"
+holds 'vectors taken in are of no known model' grep -q 'made elsewhere, so no --model can be known to be theirs: give vectors' err
+run 0 embed -w anew --prefill ws/decoding.npy --decoding ws/prefill.npy
+run 2 add-items -w anew --run one --items new.jsonl --model "$model"
+holds 'nor are those that the run did not learn from' grep -q "that run 'one' learned from are not those that are there now" err
+
 # ---- out again ----
 run 2 add-items -w ws --remove "$item"
 holds 'an item of the log stays' grep -q "no item '$item' was added" err
