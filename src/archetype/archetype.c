@@ -267,21 +267,22 @@ static genair_code fail_missing(const struct stage *s, uint32_t n_missing, uint3
     text_excerpt(dataset_item_name(s->catalogue.data, first), name);
     const uint32_t n_items = s->catalogue.data->n_items;
     const uint64_t n_failed = generate_made(s->generate)->n_failed;
+    const char *kept = n_missing < n_items ? "the others are kept, and " : "";
     if (option_flag(s->options, "merge"))
         return fail_line(st, GENAIR_FORMAT, workspace_path(s->workspace), 0,
-                         "%" PRIu32 " of %" PRIu32 " items are missing, the first is '%s'; the others are kept, and no vectors "
+                         "%" PRIu32 " of %" PRIu32 " items are missing, the first is '%s'; %sno vectors "
                          "were written: the same command without --merge, in one process or several, makes them",
-                         n_missing, n_items, name);
+                         n_missing, n_items, name, kept);
     if (s->texts && n_missing > n_failed)
         return fail_line(st, GENAIR_FORMAT, option_text(s->options, "texts"), 0,
-                         "no text for %" PRIu32 " of %" PRIu32 " items, the first is '%s'; the "
-                         "others are kept, and no vectors were written: give texts for all",
-                         n_missing, n_items, name);
+                         "no text for %" PRIu32 " of %" PRIu32 " items, the first is '%s'; %sno vectors were written: give "
+                         "texts for all",
+                         n_missing, n_items, name, kept);
     return fail_line(st, GENAIR_FORMAT, workspace_path(s->workspace), 0,
                      "%" PRIu32 " of %" PRIu32 " items failed, the first is '%s' ('genair archetype "
-                     "-w %s --show %s' says why); the others are kept, and no vectors were written: "
+                     "-w %s --show %s' says why); %sno vectors were written: "
                      "the same command tries the failed ones again",
-                     n_missing, n_items, name, workspace_path(s->workspace), name);
+                     n_missing, n_items, name, workspace_path(s->workspace), name, kept);
 }
 
 /* ---- the stage ---- */
@@ -325,11 +326,24 @@ static genair_code start_generation(struct stage *s, genair_status *st) {
     return generate_create(&g, &s->generate, st);
 }
 
-/* What cannot be made anew is not thrown away. */
-static genair_code check_restart(struct stage *s, genair_status *st) {
+static genair_code check_generation(struct stage *s, genair_status *st) {
+    const struct generator with = generator_of(s);
+    return generate_check(s->generate, &with, st);
+}
+
+static genair_code check_merge(struct stage *s, genair_status *st) {
+    const struct ranks_settings settings = {workspace_path(s->workspace), s->settings, s->n_settings, ""};
+    const genair_code code = ranks_check(&settings, s->generate, st);
+    if (code != GENAIR_OK || generate_made(s->generate)->n_done) return code;
+    return fail_line(st, GENAIR_USAGE, settings.workspace, 0,
+                     "no rank has left archetypes that could take the place of those here, which are kept: without --merge they are "
+                     "thrown away and made anew");
+}
+
+/* What nothing would take the place of is not thrown away. */
+static genair_code check_restart(struct stage *s, bool merge, genair_status *st) {
     genair_code code = start_generation(s, st); /* without a store: every item is looked at */
-    const struct generator with = code == GENAIR_OK ? generator_of(s) : (struct generator){0};
-    if (code == GENAIR_OK) code = generate_check(s->generate, &with, st);
+    if (code == GENAIR_OK) code = merge ? check_merge(s, st) : check_generation(s, st);
     generate_free(s->generate);
     s->generate = NULL;
     return code;
@@ -338,7 +352,7 @@ static genair_code check_restart(struct stage *s, genair_status *st) {
 static genair_code throw_away(struct stage *s, genair_status *st) {
     const char *path = workspace_path(s->workspace);
     const bool merge = option_flag(s->options, "merge"); /* what the ranks made takes its place */
-    genair_code code = merge ? GENAIR_OK : check_restart(s, st);
+    genair_code code = check_restart(s, merge, st);
     if (code == GENAIR_OK) code = archetypes_remove(path, ARCHETYPES_FILE, st);
     return code == GENAIR_OK && !merge ? ranks_remove(path, st) : code;
 }

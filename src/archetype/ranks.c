@@ -42,6 +42,11 @@ genair_code ranks_begin(const struct ranks_settings *s, uint32_t n_items, struct
     return code == GENAIR_OK ? generate_share(g, *leases, fresh, st) : code;
 }
 
+genair_code ranks_check(const struct ranks_settings *s, struct generate *g, genair_status *st) {
+    struct looking l = {.settings = s, .g = g};
+    return archetypes_each_rank(s->workspace, look_through, &l, st);
+}
+
 static genair_code remove_store(void *user, const char *file, genair_status *st) {
     return archetypes_remove(user, file, st);
 }

@@ -23,6 +23,8 @@ CHECKED genair_code ranks_begin(const struct ranks_settings *s, uint32_t n_items
 /* Alone in the workspace: takes over what the ranks' stores hold into store, g's, and removes them. *n_adopted: items. */
 CHECKED genair_code ranks_adopt(const struct ranks_settings *s, struct archetypes *store, struct generate *g,
                                 uint64_t *n_adopted, genair_status *st);
+/* What ranks_adopt would take over counts as done in g, and nothing is changed. GENAIR_USAGE as there. */
+CHECKED genair_code ranks_check(const struct ranks_settings *s, struct generate *g, genair_status *st);
 /* Throws away what ranks made. */
 CHECKED genair_code ranks_remove(const char *workspace, genair_status *st);
 

@@ -204,6 +204,13 @@ run 0 archetype -w a --model "$model" --max-new-tokens 24 --rank 1 --ranks 2 --l
 run 0 archetype -w a --show "$item"
 made a --limit 3
 json_holds 'taken over' '.made == 0 and .merged == 3'
+run 2 archetype -w a --model "$model" --max-new-tokens 24 --merge --restart
+holds 'nothing would take the place of what is there' grep -q 'no rank has left archetypes' err
+made a --limit 3
+json_holds 'so it is kept' '.items == 3 and .made == 0'
+rm -rf a && cp -r empty a
+run 1 archetype -w a --model "$model" --max-new-tokens 24 --merge
+holds 'nothing is said to be kept where nothing is' grep -q "$n of $n items are missing, the first is '[^']*'; no vectors" err
 
 # ---- texts from elsewhere ----
 jq -c '{item: .item_id, archetype: ("People who want " + .item_id)}' ws/items.jsonl >texts.jsonl
