@@ -72,6 +72,13 @@ static genair_code put_tokens(struct tokenizer *t, const struct source *s, genai
     return code == GENAIR_OK ? tokenizer_finish(t, place, st) : code;
 }
 
+/* A normaliser of another family's. */
+static genair_code check_normaliser(const struct gguf *g, genair_status *st) {
+    static const char key[] = KEY("precompiled_charsmap");
+    const struct gguf_value *v = gguf_find(g, key);
+    return v && v->n ? fail_place(place_of(g, key), st, "%s is not supported: text is taken as it is", key) : GENAIR_OK;
+}
+
 static genair_code put_merges(struct tokenizer *t, const struct source *s, genair_status *st) {
     const struct place place = place_of(s->g, KEY("merges"));
     genair_code code = bpe_pairs_create(&t->rules, s->n_merges, st);
@@ -136,7 +143,8 @@ static genair_code read_all(struct tokenizer *t, struct source *s, genair_status
     }
     t->alphabet = pieces ? ALPHABET_SENTENCEPIECE : ALPHABET_BYTES;
     t->leading_space = t->begins = pieces;
-    code = read_arrays(s, pieces, st);
+    code = check_normaliser(s->g, st);
+    if (code == GENAIR_OK) code = read_arrays(s, pieces, st);
     if (code == GENAIR_OK) code = put_tokens(t, s, st);
     if (code == GENAIR_OK) code = pieces ? sentencepiece_rank(t, st) : put_merges(t, s, st);
     if (code == GENAIR_OK && !pieces) code = set_expression(t, s->g, st);

@@ -202,13 +202,15 @@ static double llama3_divisor(const struct rope_scaling *r, double frequency) {
 }
 
 /* GGUF holds the divisors of Llama 3.1 as a tensor. */
-static genair_code read_divisors(struct opened *o, struct lm_tensor *t, genair_status *st) {
+static genair_code read_divisors(struct opened *o, struct lm_tensor *t, const struct rope_scaling *r, genair_status *st) {
     const genair_code code = lm_weights_values(&o->w, t, 0, 1, o->divisors, st);
-    for (size_t i = 0; code == GENAIR_OK && i < t->cols; i++)
+    for (size_t i = 0; code == GENAIR_OK && i < t->cols; i++) {
         if (!(o->divisors[i] > 0))
             return fail_offset(st, GENAIR_FORMAT, o->path, (int64_t)t->offset,
                                "tensor \"%s\": value %zu is %g, expected a positive divisor",
                                t->name, i, (double)o->divisors[i]);
+        if (r->kind == ROPE_LINEAR) o->divisors[i] = (float)((double)o->divisors[i] * r->factor);
+    }
     return code;
 }
 
@@ -222,7 +224,7 @@ static genair_code set_rope(struct opened *o, const struct rope_scaling *r, gena
     }
     c->rope_divisors = o->divisors = mem_array(n, sizeof *o->divisors);
     if (!o->divisors) return fail_memory(st);
-    if (t.rows) return read_divisors(o, &t, st);
+    if (t.rows) return read_divisors(o, &t, r, st);
     for (size_t i = 0; i < n; i++) {
         const double frequency = pow(c->rope_base, -2.0 * (double)i / (double)c->head_dim);
         o->divisors[i] = r->kind == ROPE_LLAMA3   ? (float)llama3_divisor(r, frequency)

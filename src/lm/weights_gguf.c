@@ -4,6 +4,7 @@
 #include "lm/weights_form.h"
 
 #include "base/alloc.h"
+#include "base/size.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -116,13 +117,58 @@ static genair_code read_eos(const struct gguf *g, struct lm_config *c, genair_st
     return code;
 }
 
+/* ---- what other models of these names have ---- */
+
+/* Keys that change the numbers, each with the values that do not: files of converters carry those. */
+static const struct neutral {
+    const char *name;
+    double values[2];
+} neutral[] = {{"expert_count", {0, 0}},
+               {"attention.scale", {0, 0}},
+               {"attention.clamp_kqv", {0, 0}},
+               {"attention.max_alibi_bias", {0, 0}},
+               {"attn_logit_softcapping", {0, 0}},
+               {"final_logit_softcapping", {0, 0}},
+               {"embedding_scale", {0, 1}},
+               {"residual_scale", {0, 1}},
+               {"logit_scale", {0, 1}},
+               {"rope.scaling.attn_factor", {1, 1}}};
+
+static genair_code fail_variant(const struct gguf *g, const char *key, double found, genair_status *st) {
+    return fail_offset(st, GENAIR_FORMAT, g->path, gguf_find(g, key)->offset, "\"%s\" is %g: a variant that is not known here", key, found);
+}
+
+static genair_code check_attention(const struct gguf *g, const struct form_config *f, genair_status *st) {
+    const struct key window_key = key_of(f, "attention.sliding_window"), causal_key = key_of(f, "attention.causal");
+    double window = 0;
+    bool causal = true;
+    genair_code code = gguf_f64(g, window_key.text, false, &window, st);
+    if (code == GENAIR_OK && window != 0 && !(window >= (double)f->c.context))
+        code = fail_variant(g, window_key.text, window, st);
+    if (code == GENAIR_OK) code = gguf_bool(g, causal_key.text, false, &causal, st);
+    return code == GENAIR_OK && !causal ? fail_variant(g, causal_key.text, 0, st) : code;
+}
+
+static genair_code check_variant(const struct gguf *g, const struct form_config *f, genair_status *st) {
+    genair_code code = check_attention(g, f, st);
+    for (size_t i = 0; i < COUNT(neutral) && code == GENAIR_OK; i++) {
+        const struct neutral *n = &neutral[i];
+        const struct key key = key_of(f, n->name);
+        double value = n->values[0];
+        code = gguf_f64(g, key.text, false, &value, st);
+        if (code == GENAIR_OK && value != n->values[0] && value != n->values[1]) code = fail_variant(g, key.text, value, st);
+    }
+    return code;
+}
+
 /* ---- numbers ---- */
 
+/* A factor alone is of type linear. */
 static genair_code read_scaling(const struct gguf *g, struct form_config *f, genair_status *st) {
     const struct key type_key = key_of(f, "rope.scaling.type"),
                      factor_key = key_of(f, "rope.scaling.factor"),
                      old_key = key_of(f, "rope.scale_linear");
-    struct text type = text_of(gguf_find(g, old_key.text) ? "linear" : "none");
+    struct text type = text_of(gguf_find(g, factor_key.text) || gguf_find(g, old_key.text) ? "linear" : "none");
     char found[TEXT_EXCERPT];
     genair_code code = gguf_text(g, type_key.text, false, &type, st);
     if (code != GENAIR_OK || text_equal(type, "none")) return code;
@@ -170,6 +216,7 @@ static genair_code config(const void *form, struct form_config *f, genair_status
     if (code == GENAIR_OK) code = read_sizes(g, f, st);
     if (code == GENAIR_OK) code = check_dims(g, f, st);
     if (code == GENAIR_OK) code = read_vocabulary(g, f, st);
+    if (code == GENAIR_OK) code = check_variant(g, f, st);
     if (code == GENAIR_OK) code = read_numbers(g, f, st);
     if (code == GENAIR_OK) code = read_eos(g, &f->c, st);
     return code;

@@ -318,6 +318,10 @@ static void yarn_keys(struct gguf_bytes *b) {
     put_key(b, "llama.rope.scaling.type", GGUF_STRING), put_text(b, "yarn");
 }
 
+static void factor_alone(struct gguf_bytes *b) {
+    put_key(b, "llama.rope.scaling.factor", GGUF_F32), put_f32(b, 2.5F);
+}
+
 static void rope_scaling_of_gguf(void **state) {
     (void)state;
     char *file = scratch_path("rope.gguf");
@@ -329,6 +333,14 @@ static void rope_scaling_of_gguf(void **state) {
     w = open_model(file);
     assert_true(w->config.rope_divisors[0] == 2.5F && w->config.rope_divisors[1] == 2.5F);
     lm_weights_close(w);
+    tiny_gguf(&(struct tiny){.n_keys = 1, .keys = factor_alone}, file);
+    w = open_model(file);
+    assert_true(w->config.rope_divisors[0] == 2.5F && w->config.rope_divisors[1] == 2.5F);
+    lm_weights_close(w);
+    tiny_gguf(&(struct tiny){.extra = "rope_freqs.weight", .n_keys = 2, .keys = linear_keys}, file);
+    w = open_model(file);
+    assert_true(w->config.rope_divisors[0] == 2.5F && w->config.rope_divisors[1] == 5);
+    lm_weights_close(w);
     tiny_gguf(&(struct tiny){.n_keys = 2, .keys = zero_keys}, file);
     open_refused(file);
     assert_non_null(strstr(refusal, "\"llama.rope.scaling.factor\" is 0, expected a number above 0"));
@@ -336,6 +348,50 @@ static void rope_scaling_of_gguf(void **state) {
     open_refused(file);
     assert_non_null(
         strstr(refusal, "\"llama.rope.scaling.type\" is \"yarn\"; known are none and linear"));
+    mem_free(file);
+}
+
+static const struct variant {
+    const char *key;
+    float value;
+    bool known;
+} variants[] = {{"llama.attention.sliding_window", 0, true},     {"llama.attention.sliding_window", 64, true},
+                {"llama.attention.sliding_window", 63, false},   {"llama.attention.scale", 0.5F, false},
+                {"llama.attention.clamp_kqv", 8, false},         {"llama.attention.max_alibi_bias", 8, false},
+                {"llama.attn_logit_softcapping", 50, false},     {"llama.final_logit_softcapping", 30, false},
+                {"llama.final_logit_softcapping", 0, true},      {"llama.embedding_scale", 12, false},
+                {"llama.embedding_scale", 1, true},              {"llama.residual_scale", 0.5F, false},
+                {"llama.logit_scale", 0.25F, false},             {"llama.expert_count", 8, false},
+                {"llama.expert_count", 0, true},                 {"llama.rope.scaling.attn_factor", 2, false},
+                {"llama.rope.scaling.attn_factor", 1, true},     {"llama.attention.causal", 0, false},
+                {"llama.attention.causal", 1, true}};
+static const struct variant *variant;
+
+static void variant_key(struct gguf_bytes *b) {
+    const bool is_bool = strstr(variant->key, "causal"), is_whole = strstr(variant->key, "window") || strstr(variant->key, "count");
+    put_key(b, variant->key, is_bool ? GGUF_BOOL : is_whole ? GGUF_U32 : GGUF_F32);
+    if (is_bool)
+        put(b, &(unsigned char){variant->value != 0}, 1);
+    else if (is_whole)
+        put_u32(b, (uint32_t)variant->value);
+    else
+        put_f32(b, variant->value);
+}
+
+/* Keys that change the numbers are refused by name, unless their value does not. */
+static void variants_of_gguf(void **state) {
+    (void)state;
+    char *file = scratch_path("variant.gguf");
+    for (variant = variants; variant < variants + COUNT(variants); variant++) {
+        tiny_gguf(&(struct tiny){.n_keys = 1, .keys = variant_key}, file);
+        if (variant->known) {
+            lm_weights_close(open_model(file));
+            continue;
+        }
+        open_refused(file);
+        assert_non_null(strstr(refusal, variant->key));
+        assert_non_null(strstr(refusal, "a variant that is not known here"));
+    }
     mem_free(file);
 }
 
@@ -512,6 +568,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(shards),
         cmocka_unit_test(rope_scaling),
         cmocka_unit_test(rope_scaling_of_gguf),
+        cmocka_unit_test(variants_of_gguf),
         cmocka_unit_test(end_tokens),
         cmocka_unit_test(read_errors),
         cmocka_unit_test(hashes),
