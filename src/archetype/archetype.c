@@ -77,9 +77,9 @@ static genair_code open_model(struct stage *s, genair_status *st) {
 }
 
 static struct sampling sampling_of(const genair_options *o) {
-    const float temperature = (float)option_real(o, "temperature");
-    return (struct sampling){.greedy = option_flag(o, "greedy") || temperature == 0,
-                             .temperature = temperature,
+    const double temperature = option_real(o, "temperature"), lowest = 1e-6; /* logits divided by less would overflow */
+    return (struct sampling){.greedy = option_flag(o, "greedy") || temperature < lowest,
+                             .temperature = (float)temperature,
                              .top_p = (float)option_real(o, "top-p"),
                              .repetition_penalty = (float)option_real(o, "repetition-penalty"),
                              .seed = (uint64_t)option_int(o, "seed")};

@@ -119,7 +119,7 @@ static const struct option_spec table[] = {
     {"max-new-tokens", 0, OPTION_INT, "512", 1, 1e6, .argument = "N", .commands = ARCHETYPE,
      .help = "Longest answer."},
     {"temperature", 0, OPTION_REAL, "0.6", 0, 100, .argument = "X", .commands = ARCHETYPE,
-     .help = "How freely the model chooses; 0 is --greedy."},
+     .help = "How freely the model chooses; less than 0.000001 is --greedy."},
     {"top-p", 0, OPTION_REAL, "0.9", 1e-6, 1, .argument = "P", .commands = ARCHETYPE,
      .help = "Choose among the likeliest tokens that together have this probability."},
     {"repetition-penalty", 0, OPTION_REAL, "1.2", 0.01, 100, .argument = "X", .commands = ARCHETYPE,

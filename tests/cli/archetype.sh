@@ -78,6 +78,13 @@ for format in llama3-tiny/gguf/llama3-tiny-f16.gguf qwen2-tiny/hf-bf16; do
         <("$genair" archetype -w b --show "$item" --json | jq .archetype)
 done
 
+rm -rf a b && cp -r empty a && cp -r empty b
+made a --greedy --limit 12
+made b --temperature 1e-38 --limit 12
+made b --greedy --limit 12
+json_holds 'the lowest temperatures are greedy' '.made == 0'
+holds 'in words too' cmp <("$genair" archetype -w a --show "$item" --json | jq .archetype) <("$genair" archetype -w b --show "$item" --json | jq .archetype)
+
 # ---- killed and interrupted ----
 rows_of() { sqlite3 "$1/archetypes.sqlite" 'SELECT item, checksum FROM items ORDER BY item'; }
 start=$(date +%s%3N)
