@@ -19,7 +19,7 @@ CHECKED genair_code describe_workspace(const char *path, json_t *out, genair_sta
 CHECKED genair_code describe_run(const char *path, json_t *out, genair_status *st);
 
 /* describe_model.c: a GGUF file, with or without a language model that this program can run ("model"
- * or "not_usable" says why not); a Hugging Face directory. */
+ * or "not_usable" says why not); a Hugging Face directory, with "not_usable" where its tokenizer cannot be read. */
 CHECKED genair_code describe_gguf(const char *path, json_t *out, genair_status *st);
 CHECKED genair_code describe_model_directory(const char *path, json_t *out, genair_status *st);
 

@@ -2,6 +2,7 @@
 #include "inspect/describe.h"
 
 #include "base/alloc.h"
+#include "lm/tokenizer.h"
 #include "lm/weights.h"
 
 #include <math.h>
@@ -50,6 +51,21 @@ static json_t *model_json(const struct lm_weights *w) {
         (double)c->norm_eps, "rope_base", c->rope_base, "tied_embeddings", w->tied, "end_tokens",
         eos, "parameters", (json_int_t)values, "weight_bytes", (json_int_t)bytes, "types",
         form_of(values, by_type, types));
+}
+
+/* Opened with its tokenizer, which adds the ends of the chat format's turns, and without which it cannot be run: *why says so then. */
+static genair_code open_model(const char *path, struct lm_weights **w, genair_status *why) {
+    struct tokenizer *t = NULL;
+    genair_code code = lm_weights_open(path, w, why);
+    if (code == GENAIR_OK) code = tokenizer_open(*w, &t, why);
+    tokenizer_free(t);
+    return code;
+}
+
+/* w: NULL where there is none; why: empty where it can be run. */
+static bool put_model(json_t *out, const struct lm_weights *w, const genair_status *why) {
+    return (!w || json_object_set_new(out, "model", model_json(w)) == 0) &&
+           (!*why->message || json_object_set_new(out, "not_usable", json_string(why->message)) == 0);
 }
 
 /* ---- GGUF ---- */
@@ -135,20 +151,18 @@ genair_code describe_gguf(const char *path, json_t *out, genair_status *st) {
     json_int_t n_values = 0;
     genair_code code = gguf_open(path, &g, st);
     if (code != GENAIR_OK) return code;
-    code = lm_weights_open(path, &w, &why);
+    code = open_model(path, &w, &why);
     if (code == GENAIR_MEMORY || code == GENAIR_IO) { /* says nothing of the model */
+        lm_weights_close(w);
         gguf_close(g);
         return fail_like(st, &why);
     }
-    const bool usable = code == GENAIR_OK;
     json_t *tensors = gguf_tensors_json(g, &n_values);
-    json_t *facts =
-        json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "version", (json_int_t)g->version, "bytes",
-                  (json_int_t)g->file_bytes, "values", n_values, usable ? "model" : "not_usable",
-                  usable ? model_json(w) : json_string(why.message), "metadata", metadata_json(g),
-                  "tensors", tensors);
+    json_t *facts = json_pack("{s:I, s:I, s:I}", "version", (json_int_t)g->version, "bytes", (json_int_t)g->file_bytes, "values",
+                              n_values);
+    const bool whole = put_model(facts, w, &why) && json_object_set_new(facts, "metadata", metadata_json(g)) == 0;
     code = describe_head(out, "GGUF", path, st);
-    if (code == GENAIR_OK && (!facts || json_object_update(out, facts) != 0))
+    if (json_object_set_new(facts, "tensors", tensors) != 0 || !whole || (code == GENAIR_OK && json_object_update(out, facts) != 0))
         code = fail_memory(st);
     json_decref(facts);
     lm_weights_close(w);
@@ -177,14 +191,15 @@ static json_t *model_tensors_json(const struct lm_weights *w) {
 
 genair_code describe_model_directory(const char *path, json_t *out, genair_status *st) {
     struct lm_weights *w = NULL;
-    genair_code code = lm_weights_open(path, &w, st);
-    if (code != GENAIR_OK) return code;
+    genair_status why = {0};
+    genair_code code = open_model(path, &w, &why);
+    if (!w || code == GENAIR_MEMORY) {
+        lm_weights_close(w);
+        return fail_like(st, &why);
+    }
     code = describe_head(out, "Hugging Face model", path, st);
-    json_t *facts =
-        json_pack("{s:o, s:o}", "model", model_json(w), "tensors", model_tensors_json(w));
-    if (code == GENAIR_OK && (!facts || json_object_update(out, facts) != 0))
+    if (code == GENAIR_OK && (!put_model(out, w, &why) || json_object_set_new(out, "tensors", model_tensors_json(w)) != 0))
         code = fail_memory(st);
-    json_decref(facts);
     lm_weights_close(w);
     return code;
 }

@@ -181,6 +181,8 @@ rm -rf a b && cp -r empty a && cp -r empty b
 drawn a "$models/qwen2-tiny/hf-bf16"
 ended=$(jq .generated_tokens out)
 holds 'some answers end with the turn' test "$ended" -lt $((120 * n))
+run 0 inspect turns --json
+json_holds 'which inspect shows' '(.model.end_tokens | length) == 2 and (has("not_usable") | not)'
 drawn b turns
 json_holds 'all of them' ".items == $n"
 if command -v sqlite3 >/dev/null; then

@@ -205,6 +205,7 @@ static void gguf_files(void **state) {
     assert_string_equal(text_at(out, "kind"), "GGUF");
     assert_int_equal(number_at(out, "version"), 3);
     check_model(json_object_get(out, "model"));
+    assert_non_null(strstr(text_at(out, "not_usable"), "has no \"tokenizer.ggml.model\""));
     const json_t *metadata = json_object_get(out, "metadata"),
                  *list = json_object_get(metadata, "some.list");
     assert_string_equal(text_at(metadata, "general.architecture"), "llama");
@@ -234,6 +235,7 @@ static void model_directories(void **state) {
     json_t *out = inspect_ok(path);
     assert_string_equal(text_at(out, "kind"), "Hugging Face model");
     check_model(json_object_get(out, "model"));
+    assert_non_null(text_at(out, "not_usable")); /* no tokenizer */
     assert_string_equal(text_at(entry(out, "tensors", "name", "model.norm.weight"), "shape"), "8");
     assert_string_equal(
         text_at(entry(out, "tensors", "name", "model.layers.0.mlp.down_proj.weight"), "shape"),
