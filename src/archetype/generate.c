@@ -233,9 +233,16 @@ static genair_code check_length(const struct generate *g, uint32_t item, genair_
     if (g->tokens.n && n <= context && n < UINT32_MAX) return GENAIR_OK;
     char name[TEXT_EXCERPT];
     text_excerpt(name_of(g, item), name);
-    if (g->with.texts && g->tokens.n <= context)
-        return fail(st, GENAIR_USAGE, "the prompt of item '%s' takes %zu tokens and its text %zu, the model reads at most %zu; shorten its text",
-                    name, g->tokens.n, g->forced.n, context);
+    if (!g->tokens.n)
+        return fail(st, GENAIR_USAGE, "the prompt of item '%s' is empty, since it has no attribute that the template takes: give a --template "
+                                      "with a sentence without attributes", name);
+    if (g->with.texts && g->tokens.n <= context) {
+        int64_t line;
+        const char *path = texts_place(g->with.texts, item, &line);
+        return fail_line(st, GENAIR_USAGE, path, line,
+                         "the prompt of item '%s' takes %zu tokens and its text %zu, the model reads at most %zu; shorten its text",
+                         name, g->tokens.n, g->forced.n, context);
+    }
     return fail(st, GENAIR_USAGE,
                 "the prompt of item '%s' takes %zu tokens, the model reads at most %zu; give "
                 "a smaller --attribute-characters, or a --template with fewer attributes",

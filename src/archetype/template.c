@@ -310,6 +310,7 @@ static bool put_piece(const struct render *r, const struct piece *piece, struct 
     case NOUN:
         return put(r->out, text_of(r->style->noun));
     case NAMED:
+        r->out->n_attributes++;
         return put(r->out, named_value(r, piece->text));
     case OTHER_NAME:
         return put_words(r->out, name);
@@ -356,11 +357,6 @@ static bool put_others(const struct render *r, const struct sentence *s, size_t 
     return true;
 }
 
-static void count_named(const struct render *r) {
-    for (size_t i = 0; i < r->t->n_names; i++)
-        if (named_value(r, r->t->names[i]).n) r->out->n_attributes++;
-}
-
 static bool is_fixed(const struct template *t, const struct sentence *s) {
     if (s->others) return false;
     for (size_t i = s->first; i < s->first + s->n_pieces; i++)
@@ -376,7 +372,6 @@ genair_code template_render(const struct template *t, json_t *record,
     size_t n_breaks = 0, last = 0;
     bool done = true;
     out->n = out->n_system = out->user_at = out->n_attributes = 0;
-    count_named(&r);
     for (size_t i = 0; i < t->n_sentences && done; i++) {
         const struct sentence *s = &t->sentences[i];
         const size_t before = out->n;

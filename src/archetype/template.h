@@ -47,7 +47,7 @@ struct prompt {
      * one; text[user_at .. n) is the rest. Both 0 where that sentence names an attribute, or is all
      * there is. */
     size_t n_system, user_at;
-    size_t n_attributes; /* of the item that went in */
+    size_t n_attributes; /* of the item that went in: places filled */
 };
 void prompt_deinit(struct prompt *p);
 /* record: the item's attributes, texts by name ("item_id" is none). */

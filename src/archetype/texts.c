@@ -12,6 +12,7 @@
 enum { LINE_MAX_BYTES = 16 * 1024 * 1024 };
 
 struct texts {
+    const char *path;
     char *bytes;
     size_t n_bytes, capacity;
     size_t *begin;  /* [n_items + 1] in bytes */
@@ -31,6 +32,11 @@ void texts_free(struct texts *t) {
 
 struct text texts_of(const struct texts *t, uint32_t item) {
     return (struct text){t->bytes ? t->bytes + t->begin[item] : "", t->length[item]};
+}
+
+const char *texts_place(const struct texts *t, uint32_t item, int64_t *line) {
+    *line = t->line[item];
+    return t->path;
 }
 
 size_t texts_unused(const struct texts *t) {
@@ -128,6 +134,7 @@ genair_code texts_read(const char *path, const struct dataset *d, struct texts *
     struct texts *t = mem_zeros(1, sizeof *t);
     if (!t) return fail_memory(st);
     const size_t n = (size_t)d->n_items + 1;
+    t->path = path;
     t->begin = mem_zeros(n, sizeof *t->begin);
     t->length = mem_zeros(n, sizeof *t->length);
     t->line = mem_zeros(n, sizeof *t->line);

@@ -71,6 +71,9 @@ static void missing_attributes_take_their_sentence_along(void **state) {
         "align best with this fashion item?");
     assert_int_equal(p.n_attributes, 3);
     prompt_deinit(&p);
+    assert_string_equal(rendered("Hat. <item_name> by <item_brnad>.", "{\"name\": \"Hat\"}", plain, &p), "Hat.");
+    assert_int_equal(p.n_attributes, 0); /* none went in */
+    prompt_deinit(&p);
     expect("Hi. A <item_a>. B <item_b>. Bye.", "{\"b\": \"2\"}", "Hi. B 2. Bye.");
     expect("A <item_a> and <item_b>. C <item_c>.", "{\"a\": \"1\", \"c\": \"3\"}", "C 3.");
     expect("Only <item_a>.", "{}", "");

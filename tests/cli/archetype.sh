@@ -242,7 +242,7 @@ json_holds 'the only token of an answer is not' ".short_answers == $n"
 holds 'which is told' grep -q "$n items have an answer of which nothing could be read back" err
 jq -c '{item: .item_id, archetype: (["word " * 5000])[0]}' ws/items.jsonl >long.jsonl
 run 2 archetype -w empty --model "$model" --texts long.jsonl
-holds 'a text that is too long' grep -q 'shorten its text' err
+holds 'a text that is too long is named by its line' grep -q 'long.jsonl:[0-9]*: the prompt of item .* shorten its text' err
 rm -rf other && cp -r empty other
 run 1 archetype -w other --model "$model" --texts some.jsonl
 holds 'items without a text are counted' grep -q "no text for $((n - 10)) of $n items" err
@@ -275,6 +275,16 @@ rm -rf bare && "$genair" prepare -q -w bare --interactions shop/interactions.tsv
 run 2 archetype -w bare --model "$model"
 holds 'items without metadata are told' grep -q 'no item has an attribute that the template takes' err
 run 0 archetype -w bare --model "$model" --texts texts.jsonl
+
+# one whose sentence is left out for another's sake does not go in
+printf '<item_name> by <item_maker>.' >nobody.txt
+run 2 archetype -w empty --model "$model" --template nobody.txt --restart
+holds 'prompts without any are told' grep -q 'no item has an attribute that the template takes' err
+jq -c "if .item_id == \"$item\" then {item_id} else . end" shop/items.jsonl >one_bare.jsonl
+"$genair" prepare -q -w one_bare --interactions shop/interactions.tsv --items one_bare.jsonl --item-core 10 >/dev/null
+printf 'The <attribute> is <value>.' >each.txt
+run 2 archetype -w one_bare --model "$models/qwen2-tiny/hf-bf16" --chat-format none --template each.txt
+holds 'an empty prompt is named' grep -q "the prompt of item '$item' is empty" err
 
 # ---- a damaged store ----
 rm -rf other && cp -r cut other
