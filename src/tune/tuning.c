@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/rng.h"
 #include "base/size.h"
+#include "ranking/rank.h"
 #include "tune/adapter_file.h"
 #include "workspace/npy.h"
 
@@ -83,6 +84,10 @@ static genair_code make_views(struct tuning *t, const uint32_t *items, size_t n,
     return code;
 }
 
+static genair_code fail_model(genair_status *st) {
+    return fail(st, GENAIR_FORMAT, "the language model gives vectors that are not finite numbers: take another one, or another form of it");
+}
+
 /* vectors, slopes: [2 n, hidden]. */
 static genair_code contrast(struct tuning *t, size_t n, float *vectors, float *slopes, float *tau_slope, double *loss,
                             genair_status *st) {
@@ -98,6 +103,7 @@ static genair_code contrast(struct tuning *t, size_t n, float *vectors, float *s
     tape_deinit(&tape);
     if (failed) return fail_memory(st);
     if (isfinite(*loss)) return GENAIR_OK;
+    if (t->step == 0) return fail_model(st); /* nothing is learnt yet */
     return fail(st, GENAIR_INTERNAL, "step %" PRIu64 " of the fine-tuning: the loss is not finite; use a smaller --scft-lr",
                 t->step + 1);
 }
@@ -177,6 +183,7 @@ static genair_code put_vectors(struct tuning *t, struct writer *w, genair_status
     if (!vectors) return fail_memory(st);
     const struct sequences s = sequences_of(t);
     genair_code code = adapted_encode(t->model, &s, t->options->pooling, vectors, st);
+    if (code == GENAIR_OK && first_not_finite(vectors, t->n_sequences * d) < t->n_sequences * d) code = fail_model(st);
     if (code == GENAIR_OK) code = writer_put(w, vectors, t->n_sequences * d * sizeof *vectors, st);
     mem_free(vectors);
     clear(t);

@@ -206,6 +206,40 @@ static void same_bytes_however_it_is_run(void **state) {
 }
 
 /* The same adapters as Hugging Face's PEFT has them: other names, q's and k's rows in halves instead of pairs. */
+/* A model whose last norm is so large that its vectors overflow. */
+static char *overflowing_model(void) {
+    struct lm_weights *w;
+    genair_status st = {0};
+    size_t n;
+    char *data, *path = scratch_path("overflows.gguf");
+    const float large = 3e38F;
+    ok(file_read(model_path, 1 << 28, &data, &n, &st), &st);
+    ok(lm_weights_open(model_path, &w, &st), &st);
+    assert_int_equal(w->final_norm.type, LM_F32);
+    for (size_t i = 0; i < w->final_norm.cols; i++) memcpy(data + w->final_norm.offset + i * sizeof large, &large, sizeof large);
+    lm_weights_close(w);
+    scratch_write(path, data, n);
+    mem_free(data);
+    return path;
+}
+
+static void vectors_that_are_not_finite_are_refused(void **state) {
+    (void)state;
+    char *workspace = make_workspace("overflows"), *model = overflowing_model(), *made = path_join(workspace, SCFT_VECTORS);
+    const char *const steps[] = {"0", "2"};
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        genair_status st = {0};
+        struct call c = {.values = {{"model", model}, {"scft-steps", steps[i]}}};
+        assert_int_equal(make(workspace, &c, &st), GENAIR_FORMAT);
+        assert_non_null(strstr(st.message, "not finite"));
+        assert_null(strstr(st.message, "--scft-lr"));
+        assert_false(file_exists(made));
+    }
+    mem_free(workspace);
+    mem_free(model);
+    mem_free(made);
+}
+
 static void adapters_of_peft(void **state) {
     (void)state;
     char *one = make_workspace("ours"), *two = make_workspace("theirs"), *theirs = scratch_path("peft.safetensors");
@@ -347,7 +381,7 @@ static void items_move_apart(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(no_steps_change_nothing), cmocka_unit_test(same_bytes_however_it_is_run),
-                                       cmocka_unit_test(adapters_of_peft), cmocka_unit_test(items_move_apart)};
+                                       cmocka_unit_test(vectors_that_are_not_finite_are_refused), cmocka_unit_test(adapters_of_peft), cmocka_unit_test(items_move_apart)};
     if (argc < 2) return 2;
     model_path = argv[1];
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
