@@ -103,6 +103,27 @@ static bool decompose(struct text text, utf8proc_int32_t **codes, size_t *n) {
     return true;
 }
 
+static size_t compose_stretch(utf8proc_int32_t *codes, size_t n, char *out) {
+    const utf8proc_ssize_t left = utf8proc_normalize_utf32(codes, (utf8proc_ssize_t)n, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    size_t n_bytes = 0;
+    for (utf8proc_ssize_t i = 0; i < left; i++)
+        n_bytes += (size_t)utf8proc_encode_char(codes[i], (utf8proc_uint8_t *)out + n_bytes);
+    return n_bytes;
+}
+
+/* Nothing is composed with or across U+11A7, which utf8proc drops behind a syllable (2.8: as if it were a trailing consonant). */
+static size_t compose(utf8proc_int32_t *codes, size_t n, char *out) {
+    enum { BEFORE_TRAILING = 0x11A7 };
+    size_t n_bytes = 0;
+    for (size_t from = 0, to; from < n; from = to + 1) {
+        for (to = from; to < n && codes[to] != BEFORE_TRAILING;)
+            to++;
+        n_bytes += compose_stretch(codes + from, to - from, out + n_bytes);
+        if (to < n) n_bytes += (size_t)utf8proc_encode_char(BEFORE_TRAILING, (utf8proc_uint8_t *)out + n_bytes);
+    }
+    return n_bytes;
+}
+
 genair_code unicode_nfc(struct text text, char **owned, struct text *out, genair_status *st) {
     utf8proc_int32_t *codes = NULL, *spare = NULL;
     size_t n = 0;
@@ -117,13 +138,8 @@ genair_code unicode_nfc(struct text text, char **owned, struct text *out, genair
         goto done;
     }
     order_marks(codes, n, spare);
-    const utf8proc_ssize_t left =
-        utf8proc_normalize_utf32(codes, (utf8proc_ssize_t)n, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-    size_t n_bytes = 0;
-    for (utf8proc_ssize_t i = 0; i < left; i++)
-        n_bytes += (size_t)utf8proc_encode_char(codes[i], (utf8proc_uint8_t *)composed + n_bytes);
     *owned = composed;
-    *out = (struct text){composed, n_bytes};
+    *out = (struct text){composed, compose(codes, n, composed)};
 done:
     mem_free(codes);
     mem_free(spare);
