@@ -63,6 +63,7 @@ void tokenizer_free(struct tokenizer *t) {
 }
 
 genair_code tokenizer_set_expression(struct tokenizer *t, enum expression e, genair_status *st) {
+    t->expression = e;
     t->nfc = e == EXPRESSION_QWEN2;
     t->begins = e == EXPRESSION_LLAMA3; /* where the files do not say */
     return pretokenizer_create(e, &t->pretokenizer, st);
@@ -137,12 +138,14 @@ static void hash_rules(struct hasher *h, const struct tokenizer *t) {
 }
 
 genair_code tokenizer_hash(const struct tokenizer *t, char out[33], genair_status *st) {
-    const uint32_t settings[] = {t->alphabet, t->leading_space, t->whole_words, t->nfc,        t->begins,
+    const uint32_t settings[] = {t->alphabet, t->leading_space + 2 * t->one_space, t->whole_words, t->nfc,        t->begins,
                                  t->begins ? t->begin : 0,      t->chat,        t->chat_dates, t->rules.by_pairs};
     struct hasher *h = hasher_create();
     if (!h) return fail_memory(st);
     hasher_add(h, settings, sizeof settings);
     hash_text(h, t->chat_system ? text_of(t->chat_system) : (struct text){0});
+    /* where the others do not tell it: hashes that are written down stay */
+    if (t->pretokenizer && t->nfc != (t->expression == EXPRESSION_QWEN2)) hash_text(h, text_of(expressions[t->expression].name));
     for (uint32_t id = 0; id < t->vocabulary.n; id++) {
         const unsigned char kind = (unsigned char)vocabulary_kind(&t->vocabulary, id);
         hasher_add(h, &kind, 1);
@@ -213,10 +216,10 @@ static genair_code encode_sentencepiece(struct encoding *e, struct text text, ge
     char *spaced = mem_array(text.n + 1, 1);
     if (!spaced) return fail_memory(st);
     size_t n;
+    (void)alphabet_decode(ALPHABET_SENTENCEPIECE, text, spaced + 1, &n);
+    const bool space = e->t->leading_space && !(e->t->one_space && spaced[1] == ' ');
     spaced[0] = ' ';
-    (void)alphabet_decode(ALPHABET_SENTENCEPIECE, text, spaced + e->t->leading_space, &n);
-    const genair_code code =
-        encode_characters(e, (struct text){spaced, n + e->t->leading_space}, st);
+    const genair_code code = encode_characters(e, (struct text){spaced + !space, n + space}, st);
     mem_free(spaced);
     return code;
 }

@@ -128,6 +128,7 @@ static genair_code sentencepiece_steps(struct tokenizer *t, const json_t *root, 
         const json_t *scheme = json_object_get(mark, "prepend_scheme");
         t->leading_space = scheme ? !text_equal(text_of_json(scheme), "never")
                                   : !is_absent(json_object_get(mark, "add_prefix_space"));
+        t->one_space = t->leading_space;
         spaces = known = known && !spaces && is_absent(json_object_get(mark, "split"));
     } else {
         known = known && is_absent(mark);

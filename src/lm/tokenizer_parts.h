@@ -26,9 +26,11 @@ struct tokenizer {
     struct bpe_rules rules;
     uint32_t *rank;     /* of rules */
     bool leading_space; /* SentencePiece: a text is encoded with a space before it */
+    bool one_space;     /* unless it begins with one */
     bool whole_words;   /* bytes: a piece that is a token is taken as it is */
     bool nfc;
-    struct pretokenizer *pretokenizer; /* bytes */
+    enum expression expression;
+    struct pretokenizer *pretokenizer; /* bytes: of that expression */
     bool begins;
     uint32_t begin;
     enum chat_format chat;

@@ -77,10 +77,24 @@ static void what_ends_a_turn(void **state) {
     tokenizer_free(t);
 }
 
-/* Two that read a text alike, and one that does not. */
+/* That of "one" below, but for the expression. */
+static struct tokenizer *open_with_digits_by_three(void) {
+    const struct bytes_model m = {.special = chatml_tokens};
+    char *directory = tokenizer_directory("digits");
+    json_t *root = bytes_json(&m);
+    json_t *split = json_array_get(json_object_get(json_object_get(root, "pre_tokenizer"), "pretokenizers"), 0);
+    json_object_set_new(json_object_get(split, "pattern"), "Regex", json_string(expressions[EXPRESSION_LLAMA3].published));
+    write_json(directory, "tokenizer.json", root);
+    struct tokenizer *t = open_tokenizer(directory);
+    mem_free(directory);
+    return t;
+}
+
+/* Two that read a text alike, and some that do not. */
 static void hashes(void **state) {
     (void)state;
-    char a[33], b[33], c[33], d[33];
+    char a[33], b[33], c[33], d[33], e[33];
+    struct tokenizer *digits = open_with_digits_by_three();
     struct tokenizer *one = open_with("one", chatml_tokens, NULL), *two = open_with("two", chatml_tokens, NULL),
                      *other = open_with("three", llama3_tokens, NULL),
                      *spoken = open_with("four", chatml_tokens, "{\"chat_template\": \"{{ 'User: ' + m }}\"}");
@@ -88,7 +102,10 @@ static void hashes(void **state) {
     assert_int_equal(tokenizer_hash(two, b, NULL), GENAIR_OK);
     assert_int_equal(tokenizer_hash(other, c, NULL), GENAIR_OK);
     assert_int_equal(tokenizer_hash(spoken, d, NULL), GENAIR_OK);
+    assert_int_equal(tokenizer_hash(digits, e, NULL), GENAIR_OK);
+    tokenizer_free(digits);
     assert_string_equal(a, b);
+    assert_string_not_equal(a, e);
     assert_string_not_equal(a, c);
     assert_string_not_equal(a, d);
     assert_false(tokenizer_chat_unknown(one));

@@ -67,6 +67,8 @@ static void nfc_where_the_file_asks(void **state) {
     assert_ids(t, "e\xCC\x81", false, "195 169");                     /* e + U+0301 */
     assert_ids(t, "a\xCC\x81\xCC\xA3", false, "225 186 161 204 129"); /* marks in canonical order */
     assert_ids(t, "\xE1\x84\x80\xE1\x85\xA1", false, "234 176 128");  /* Hangul */
+    assert_ids(t, "\xEA\xB0\x80\xE1\x86\xA8", false, "234 176 129");  /* and a trailing consonant */
+    assert_ids(t, "\xEA\xB0\x80\xE1\x86\xA7\xE1\x86\xA7", false, "234 176 128 225 134 167 225 134 167"); /* U+11A7 is none */
     tokenizer_free(t);
     m.nfc = false;
     t = bytes_tokenizer("no-nfc", &m);
@@ -293,6 +295,8 @@ static void sentencepiece_in_json(void **state) {
         assert_ids(t, "ab ab", false, "262 260 262 260");
         assert_ids(t, "bab", false, "258 260 261");
         assert_ids(t, "z", false, "258 124");
+        assert_ids(t, " b", false, i ? "258 260" : "258 258 260"); /* Metaspace puts no second space */
+        assert_ids(t, MARK "b", false, i ? "258 260" : "258 258 260");
         tokenizer_free(t);
         mem_free(directory);
     }
