@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "lm/tiny_model.h"
+#include "lm/tokenizer.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -395,6 +396,24 @@ static void variants_of_gguf(void **state) {
     mem_free(file);
 }
 
+static void charsmap_keys(struct gguf_bytes *b) {
+    put_key(b, "tokenizer.ggml.model", GGUF_STRING), put_text(b, "llama");
+    put_array(b, "tokenizer.ggml.precompiled_charsmap", GGUF_U8, 1), put(b, "", 1);
+}
+
+static void another_normaliser_is_refused(void **state) {
+    (void)state;
+    char *file = scratch_path("charsmap.gguf");
+    struct tokenizer *t = NULL;
+    genair_status st = {0};
+    tiny_gguf(&(struct tiny){.n_keys = 2, .keys = charsmap_keys}, file);
+    struct lm_weights *w = open_model(file);
+    assert_int_equal(tokenizer_open(w, &t, &st), GENAIR_FORMAT);
+    assert_non_null(strstr(st.message, "precompiled_charsmap is not supported"));
+    lm_weights_close(w);
+    mem_free(file);
+}
+
 static void dimension_keys(struct gguf_bytes *b) {
     put_key(b, "llama.rope.dimension_count", GGUF_U32), put_u32(b, 2);
 }
@@ -569,6 +588,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(rope_scaling),
         cmocka_unit_test(rope_scaling_of_gguf),
         cmocka_unit_test(variants_of_gguf),
+        cmocka_unit_test(another_normaliser_is_refused),
         cmocka_unit_test(end_tokens),
         cmocka_unit_test(read_errors),
         cmocka_unit_test(hashes),
