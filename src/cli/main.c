@@ -11,7 +11,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 typedef genair_code stage(genair_context *, const genair_options *, char **json, genair_status *);
 
@@ -215,7 +218,20 @@ static bool is_word(const char *word, const char *a, const char *b, const char *
     return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
+/* OpenBLAS has a thread for each processor as soon as it is loaded; we use none of them, but each asks for 128 MiB until it has
+ * them: under a limit on address space the program would never end. Where starting again fails, all goes on. */
+static void start_without_blas_threads(char **argv) {
+    char path[4096];
+    struct rlimit limit;
+    if (getenv("OPENBLAS_NUM_THREADS") || getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+    const ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+    if (n <= 0 || n == sizeof path || setenv("OPENBLAS_NUM_THREADS", "1", 1) != 0) return;
+    path[n] = '\0';
+    execv(path, argv);
+}
+
 int main(int argc, char **argv) {
+    start_without_blas_threads(argv);
     signal(SIGPIPE, SIG_IGN); /* writing fails with EPIPE instead, and is reported */
     lost_file_watch();
     int status = EXIT_DONE;

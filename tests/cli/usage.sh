@@ -77,6 +77,12 @@ if [ -e /dev/full ]; then
     holds 'and is named' grep -qx 'genair: cannot write to standard output: No space left on device' "$scratch/err"
 fi
 
+# a limit on address space in which the threads of the BLAS have no room (sanitizers and emulators want terabytes)
+if [ -z "${GENAIR_EMULATOR:-}" ] && ! grep -q "__[at]san_init" "$genair"; then
+    (ulimit -v 200000; timeout 60 "$genair" version >limited)
+    holds 'little address space is no reason not to end' test $? -eq 0 -a -s limited
+fi
+
 # what is generated from the same table
 "$genair" help --bash >completion.bash
 holds 'the completion is valid bash' bash -n completion.bash
