@@ -25,7 +25,8 @@ genair_code learned_config(const json_t *config, const struct dataset *data, siz
                              .cold = data->cold};
     for (int b = 0; b < N_BACKBONES; b++)
         if (strcmp(method_text(config, "backbone"), backbone_names[b]) == 0) c.backbone = (enum backbone)b;
-    c.causal = c.backbone == SASREC && strcmp(method_text(config, "attention"), "causal") == 0;
+    c.causal = c.backbone == SASREC ? strcmp(method_text(config, "attention"), "causal") == 0
+                                    : c.backbone == GRU4REC && json_is_true(json_object_get(config, "seq2seq"));
     if (c.backbone == N_BACKBONES || c.hidden == 0 || c.n_positions < 2)
         return fail(st, GENAIR_FORMAT, "the run's config.json does not describe a model; train it again");
     *out = c;

@@ -25,7 +25,7 @@ struct model_config {
     bool trainable_fused;      /* the fused matrix is only where a trainable table starts */
     size_t n_layers, n_heads;  /* of the attention models */
     size_t n_positions;        /* longest sequence + 1: rows of pos_emb, place 0 unused */
-    bool causal;
+    bool causal;               /* attention looks back only: sasrec that learns so, gru4rec (llm-esr) that learns at every position */
     double dropout;
     double input_scale;        /* of the attention models' items before the positions; 0: sqrt(d) */
     const struct method *method; /* NULL: base, or genair with a fused matrix */

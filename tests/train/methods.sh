@@ -115,6 +115,12 @@ json_holds 'swept' '.points | length == 4 and all(.[]; .valid.sampled["NDCG@10"]
 run 0 bench train -w ws --method llm-esr --hidden 16 --batch 16 --max-len 20 --quiet --json
 json_holds 'measured' '.train.seconds_per_epoch > 0'
 
+run 0 train -w ws --method llm-esr --backbone gru4rec --run last $size
+run 0 train -w ws --method llm-esr --backbone gru4rec --seq2seq --run every $size
+holds 'where every position learns, the views see no item behind it: half of the pairs' jq -es '.[1].inference_gflops < .[0].inference_gflops' \
+    ws/runs/last/result.json ws/runs/every/result.json
+run 0 recommend -w ws --run every --history flour-tin-18 bike-lamp-15 --quiet
+
 # npy COLUMNS [ROWS]: a matrix of float32 zeros, with a row a user
 npy() {
     local n_rows=${2:-$n_users}
