@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS_PER_TASK = 64 };
+enum { ROWS_PER_TASK = 64, MOST_WEIGHTS = 1 << 14 };
 #define NORM_FLOOR 1e-12f
 
 struct work {
@@ -26,13 +26,25 @@ struct work {
     float *unit;       /* [m, d] */
     float *norm;       /* [m] */
     float *count;      /* [m] multiplicities */
-    float *weight;     /* [max_count + 1] exp(-gamma S) by count */
+    float *weight;     /* [n_weights] of pairs, by count: the larger ones are few, and counts have no bound */
+    size_t n_weights;
+    double most;       /* log(1 + max_count) */
     uint32_t *local;   /* [n_items + 1] item -> 1 + its place among the m, 0: not in the batch */
     float *slopes;     /* [threads, ROWS_PER_TASK, m] */
     float *gradient;   /* [m, d] of the unit vectors */
     double *value;     /* [tasks] */
     size_t first_task; /* of those that are ours */
 };
+
+/* exp(-gamma S) of items chosen together so often. */
+static float weight_of(const struct work *w, uint32_t count) {
+    return (float)exp(count ? -w->c->gamma * log1p((double)count) / w->most : 0);
+}
+
+static float weight_at(const struct work *w, uint64_t entry) {
+    const uint32_t count = w->c->cooccurrence->count[entry];
+    return count < w->n_weights ? w->weight[count] : weight_of(w, count);
+}
 
 static void normalise_task(void *context, size_t task, int worker) {
     (void)worker;
@@ -52,7 +64,7 @@ static float self_weight(const struct work *w, size_t a) {
     const struct cooccurrence *s = w->c->cooccurrence;
     const uint32_t item = w->c->item[a];
     for (uint64_t e = s->start[item]; e < s->start[item + 1]; e++)
-        if (s->item[e] == item) return w->weight[s->count[e]];
+        if (s->item[e] == item) return weight_at(w, e);
     return 1;
 }
 
@@ -81,14 +93,14 @@ static double transform_row(const struct work *w, size_t a, float *row) {
     row[a] = 0;
     const uint32_t item = w->c->item[a];
     for (uint64_t e = s->start[item]; e < s->start[item + 1]; e++)
-        if (w->local[s->item[e]]) row[w->local[s->item[e]] - 1] *= w->weight[s->count[e]];
+        if (w->local[s->item[e]]) row[w->local[s->item[e]] - 1] *= weight_at(w, e);
     for (size_t b = 0; b < w->m; b++) value += (double)row[b];
     if (w->c->form != CALIBRATION_LINEAR) return value;
     /* The slope is constant: rebuild the row from multiplicities and weights. */
     memcpy(row, w->count, w->m * sizeof *row);
     row[a] = 0;
     for (uint64_t e = s->start[item]; e < s->start[item + 1]; e++)
-        if (w->local[s->item[e]]) row[w->local[s->item[e]] - 1] *= w->weight[s->count[e]];
+        if (w->local[s->item[e]]) row[w->local[s->item[e]] - 1] *= weight_at(w, e);
     return value;
 }
 
@@ -141,14 +153,14 @@ static bool prepare(struct work *w) {
     w->gradient = tape_array(t, w->m * w->d, sizeof *w->gradient);
     w->norm = tape_array(t, w->m, sizeof *w->norm);
     w->count = tape_array(t, w->m, sizeof *w->count);
-    w->weight = tape_array(t, (size_t)s->max_count + 1, sizeof *w->weight);
+    w->n_weights = min_size(MOST_WEIGHTS, (size_t)s->max_count + 1);
+    w->weight = tape_array(t, w->n_weights, sizeof *w->weight);
     w->local = tape_array(t, (size_t)s->n_items + 2, sizeof *w->local);
     w->slopes = tape_array(t, threads * ROWS_PER_TASK * w->m, sizeof *w->slopes);
     w->value = tape_array(t, (w->m + ROWS_PER_TASK - 1) / ROWS_PER_TASK, sizeof *w->value);
     if (tape_failed(t)) return false;
-    const double most = log1p((double)s->max_count);
-    for (uint32_t c = 0; c <= s->max_count; c++)
-        w->weight[c] = (float)exp(c ? -w->c->gamma * log1p((double)c) / most : 0);
+    w->most = log1p((double)s->max_count);
+    for (uint32_t c = 0; c < w->n_weights; c++) w->weight[c] = weight_of(w, c);
     memset(w->local, 0, ((size_t)s->n_items + 2) * sizeof *w->local);
     for (size_t a = 0; a < w->m; a++) w->local[w->c->item[a]] = (uint32_t)a + 1;
     return true;

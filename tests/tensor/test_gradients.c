@@ -553,12 +553,12 @@ static struct tensor *weighted_softmax_engine(const struct problem *p, struct ta
     return NULL;
 }
 
-/* Items 1 … 6 with counts; 2 and 5 have pairs with themselves. C of a pair stands in both rows. */
+/* Items 1 … 6 with counts, some as large as can be; 2 and 5 have pairs with themselves. C of a pair stands in both rows. */
 static const struct cooccurrence counts = {
-    .n_items = 6, .max_count = 9, .n_pairs = 6,
+    .n_items = 6, .max_count = UINT32_MAX, .n_pairs = 6,
     .start = (const uint64_t[]){0, 0, 2, 5, 6, 7, 9, 10},
     .item = (const uint32_t[]){2, 5, 1, 2, 3, 2, 6, 1, 5, 4},
-    .count = (const uint32_t[]){9, 1, 9, 4, 3, 3, 2, 1, 5, 2},
+    .count = (const uint32_t[]){UINT32_MAX, 1, UINT32_MAX, 70000, 3, 3, 16384, 1, 99999, 16384},
 };
 
 static double association(uint32_t a, uint32_t b) {
