@@ -45,22 +45,24 @@ static struct sequences sequences_of(const struct tuning *t) {
 /* ---- a step ---- */
 
 static size_t batches_of(const struct tuning *t) {
-    return (t->catalogue->data->n_items + t->options->batch - 1) / t->options->batch;
+    return (t->n_known + t->options->batch - 1) / t->options->batch;
 }
 
-/* The items of a step: each once an epoch, in an order drawn for it. */
+/* The items of a step: each that is not cold once an epoch, in an order drawn for it. */
 static genair_code draw_items(const struct tuning *t, uint32_t *items, size_t *n, genair_status *st) {
-    const uint32_t n_items = t->catalogue->data->n_items;
+    const struct dataset *data = t->catalogue->data;
+    uint32_t n_drawn = 0;
     const uint64_t epoch = t->step / batches_of(t), first = t->step % batches_of(t) * t->options->batch;
-    uint32_t *order = mem_array(n_items, sizeof *order);
+    uint32_t *order = mem_array(t->n_known, sizeof *order);
     if (!order) return fail_memory(st);
     struct rng r = rng_start(t->options->style.seed, RNG_SHUFFLE, epoch);
-    for (uint32_t i = 0; i < n_items; i++) {
-        const uint32_t j = (uint32_t)rng_below(&r, i + 1);
-        order[i] = order[j];
-        order[j] = i + 1;
+    for (uint32_t item = 1; item <= data->n_items; item++) {
+        if (data->cold[item]) continue;
+        const uint32_t j = (uint32_t)rng_below(&r, n_drawn + 1);
+        order[n_drawn++] = order[j];
+        order[j] = item;
     }
-    *n = min_size(t->options->batch, n_items - first);
+    *n = min_size(t->options->batch, t->n_known - first);
     memcpy(items, order + first, *n * sizeof *items);
     mem_free(order);
     return GENAIR_OK;
@@ -133,7 +135,7 @@ static genair_code learn(struct tuning *t, size_t n, float *vectors, float *slop
 }
 
 static genair_code one_step(struct tuning *t, genair_status *st) {
-    const size_t d = t->weights->config.hidden, most = min_size(t->options->batch, t->catalogue->data->n_items);
+    const size_t d = t->weights->config.hidden, most = min_size(t->options->batch, t->n_known);
     uint32_t *items = mem_array(most, sizeof *items);
     float *vectors = mem_array(2 * most * d, sizeof *vectors), *slopes = mem_zeros(2 * most * d, sizeof *slopes);
     size_t n = 0;
@@ -223,6 +225,7 @@ genair_code tuning_open(genair_context *ctx, const struct tuning_options *option
                         const struct tokenizer *tokenizer, const struct catalogue *catalogue, struct tuning *out,
                         genair_status *st) {
     *out = (struct tuning){.ctx = ctx, .options = options, .weights = w, .tokenizer = tokenizer, .catalogue = catalogue};
+    for (uint32_t i = 1; i <= catalogue->data->n_items; i++) out->n_known += !catalogue->data->cold[i];
     const struct adam_options adam = {.rate = options->rate, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
     genair_code code = parameters_create(&adam, context_parallel(ctx), kernels_select(NULL), &out->parameters, st);
     if (code == GENAIR_OK)

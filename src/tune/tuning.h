@@ -37,6 +37,7 @@ struct tuning {
     struct tokens tokens;    /* of the sequences in work */
     uint32_t *offsets;
     size_t offsets_capacity, n_sequences;
+    uint32_t n_known;        /* items that are not cold: those that it learns from */
     uint64_t step;           /* done */
     double first_loss, last_loss;
 };

@@ -29,8 +29,8 @@ static void ok(genair_code code, const genair_status *st) {
     if (code != GENAIR_OK) fail_msg("%s: %s", st->file, st->message);
 }
 
-/* A catalogue of kinds, makers and colours; every item twice in the log. */
-static char *make_workspace(const char *name) {
+/* A catalogue of kinds, makers and colours; every item twice in the log. last: the colour of the last one. */
+static char *make_workspace_of(const char *name, const char *last) {
     static const char *const kinds[N_WORDS] = {"soap", "comb", "lamp", "rope", "chair", "knife"};
     static const char *const makers[N_WORDS] = {"Adler", "Brand", "Celik", "Dorn", "Elm", "Falk"};
     static const char *const colours[N_WORDS] = {"red", "blue", "green", "white", "black", "grey"};
@@ -39,7 +39,7 @@ static char *make_workspace(const char *name) {
         snprintf(log + strlen(log), sizeof log - strlen(log), "u1\ti%d\t%d\nu2\ti%d\t%d\n", i, i, i, N_ITEMS - i);
         snprintf(items + strlen(items), sizeof items - strlen(items),
                  "{\"item_id\": \"i%d\", \"title\": \"%s %s\", \"brand\": \"%s\", \"color\": \"%s\", \"size\": \"%d cm\"}\n", i,
-                 kinds[i % N_WORDS], makers[i / 4], makers[i / 4], colours[(i / 6 + i) % N_WORDS], 3 + i);
+                 kinds[i % N_WORDS], makers[i / 4], makers[i / 4], i + 1 < N_ITEMS ? colours[(i / 6 + i) % N_WORDS] : last, 3 + i);
     }
     char *workspace = scratch_path(name);
     snprintf(file, sizeof file, "%s.tsv", name);
@@ -62,6 +62,10 @@ static char *make_workspace(const char *name) {
     mem_free(log_path);
     mem_free(items_path);
     return workspace;
+}
+
+static char *make_workspace(const char *name) {
+    return make_workspace_of(name, "green");
 }
 
 struct call {
@@ -345,43 +349,83 @@ static double margin(struct tuning *t) {
     return same / N_ITEMS - different / (N_ITEMS * (N_ITEMS - 1));
 }
 
+struct opened {
+    genair_context *ctx;
+    struct lm_weights *weights;
+    struct tokenizer *tokenizer;
+    struct catalogue catalogue;
+    struct tuning tuning;
+};
+
+/* cold: items of that name are; NULL: none. */
+static void open_tuning(struct opened *o, const char *workspace, const struct tuning_options *options, const char *cold) {
+    static uint8_t is_cold[N_ITEMS + 1];
+    uint32_t item = 0;
+    genair_status st = {0};
+    ok(genair_context_create(1, NULL, NULL, &o->ctx, &st), &st);
+    ok(lm_weights_open(model_path, &o->weights, &st), &st);
+    ok(tokenizer_open(o->weights, &o->tokenizer, &st), &st);
+    ok(catalogue_open(workspace, &o->catalogue, &st), &st);
+    if (cold) ok(catalogue_item(&o->catalogue, cold, &item, &st), &st);
+    memset(is_cold, 0, sizeof is_cold);
+    is_cold[item] = cold != NULL;
+    o->catalogue.data->cold = is_cold;
+    ok(tuning_open(o->ctx, options, o->weights, o->tokenizer, &o->catalogue, &o->tuning, &st), &st);
+}
+
+static void close_tuning(struct opened *o) {
+    tuning_close(&o->tuning);
+    catalogue_close(&o->catalogue);
+    tokenizer_free(o->tokenizer);
+    lm_weights_close(o->weights);
+    genair_context_free(o->ctx);
+}
+
+/* Of two epochs: what a cold item's text says makes no difference. */
+static void cold_items_are_not_learnt_from(void **state) {
+    (void)state;
+    double loss[2];
+    for (int i = 0; i < 2; i++) {
+        char *workspace = make_workspace_of(i ? "other" : "one", i ? "a colour that nobody has" : "green");
+        const struct tuning_options options = {.style = {"item", 100, 0, 44}, .adapters = {.rank = 2, .alpha = 8}, .pooling = POOL_MEAN,
+                                               .rate = 2e-3, .tau = 3, .steps = 6, .batch = 8, .directory = workspace};
+        struct opened o;
+        genair_status st = {0};
+        open_tuning(&o, workspace, &options, "i23");
+        ok(tuning_run(&o.tuning, &st), &st);
+        loss[i] = o.tuning.last_loss;
+        close_tuning(&o);
+        mem_free(workspace);
+    }
+    assert_true(loss[0] == loss[1]);
+}
+
 static void items_move_apart(void **state) {
     (void)state;
     char *workspace = make_workspace("margin");
     for (int form = CONTRAST_SOFT; form <= CONTRAST_INFONCE; form++) {
-        genair_context *ctx;
+        struct opened o;
         genair_status st = {0};
-        struct lm_weights *w;
-        struct tokenizer *tokenizer;
-        struct catalogue c;
-        struct tuning t;
         const struct tuning_options options = {
             .style = {"item", 100, 0.4, 44}, .adapters = {.rank = 8, .alpha = 32, .dropout = 0.1}, .pooling = POOL_MEAN,
             .form = (enum contrast_form)form, .rate = 2e-3, .tau = form == CONTRAST_SOFT ? 3 : 0.1, .steps = 120, .batch = 12,
             .directory = workspace};
-        ok(genair_context_create(1, NULL, NULL, &ctx, &st), &st);
-        ok(lm_weights_open(model_path, &w, &st), &st);
-        ok(tokenizer_open(w, &tokenizer, &st), &st);
-        ok(catalogue_open(workspace, &c, &st), &st);
-        ok(tuning_open(ctx, &options, w, tokenizer, &c, &t, &st), &st);
-        const double before = margin(&t);
-        ok(tuning_run(&t, &st), &st);
-        const double after = margin(&t);
-        print_message("form %d: margin %.4f -> %.4f, loss %.4f -> %.4f, tau %.4f\n", form, before, after, t.first_loss,
-                      t.last_loss, (double)t.tau->value[0]);
+        open_tuning(&o, workspace, &options, NULL);
+        const double before = margin(&o.tuning);
+        ok(tuning_run(&o.tuning, &st), &st);
+        const double after = margin(&o.tuning);
+        print_message("form %d: margin %.4f -> %.4f, loss %.4f -> %.4f, tau %.4f\n", form, before, after, o.tuning.first_loss,
+                      o.tuning.last_loss, (double)o.tuning.tau->value[0]);
         assert_true(after > 2 * before);
-        tuning_close(&t);
-        catalogue_close(&c);
-        tokenizer_free(tokenizer);
-        lm_weights_close(w);
-        genair_context_free(ctx);
+        close_tuning(&o);
     }
     mem_free(workspace);
 }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(no_steps_change_nothing), cmocka_unit_test(same_bytes_however_it_is_run),
-                                       cmocka_unit_test(vectors_that_are_not_finite_are_refused), cmocka_unit_test(adapters_of_peft), cmocka_unit_test(items_move_apart)};
+                                       cmocka_unit_test(vectors_that_are_not_finite_are_refused), cmocka_unit_test(adapters_of_peft),
+                                       cmocka_unit_test(items_move_apart), cmocka_unit_test(cold_items_are_not_learnt_from)};
     if (argc < 2) return 2;
     model_path = argv[1];
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
