@@ -177,6 +177,11 @@ static genair_code check_softmax(genair_context *ctx, const struct session *s, g
     return GENAIR_OK;
 }
 
+static genair_code check_length(const struct model_config *c, genair_status *st) {
+    if (c->backbone != BERT4REC || c->n_positions > 2) return GENAIR_OK;
+    return fail(st, GENAIR_USAGE, "--max-len 1: bert4rec's mask takes a place, so nothing of a history would be read; give 2 or more");
+}
+
 static genair_code open_parts(genair_context *ctx, const char *workspace, const json_t *config, size_t repeat,
                               struct session *s, genair_status *st) {
     const struct method *method = method_named(method_text(config, "method"));
@@ -184,6 +189,7 @@ static genair_code open_parts(genair_context *ctx, const char *workspace, const 
     genair_code code = dataset_open(workspace, &s->data, st);
     if (code == GENAIR_OK) code = open_inputs(ctx, workspace, config, method, s, st);
     if (code == GENAIR_OK) code = learned_config(config, s->data, s->inputs.matrix[0].width, &s->config, st);
+    if (code == GENAIR_OK) code = check_length(&s->config, st);
     if (code != GENAIR_OK) return code;
     s->config.method = method;
     s->config.inputs = &s->inputs;

@@ -244,6 +244,8 @@ expect 2 err 'genair: --base-run base-sasrec has --hidden 16, this run 128; they
     train -w ws --method melt --base-run base-sasrec --run x --max-len 20
 expect 2 err "genair: --base-run r is a run of method 'melt'; melt builds on one of method base" \
     train -w ws --method melt --base-run r --run x --hidden 16 --max-len 20
+expect 2 err "genair: --max-len 1: bert4rec's mask takes a place, so nothing of a history would be read; give 2 or more" \
+    train -w ws --method base --backbone bert4rec --max-len 1 --run x --quiet
 expect 2 err 'genair: --alphafuse-null 17: allowed is 1 to --hidden, 16' \
     train -w ws --method alphafuse --alphafuse-null 17 --run x --hidden 16 --quiet
 expect 2 err 'genair: --cities-heads 3 does not divide --hidden 16' \
