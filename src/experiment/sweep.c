@@ -185,17 +185,17 @@ uint64_t sweep_epochs(const struct grid *g, const genair_options *train) {
 
 static genair_code make(void *user, size_t i, genair_options **out, genair_status *st) {
     const struct sweep *s = user;
+    const char *method = grid_choice_at(s->options->grid, s->train, "method", s->todo[i]);
     char name[RUN_NAME], epochs[32];
     run_name(s, s->todo[i], name);
     genair_options *o;
     genair_code code = genair_options_create("train", &o, st);
     if (code != GENAIR_OK) return code;
-    code = options_pass_on(s->train, o, grid_choice_at(s->options->grid, s->train, "method", s->todo[i]), st);
+    code = options_pass_on(s->train, o, method, st);
     options_forget(o, "model"); /* read_texts had it read */
     if (code == GENAIR_OK) code = grid_apply(s->options->grid, s->todo[i], o, st);
     if (code == GENAIR_OK) code = genair_options_set(o, "run", name, st);
-    if (code == GENAIR_OK && s->n_rungs > 1) {
-        const char *method = grid_choice_at(s->options->grid, s->train, "method", s->todo[i]);
+    if (code == GENAIR_OK && s->n_rungs > 1 && option_of_method(option_find("train", "epochs"), method)) {
         const uint64_t most = epochs_of(s->train, method), budget = s->budget[s->rung];
         snprintf(epochs, sizeof epochs, "%llu", (unsigned long long)(budget < most ? budget : most));
         code = genair_options_set(o, "epochs", epochs, st);
