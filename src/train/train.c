@@ -125,12 +125,15 @@ static genair_code choose_semantic(struct train *t, genair_status *st) {
     if (option_given(t->options, "semantic")) return GENAIR_OK;
     if (option_text(t->options, "model")) code = scft_make(t->ctx, t->options, t->lock, st);
     if (code != GENAIR_OK) return code;
-    const bool tuned = workspace_stage_hash(t->lock, "scft");
+    const bool has_read = workspace_stage_hash(t->lock, "scft"), tuned = has_read && scft_tuned(t->lock);
     bool set = true;
-    if (tuned) set = json_object_set_new(t->config, "semantic", json_string("scft")) == 0;
-    if (!tuned && !option_given(t->options, "freeze")) set = json_object_set_new(t->config, "freeze", json_string("no")) == 0;
+    if (has_read) set = json_object_set_new(t->config, "semantic", json_string("scft")) == 0;
+    if (!tuned && !option_given(t->options, "freeze"))
+        set = set && json_object_set_new(t->config, "freeze", json_string("no")) == 0;
     if (!tuned)
-        context_info(t->ctx, "no --model is given: the workspace's own vectors (--semantic prefill), without fine-tuning%s",
+        context_info(t->ctx, "%s, without fine-tuning%s",
+                     has_read ? "the vectors are the language model's own (--scft-steps 0)"
+                              : "no --model is given: the workspace's own vectors (--semantic prefill)",
                      method_is(t->config, "freeze", "no") ? "; they learn too (--freeze no)" : "");
     return set ? GENAIR_OK : fail_memory(st);
 }
@@ -541,11 +544,34 @@ static genair_code train(struct train *t, char **json, genair_status *st) {
     return *json ? GENAIR_OK : fail_memory(st);
 }
 
+/* Options that go unread beside a value of another one. */
+static const struct {
+    const char *option, *beside, *value;
+} unread[] = {{"semantic-components", "llminit-mode", "pca"}, {"loss", "alphafuse-loss", "infonce"},
+              {"negatives", "alphafuse-loss", "infonce"}, {"gbce-t", "alphafuse-loss", "infonce"}};
+
+static genair_code check_unread(const genair_options *o, genair_status *st) {
+    for (size_t i = 0; i < COUNT(unread); i++)
+        if (option_given(o, unread[i].option) && strcmp(option_text(o, unread[i].beside), unread[i].value) == 0)
+            return fail(st, GENAIR_USAGE, "--%s %s does not read --%s; leave it out", unread[i].beside, unread[i].value,
+                        unread[i].option);
+    return GENAIR_OK;
+}
+
+static genair_code check_options(const genair_options *o, genair_status *st) {
+    const char *const method = option_text(o, "method"), *base = option_text(o, "base-run");
+    genair_code code = options_check_methods(o, 1, &method, st);
+    if (code == GENAIR_OK && base && strcmp(base, option_text(o, "run")) == 0)
+        code = fail(st, GENAIR_USAGE, "--base-run %s: this run would take its place; give another --run", base);
+    return code;
+}
+
 static genair_code train_one(genair_context *ctx, const genair_options *options, struct workspace *workspace,
                              pthread_mutex_t *guard, bool goes_on, char **json, genair_status *st) {
     const char *const method = option_text(options, "method");
     genair_code code = option_require(options, "run", st);
-    if (code == GENAIR_OK) code = options_check_methods(options, 1, &method, st);
+    if (code == GENAIR_OK) code = check_options(options, st);
+    if (code == GENAIR_OK && !goes_on) code = check_unread(options, st); /* of many runs, some read what others do not */
     if (code != GENAIR_OK) return code;
     struct train t = {.ctx = ctx, .options = options, .workspace = workspace_path(workspace),
                       .name = option_text(options, "run"), .method = method,

@@ -169,6 +169,8 @@ freeze() {
 }
 all=$(freeze && echo $trainable) kept=$(freeze --freeze yes && echo $trainable) named=$(freeze --semantic prefill && echo $trainable)
 holds "they learn: $all" test "${all%%$'\n'*}" = no -a "${all#*$'\n'}" -gt "${kept#*$'\n'}"
+run 0 train -w other --method llmemb --base-run base-sasrec --run own $size --model $source/data/model/archetype-tiny.gguf --scft-steps 0
+holds 'vectors that a language model gives as it is learn, too' jq -e '.semantic == "scft" and .freeze == "no"' other/runs/own/config.json
 holds "or stay: $kept" test "${kept%%$'\n'*}" = yes -a "$named" = "$kept"
 
 # ---- alphafuse: epochs of its own ----
@@ -222,6 +224,26 @@ done
 expect 2 err 'genair: method base has no option --freeze; it belongs to: genair llminit llmemb ' \
     train -w ws --method base --freeze no --run x
 expect 2 err 'genair: method pop has no option --alpha; it belongs to: genair ' train -w ws --method pop --alpha 1 --run x
+for option in 'hidden 16' 'backbone sasrec' 'loss ce' 'lr 1e-3' 'epochs 3' 'max-len 20'; do
+    expect 2 err "genair: method pop has no option --${option% *}; it belongs to: genair base cities melt rlmrec llminit llm-esr llmemb alphafuse " \
+        train -w ws --method pop --$option --run x
+done
+run 0 sweep -w ws --grid method=pop,base --name mixed --halving 2 $size --json
+json_holds 'in a sweep they are of the methods that have them' 'all(.points[]; has("failed") | not)'
+expect 2 err 'genair: --llminit-mode pca does not read --semantic-components; leave it out' \
+    train -w ws --method llminit --llminit-mode pca --semantic-components 4 --run x
+expect 2 err 'genair: --llminit-mode pca: its table is all that learns of the items; leave out --freeze yes' \
+    train -w ws --method llminit --llminit-mode pca --freeze yes --run x $size
+for option in 'loss ce' 'negatives 4' 'gbce-t 1'; do
+    expect 2 err "genair: --alphafuse-loss infonce does not read --${option% *}; leave it out" \
+        train -w ws --method alphafuse --alphafuse-loss infonce --$option --run x
+done
+run 0 sweep -w ws --method alphafuse --grid alphafuse-loss=rank,infonce --name mixed --loss ce $size --json
+json_holds 'a sweep has it for the points that do' 'all(.points[]; has("failed") | not)'
+for method in melt llmemb; do
+    expect 2 err 'genair: --base-run base-sasrec: this run would take its place; give another --run' \
+        train -w ws --method $method --base-run base-sasrec --run base-sasrec $size
+done
 expect 2 err "genair: ws: there is no fused.npy; run \`genair fuse\` first, or name another matrix with --semantic" \
     train -w ws --method llminit --semantic fused --run x
 expect 2 err 'genair: --base-run is a run of gru4rec; llmemb aligns with the items of a base run of sasrec, for every backbone' \
