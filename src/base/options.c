@@ -87,7 +87,7 @@ static bool is_choice(const char *choices, const char *value) {
 static bool parse_int(const struct option_spec *spec, const char *value, int64_t *out) {
     int64_t x;
     if (!text_i64(text_of(value), &x)) return false;
-    if ((double)x < spec->min || (double)x > spec->max) return false;
+    if (x < (int64_t)spec->min || x > (int64_t)spec->max) return false; /* no double tells 2^53 + 1 */
     *out = x;
     return true;
 }

@@ -197,6 +197,8 @@ static const struct bad bad[] = {
      "--hidden is '99999999999999999999': allowed is an integer from 1 to 8192"},
     {"train", "hidden", " 8", "--hidden is ' 8': allowed is an integer from 1 to 8192"},
     {"train", "seed", "-1", "--seed is '-1': allowed is an integer from 0 to 9007199254740992"},
+    {"train", "seed", "9007199254740993", "--seed is '9007199254740993': allowed is an integer from 0 to 9007199254740992"},
+    {"train", "scft-batch", "1", "--scft-batch is '1': allowed is an integer from 2 to 4096"},
     {"train", "lr", "0", "--lr is '0': allowed is a number from 1e-12 to 10"},
     {"train", "backbone", "SASRec",
      "--backbone is 'SASRec': allowed is one of sasrec|bert4rec|gru4rec"},
