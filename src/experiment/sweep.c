@@ -318,25 +318,24 @@ static genair_code run_rung(struct sweep *s, size_t rung, genair_status *st) {
     return code == GENAIR_OK ? saved : code;
 }
 
-/* The best point's run once more, where somebody removed or damaged it. */
+static genair_code best_done(void *user, size_t i, const json_t *result, const genair_status *outcome, genair_status *st) {
+    (void)user;
+    (void)i;
+    return result ? GENAIR_OK : fail_like(st, outcome);
+}
+
+/* The best point's run once more, where somebody removed, damaged or replaced it: else it is up to date. */
 static genair_code train_best(struct sweep *s, genair_status *st) {
     const size_t best = best_point(s);
     if (best == SIZE_MAX) {
         const char *why = json_string_value(json_object_get(json_array_get(s->points, 0), "failed"));
         return fail(st, GENAIR_USAGE, "no point of the grid could be trained; the first one: %s", why ? why : "");
     }
-    char name[RUN_NAME], stage[RUN_NAME + 8];
-    run_name(s, best, name);
-    snprintf(stage, sizeof stage, "train/%s", name);
-    if (workspace_verify(s->workspace, stage, NULL) == GENAIR_OK) return GENAIR_OK;
     s->rung = rungs_done(s, best) - 1;
     s->todo[0] = best;
-    json_t *rungs = json_object_get(json_array_get(s->points, best), "rungs");
-    if (json_array_remove(rungs, s->rung) != 0) return fail_memory(st);
     const struct many m = {.ctx = s->ctx, .workspace = s->workspace, .guard = s->guard, .what = "the best point",
-                           .n = 1, .make = make, .done = done, .user = s};
-    const genair_code code = many_train(&m, st);
-    return code == GENAIR_OK ? save(s, st) : code;
+                           .n = 1, .make = make, .done = best_done, .user = s};
+    return many_train(&m, st);
 }
 
 /* Limits of epochs, the last one all; fewer rungs where they would be below one epoch or one point. */

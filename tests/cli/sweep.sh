@@ -41,6 +41,10 @@ run 1 evaluate -w ws --run "$best"
 run 0 sweep -w ws $small $grid
 run 0 evaluate -w ws --run "$best"
 same 'the run that somebody removed is trained again' ws/sweeps/sweep.json whole.json
+run 0 train -w ws --method pop --run "$best"
+run 0 sweep -w ws $small $grid
+holds 'as is one whose name was given to another' jq -e '.method == "genair"' "ws/runs/$best/result.json"
+same 'and the file stays' ws/sweeps/sweep.json whole.json
 for delay in 0.05 0.1 0.2; do
     rm -rf cut
     cp -r one cut && rm -rf cut/sweeps cut/runs/sweep*
