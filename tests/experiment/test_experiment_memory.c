@@ -72,7 +72,7 @@ static void refused_requests_are_told(void **state) {
     json_t *expected = json_loads(whole, 0, NULL);
     assert_int_equal(json_array_size(at(expected, "points")), 2);
     long n = 1, n_tried = 0, n_failed = 0;
-    for (refused = true; refused && n < 5000; n += 1 + n / 12, n_tried++) { /* each waits for the disk */
+    for (refused = true; refused && n < 8000; n += 1 + n / 12, n_tried++) { /* each waits for the disk */
         forget();
         json = sweep(n, &refused);
         n_failed += json == NULL;
@@ -84,7 +84,7 @@ static void refused_requests_are_told(void **state) {
         json_decref(result);
         genair_string_free(json);
     }
-    assert_true(n > 100 && n < 5000 && n_failed > n_tried / 2);
+    assert_true(n > 100 && n < 8000 && n_failed > n_tried / 2);
     json_decref(expected);
     genair_string_free(whole);
 }
