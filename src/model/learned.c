@@ -78,7 +78,7 @@ genair_code learned_save(struct model *m, const char *path, genair_status *st) {
     if (code == GENAIR_OK && path) code = begin(m, made, n_made, path, &w, st);
     for (size_t i = 0; code == GENAIR_OK && i < parameters_count(m->parameters); i++) {
         const struct parameter *p = parameters_at(m->parameters, i);
-        if (!only_trains(m, p)) code = parameter_put(m, p, p->value, w, st);
+        if (!only_trains(m, p)) code = parameter_put(m, p, p->value, w, NULL, st);
     }
     for (size_t i = 0; code == GENAIR_OK && w && i < n_made; i++)
         code = writer_put(w, made[i].data, made[i].n_values * sizeof(float), st);

@@ -6,10 +6,11 @@
 #include "train/loop.h"
 
 /* directory/checkpoint.safetensors: parameters, Adam's moments ("NAME.m", "NAME.v"), the best epoch's values
- * ("best.NAME"); the rest as metadata, doubles in hexadecimal. Atomic. Of several processes all call it, with a directory or,
+ * ("best.NAME"); the rest as metadata, doubles in hexadecimal; a hash of it all. Atomic. Of several processes all call it, with a directory or,
  * where another one writes, NULL. */
 CHECKED genair_code checkpoint_save(const struct session *s, const struct loop_state *state, const char *directory,
                                     genair_status *st);
+/* GENAIR_FORMAT: damaged, or of another model. */
 CHECKED genair_code checkpoint_load(struct session *s, struct loop_state *state, const char *directory,
                                     genair_status *st);
 bool checkpoint_exists(const char *directory);

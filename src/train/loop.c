@@ -2,10 +2,9 @@
 #include "train/loop.h"
 
 #include "base/alloc.h"
-#include "base/files.h"
-#include "base/json_text.h"
 #include "model/parts.h"
 #include "train/checkpoint.h"
+#include "train/epoch_lines.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,8 +15,8 @@ enum { SELECTING_CUTOFF = 10 };
 
 genair_code loop_init(const struct session *s, struct loop_state *state, genair_status *st) {
     const size_t n = parameters_count(s->model->parameters);
-    *state = (struct loop_state){.epoch = 1, .lines = json_array(), .best = mem_zeros(n, sizeof *state->best)};
-    bool sound = state->lines && state->best;
+    *state = (struct loop_state){.epoch = 1, .best = mem_zeros(n, sizeof *state->best)};
+    bool sound = state->best != NULL;
     for (size_t i = 0; sound && i < n; i++) {
         const struct parameter *p = parameters_at(s->model->parameters, i);
         state->best[i] = mem_zeros(p->held * p->cols, sizeof(float));
@@ -31,7 +30,6 @@ genair_code loop_init(const struct session *s, struct loop_state *state, genair_
 void loop_deinit(const struct session *s, struct loop_state *state) {
     for (size_t i = 0; state->best && i < parameters_count(s->model->parameters); i++) mem_free(state->best[i]);
     mem_free(state->best);
-    json_decref(state->lines);
     *state = (struct loop_state){0};
 }
 
@@ -115,27 +113,6 @@ static genair_code validate(genair_context *ctx, struct session *s, const struct
     return code;
 }
 
-/* metrics.jsonl: one object a line, replaced whole, so that it never ends in half a line. */
-static genair_code write_lines(const struct loop_state *state, const char *directory, genair_status *st) {
-    if (!directory) return GENAIR_OK;
-    char *path = path_join(directory, "metrics.jsonl");
-    struct writer *w = NULL;
-    genair_code code = path ? writer_open(path, &w, st) : fail_memory(st);
-    size_t i;
-    json_t *line;
-    json_array_foreach(state->lines, i, line) {
-        char *text = code == GENAIR_OK ? json_text(line, JSON_PRESERVE_ORDER) : NULL;
-        if (code == GENAIR_OK) code = text ? writer_printf(w, st, "%s\n", text) : fail_memory(st);
-        free(text);
-    }
-    if (code == GENAIR_OK)
-        code = writer_commit(w, st);
-    else
-        writer_abandon(w);
-    mem_free(path);
-    return code;
-}
-
 static genair_code add_line(const struct session *s, struct loop_state *state, const struct loop_options *o,
                             json_t *valid, genair_status *st) {
     const double n = (double)session_steps(s);
@@ -144,10 +121,12 @@ static genair_code add_line(const struct session *s, struct loop_state *state, c
     if (sound && !s->prelude)
         sound = json_object_set_new(line, "rank_loss", json_real(state->rank / n)) == 0 &&
                 json_object_set_new(line, "calibration_loss", json_real(state->calibration / n)) == 0;
-    if (!sound || !valid || json_object_set(line, "valid", valid) != 0 || json_array_append(state->lines, line) != 0)
-        sound = false;
+    sound = sound && valid && json_object_set(line, "valid", valid) == 0;
+    genair_code code = sound ? GENAIR_OK : fail_memory(st);
+    if (code == GENAIR_OK && o->directory) code = epoch_lines_add(o->directory, line, st);
+    state->n_lines++;
     json_decref(line);
-    return sound ? write_lines(state, o->directory, st) : fail_memory(st);
+    return code;
 }
 
 static bool is_over(const struct loop_state *state, const struct loop_options *o) {

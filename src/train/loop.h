@@ -20,7 +20,7 @@ struct loop_state {
     double loss, rank, calibration; /* sums over its batches so far */
     uint64_t best_epoch;       /* 0: none yet */
     double best_score;         /* validation's NDCG@10; of a prelude, minus its error */
-    json_t *lines;             /* metrics.jsonl so far: an array of objects */
+    uint64_t n_lines;          /* of metrics.jsonl so far */
     float **best;              /* a copy of each parameter's values at the best epoch */
 };
 

@@ -4,6 +4,7 @@
 #include "train/train.h"
 
 #include "train/checkpoint.h"
+#include "train/epoch_lines.h"
 #include "train/loop.h"
 
 #include "base/alloc.h"
@@ -289,7 +290,12 @@ static genair_code may_resume(const struct train *t, bool anew, bool *same, gena
     genair_code code = read_json(t->paths.growing, "inputs.json", &begun, st);
     forget_others_options(json_object_get(begun, "config"), option_text(t->options, "method"));
     if (code == GENAIR_OK && checkpoint_exists(t->paths.growing)) *same = begun && json_equal(begun, t->inputs);
-    if (code == GENAIR_OK && !*same && !anew && checkpoint_exists(t->paths.growing)) {
+    const bool refused = code == GENAIR_OK && !*same && !anew && checkpoint_exists(t->paths.growing);
+    if (refused && !begun) {
+        code = fail_line(st, GENAIR_FORMAT, t->paths.growing, 0,
+                         "its inputs.json is missing or damaged, so nothing says what the checkpoint is of; leave out --resume to "
+                         "throw it away and begin anew");
+    } else if (refused) {
         char what[DIFFERENCES] = "";
         tell_differences(t->inputs, begun, false, false, what);
         tell_differences(begun, t->inputs, true, false, what);
@@ -340,7 +346,7 @@ static bool set(json_t *object, const char *key, json_t *value) {
 static genair_code learned_results(struct train *t, struct session *s, const struct loop_state *state,
                                    struct loop_times *times, double eval_start, genair_status *st) {
     const double mean_length = (double)s->data->n_interactions / (s->data->n_users ? s->data->n_users : 1);
-    bool sound = set(t->result, "epochs", json_integer((json_int_t)json_array_size(state->lines))) &&
+    bool sound = set(t->result, "epochs", json_integer((json_int_t)state->n_lines)) &&
                  set(t->result, "best_epoch", json_integer((json_int_t)state->best_epoch)) &&
                  set(t->result, "tokens_per_epoch", json_integer((json_int_t)batches_positions(s->batches))) &&
                  set(t->result, "trainable_parameters",
@@ -411,6 +417,7 @@ static genair_code train_learned(struct train *t, genair_status *st) {
     if (code == GENAIR_OK) code = loop_init(&s, &state, st);
     if (code == GENAIR_OK && t->resumes) {
         code = checkpoint_load(&s, &state, t->paths.growing, st);
+        if (code == GENAIR_OK && t->writes) code = epoch_lines_keep(t->paths.growing, state.n_lines, st);
         if (code == GENAIR_OK)
             context_info(t->ctx, "going on with epoch %llu, batch %llu", (unsigned long long)state.epoch,
                          (unsigned long long)state.next_batch + 1);

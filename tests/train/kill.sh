@@ -52,6 +52,30 @@ refused() { # refused WHAT OPTIONS...
     expect 2 err "genair: ws/runs/r.training: the checkpoint is of a run with another $1; give what it was begun with, or leave out --resume to throw it away and begin anew" \
         train -w ws $options --patience 0 --method base --resume "${@:2}"
 }
+# what is damaged is told
+cp -r ws/runs/r.training begun
+damaged() { # damaged MESSAGE: --resume is refused with it; the directory is made whole again
+    expect 1 err "genair: ws/runs/r.training$1" train -w ws $options --epochs 400 --patience 0 --method base --resume
+    rm -rf ws/runs/r.training && cp -r begun ws/runs/r.training
+}
+checkpoint=ws/runs/r.training/checkpoint.safetensors
+anew='is damaged, or no checkpoint of this model; leave out --resume, or remove it, to begin anew'
+bytes=$(stat -c %s $checkpoint)
+holds 'it holds no line of metrics' sh -c "! grep -aq NDCG $checkpoint"
+digit=$(($(grep -abo '"step":"' $checkpoint | cut -d: -f1) + 8))
+for at in $((bytes / 3)) $((bytes - 40)) $digit; do
+    byte=$(od -An -tu1 -j$at -N1 $checkpoint)
+    printf "\\$(printf %o $((byte ^ 1)))" | dd of=$checkpoint bs=1 seek=$at conv=notrunc 2>/dev/null
+    damaged "/checkpoint.safetensors: $anew"
+done
+truncate -s $((bytes / 2)) $checkpoint
+damaged "/checkpoint.safetensors: $anew"
+for what in 'rm' 'truncate -s 9'; do
+    $what ws/runs/r.training/inputs.json
+    damaged ': its inputs.json is missing or damaged, so nothing says what the checkpoint is of; leave out --resume to throw it away and begin anew'
+done
+truncate -s 5 ws/runs/r.training/metrics.jsonl
+damaged '/metrics.jsonl: has fewer lines than its checkpoint says; leave out --resume to begin anew'
 # options of other methods, which an earlier version wrote down, do not count
 sed -i 's/"backbone"/"alpha": 0.5, "gamma": 1.0, "freeze": "yes", "backbone"/' ws/runs/r.training/inputs.json
 holds 'written down' grep -q '"alpha": 0.5' ws/runs/r.training/inputs.json
@@ -64,6 +88,20 @@ refused '--epochs, data (prepare)'
 run 0 prepare -w ws --interactions shop/interactions.tsv --quiet
 holds 'without --resume it begins anew' train ws --method base
 holds 'and nothing is left over' test ! -e ws/runs/r.training
+
+# ---- lines behind the checkpoint's, and a part of one, are of epochs that are trained again ----
+many="--run cut --method base $size --epochs 60 --patience 0 --checkpoint-every 7"
+"$genair" train -w ws $many >out 2>err &
+child=$!
+for _ in $(seq 200); do test -s ws/runs/cut.training/checkpoint.safetensors && break; sleep 0.01; done
+kill -9 $child 2>/dev/null
+wait $child 2>/dev/null
+printf '{"epoch": 7, "loss' >>ws/runs/cut.training/metrics.jsonl
+run 0 train -w ws $many --resume
+cp ws/runs/cut/metrics.jsonl lines
+rm -rf ws/runs/cut
+run 0 train -w ws $many
+same 'the lines of an undisturbed run' lines ws/runs/cut/metrics.jsonl
 
 # ---- numbers that run away say what to lower ----
 run 1 train -w ws --run x --method base $size --layers 6 --hidden 32 --dropout 0.9
