@@ -11,6 +11,7 @@
 #include "train/similar_users.h"
 #include "workspace/item_matrix.h"
 
+#include <math.h>
 #include <string.h>
 
 bool session_neutral(const char *name) {
@@ -125,6 +126,26 @@ static genair_code open_matrix(const char *workspace, const char *name, struct s
     return GENAIR_OK;
 }
 
+/* Outside of these bounds single precision makes all items alike, whatever is learned. */
+#define LEAST_SQUARE 1e-20f
+
+static genair_code check_scale(const struct npy *m, const float *rows, genair_status *st) {
+    const struct kernels *k = kernels_select(NULL);
+    const size_t width = m->shape[1];
+    float most = 0;
+    for (size_t i = 0; i < m->shape[0]; i++) {
+        const float square = k->dot(rows + i * width, rows + i * width, width);
+        if (!isfinite(square))
+            return fail_line(st, GENAIR_FORMAT, m->path, 0,
+                             "row %zu (from 0) is too long: its square is beyond single precision; make the vectors smaller", i);
+        if (square > most) most = square;
+    }
+    if (most >= LEAST_SQUARE) return GENAIR_OK;
+    return fail_line(st, GENAIR_FORMAT, m->path, 0,
+                     "the longest of its rows is of length %.3g: nothing can be learned from that; make the vectors larger",
+                     sqrt((double)most));
+}
+
 static struct objective objective_of(const json_t *config, const struct dataset *data) {
     static const char *const forms[] = {[CALIBRATION_NONE] = "none", [CALIBRATION_KERNEL] = "kernel",
                                         [CALIBRATION_DOT] = "dot", [CALIBRATION_LINEAR] = "linear"};
@@ -151,6 +172,7 @@ static genair_code open_inputs(genair_context *ctx, const char *workspace, const
         code = open_matrix(workspace, json_string_value(json_object_get(config, "items")), s,
                            &s->inputs.matrix[0].values, st);
         if (code == GENAIR_OK) s->inputs.matrix[0].width = s->matrix->shape[1];
+        if (code == GENAIR_OK) code = check_scale(s->matrix, s->inputs.matrix[0].values, st);
     }
     for (size_t i = 0; code == GENAIR_OK && i < method->n_matrices; i++) {
         const struct matrix_request request = method->matrix(config, i);

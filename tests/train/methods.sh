@@ -281,6 +281,18 @@ for method in alphafuse rlmrec llminit 'llminit --llminit-mode pca' llm-esr 'llm
     expect 1 err 'genair: all rows of the semantic matrix are equal: nothing can be learned from it' \
         train -w ws --method $method --semantic equal.npy --run x $size
 done
+# lengths VALUE MESSAGE: an item matrix of zeros but for the first item's number is refused
+lengths() {
+    npy 4 "$(jq '.stages.prepare.result.items' ws/manifest.json)" >one.npy
+    printf "$1" | dd of=one.npy bs=1 seek=128 conv=notrunc 2>/dev/null
+    rm -rf other && cp -r ws other
+    run 0 embed -w other --prefill one.npy --decoding one.npy --quiet
+    run 0 fuse -w other --components 1 --quiet
+    run 1 train -w other --run x $size
+    holds "$2" grep -q "fused.npy: $2" err
+}
+lengths '\0\0\200\142' 'row 0 (from 0) is too long: its square is beyond single precision; make the vectors smaller' # 2^70
+lengths '\0\0\200\015' 'the longest of its rows is of length [0-9.e-]*: nothing can be learned from that; make the vectors larger' # 2^-100
 printf 'no matrix' >bad.npy
 run 1 train -w ws --method llminit --semantic bad.npy --run x
 holds 'the message names the file' grep -q bad.npy err
