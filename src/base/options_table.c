@@ -199,7 +199,7 @@ static const struct option_spec table[] = {
     {"negatives", 0, OPTION_INT, "1", 1, 1e6, .argument = "N", .commands = ENGINE, .methods = BY_GRADIENTS,
      .help = "Negatives for each positive, where the loss draws some. Default of gbce and sampled-softmax: 256."},
     {"gbce-t", 0, OPTION_REAL, "0.75", 0, 1, .argument = "T", .commands = ENGINE, .methods = BY_GRADIENTS,
-     .help = "Calibration of the gbce loss: 0 is bce, 1 undoes the sampling's overconfidence."},
+     .help = "Calibration of the gbce loss: 0 is binary cross-entropy with target and negatives counted alike, 1 undoes the sampling's overconfidence."},
     {"attention", 0, OPTION_CHOICE, "causal", .choices = "causal|full", .commands = ENGINE, .methods = BY_GRADIENTS,
      .help = "sasrec looks back only, or both ways as the paper's published code does."},
     {"alpha", 0, OPTION_REAL, "1e-3", 0, 1e3, .argument = "X", .commands = ENGINE, .methods = " genair ",
