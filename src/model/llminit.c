@@ -20,7 +20,7 @@ static struct matrix_request matrix(const json_t *options, size_t which) {
 static genair_code parameters(struct model *m, const float *semantic, genair_status *st) {
     const size_t d = m->config.hidden, width = m->config.fused_width;
     const bool pca = is_pca(m->config.inputs->options);
-    if (pca && !m->config.trainable_fused)
+    if (pca && method_is(m->config.inputs->options, "freeze", "yes"))
         return fail(st, GENAIR_USAGE, "--llminit-mode pca: its table is all that learns of the items; leave out --freeze yes");
     if (pca) return add_table(m, "item_emb", d, semantic, st);
     genair_code code = GENAIR_OK;
