@@ -195,7 +195,7 @@ static genair_code make(void *user, size_t i, genair_options **out, genair_statu
     options_forget(o, "model"); /* read_texts had it read */
     if (code == GENAIR_OK) code = grid_apply(s->options->grid, s->todo[i], o, st);
     if (code == GENAIR_OK) code = genair_options_set(o, "run", name, st);
-    if (code == GENAIR_OK && s->n_rungs > 1 && option_of_method(option_find("train", "epochs"), method)) {
+    if (code == GENAIR_OK && s->n_rungs > 1) {
         const uint64_t most = epochs_of(s->train, method), budget = s->budget[s->rung];
         snprintf(epochs, sizeof epochs, "%llu", (unsigned long long)(budget < most ? budget : most));
         code = genair_options_set(o, "epochs", epochs, st);

@@ -14,7 +14,7 @@ if [ -n "${GENAIR_EMULATOR:-}" ] || ! strace -o trace -e inject=getppid:error=EI
 fi
 "$third" shop 400 7
 model=$source/data/model/archetype-tiny.gguf
-stages='prepare archetype embed fuse train add-items evaluate sweep reproduce analyze export report'
+stages='prepare embed archetype fuse train add-items evaluate sweep reproduce analyze export report'
 sed -n 's/"item_id": *"[^"]*"/"item_id":"new"/p' shop/items.jsonl | head -1 >new.jsonl
 
 small=(--hidden 16 --max-len 20 --batch 64)
@@ -24,7 +24,7 @@ words_of() {
     case $1 in
     prepare) words=(prepare --interactions shop/interactions.tsv --items shop/items.jsonl --item-core 10) ;;
     archetype) words=(archetype --model "$model" --max-new-tokens 2 --greedy) ;;
-    embed) words=(embed --prefill ws_archetype/prefill.npy --decoding ws_archetype/decoding.npy) ;;
+    embed) words=(embed --prefill shop/prefill.npy --decoding shop/decoding.npy --ids shop/vectors.ids) ;;
     fuse) words=(fuse --components 8) ;;
     train) words=(train --run r --epochs 2 "${small[@]}") ;;
     add-items) words=(add-items --items new.jsonl --model "$model" --run r) ;;

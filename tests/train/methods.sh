@@ -224,10 +224,8 @@ done
 expect 2 err 'genair: method base has no option --freeze; it belongs to: genair llminit llmemb ' \
     train -w ws --method base --freeze no --run x
 expect 2 err 'genair: method pop has no option --alpha; it belongs to: genair ' train -w ws --method pop --alpha 1 --run x
-for option in 'hidden 16' 'backbone sasrec' 'loss ce' 'lr 1e-3' 'epochs 3' 'max-len 20'; do
-    expect 2 err "genair: method pop has no option --${option% *}; it belongs to: genair base cities melt rlmrec llminit llm-esr llmemb alphafuse " \
-        train -w ws --method pop --$option --run x
-done
+run 0 train -w ws --method pop $size --run x
+holds 'those of learning in general are passed over' test -s ws/runs/x/config.json
 run 0 sweep -w ws --grid method=pop,base --name mixed --halving 2 $size --json
 json_holds 'in a sweep they are of the methods that have them' 'all(.points[]; has("failed") | not)'
 expect 2 err 'genair: --llminit-mode pca does not read --semantic-components; leave it out' \
