@@ -95,9 +95,11 @@ static genair_code check_recorded(const struct stat *output, const char *path, c
     const char *stage, *name;
     json_t *record, *file;
     genair_code code = GENAIR_OK;
-    json_object_foreach(workspace_stages(w), stage, record)
-        json_object_foreach(json_object_get(record, "outputs"), name, file)
+    json_object_foreach(workspace_stages(w), stage, record) {
+        json_object_foreach(json_object_get(record, "outputs"), name, file) {
             if (code == GENAIR_OK) code = check_kept(output, path, workspace_path(w), name, option, st);
+        }
+    }
     return code;
 }
 

@@ -109,16 +109,6 @@ static void same_files_are_not_taken_twice(void **state) {
     shop_close(&s);
 }
 
-/* At the first message, which comes when the files are hashed, a line more. */
-static void write_to(void *path, genair_log_level level, const char *line) {
-    (void)level;
-    (void)line;
-    FILE *f = fopen(path, "a");
-    assert_non_null(f);
-    assert_int_not_equal(fputs("\n", f), EOF);
-    assert_int_equal(fclose(f), 0);
-}
-
 static void a_file_written_meanwhile_is_told(void **state) {
     (void)state;
     struct shop s = shop_open("meanwhile");
@@ -127,7 +117,7 @@ static void a_file_written_meanwhile_is_told(void **state) {
     genair_options *o = NULL;
     genair_status st = {0};
     shop_ok(shop_run(&s, "embed", 1, &st, NULL, "prefill", earlier, NULL), &st);
-    assert_int_equal(genair_context_create(1, write_to, prefill, &ctx, NULL), GENAIR_OK);
+    assert_int_equal(genair_context_create(1, scratch_add_line, prefill, &ctx, NULL), GENAIR_OK);
     assert_int_equal(genair_options_create("embed", &o, NULL), GENAIR_OK);
     assert_int_equal(genair_options_set(o, "workspace", s.workspace, NULL), GENAIR_OK);
     assert_int_equal(genair_options_set(o, "prefill", prefill, NULL), GENAIR_OK);

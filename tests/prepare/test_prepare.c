@@ -282,16 +282,6 @@ static void test_stopped(void **state) {
     mem_free(workspace);
 }
 
-/* The first message comes when the files are hashed. */
-static void write_to(void *path, genair_log_level level, const char *line) {
-    (void)level;
-    (void)line;
-    FILE *f = fopen(path, "a");
-    assert_non_null(f);
-    assert_int_not_equal(fputs("\n", f), EOF);
-    assert_int_equal(fclose(f), 0);
-}
-
 static void test_a_log_written_meanwhile(void **state) {
     (void)state;
     char *workspace = scratch_path("meanwhile"), *growing = scratch_path("growing.tsv");
@@ -300,7 +290,7 @@ static void test_a_log_written_meanwhile(void **state) {
     must_prepare(workspace, log_a);
     list(workspace, &before);
     write_log(growing, 2);
-    assert_int_equal(prepare_telling(write_to, growing, workspace, growing, NULL, NULL, NULL, &st), GENAIR_IO);
+    assert_int_equal(prepare_telling(scratch_add_line, growing, workspace, growing, NULL, NULL, NULL, &st), GENAIR_IO);
     assert_string_equal(st.file, growing);
     assert_non_null(strstr(st.message, "changed while it was read"));
     list(workspace, &after);
