@@ -65,7 +65,7 @@ if begun && [ ! -s rank3.out ]; then
         (rank $k 4) &
         children+=($!)
     done
-    for _ in $(seq 200); do
+    for _ in $(seq 1000); do
         grep -q 'waiting for what other ranks have in work' rank?.err && break
         sleep 0.05
     done
