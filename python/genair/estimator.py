@@ -59,6 +59,7 @@ class Recommender:
             ids: Any = None, columns: Optional[Mapping[str, str]] = None) -> "Recommender":
         """Learns from a log (see Workspace.prepare) and, for method genair, item vectors (see Workspace.embed)."""
         path = self.workspace
+        self._leave_directory()
         if path is None:
             path = self._own_directory()
         ws = Workspace(path, threads=self.threads, progress=self.progress)
@@ -81,10 +82,13 @@ class Recommender:
     def _own_directory(self) -> str:
         """One that goes with this object."""
         path = tempfile.mkdtemp(prefix="genair-")
-        if hasattr(self, "_remove"):
-            self._remove()
         self._remove = weakref.finalize(self, _remove_directory, path, os.getpid())
         return path
+
+    def _leave_directory(self) -> None:
+        if hasattr(self, "_remove"):
+            self._remove()
+            del self._remove
 
     def __getstate__(self) -> dict:
         if hasattr(self, "_remove"):

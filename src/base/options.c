@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct value {
-    bool given;
+    bool given, of_file; /* by an option file */
     char *text; /* flags, texts and choices as written; NULL when absent */
     int64_t integer;
     double real;
@@ -230,6 +230,7 @@ genair_code genair_options_set(genair_options *o, const char *name, const char *
     const genair_code code = store(spec, value, v, st);
     if (code != GENAIR_OK) return code;
     v->given = true;
+    v->of_file = false;
     v->matrix.values = NULL;
     return GENAIR_OK;
 }
@@ -282,6 +283,10 @@ void options_forget(genair_options *o, const char *name) {
     *v = (struct value){0};
 }
 
+void options_note_file(genair_options *o, const char *name) {
+    value_of(o, option_find(o->command, name))->of_file = true;
+}
+
 const char *options_command(const genair_options *o) {
     return o->command;
 }
@@ -302,6 +307,12 @@ static const struct value *get(const genair_options *o, const char *name,
 bool option_given(const genair_options *o, const char *name) {
     const struct option_spec *spec;
     return get(o, name, &spec)->given;
+}
+
+bool option_asked(const genair_options *o, const char *name) {
+    const struct option_spec *spec;
+    const struct value *v = get(o, name, &spec);
+    return v->given && !v->of_file;
 }
 
 bool option_flag(const genair_options *o, const char *name) {

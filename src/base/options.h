@@ -67,8 +67,11 @@ CHECKED genair_code options_check_command(const genair_options *o, const char *c
 
 /* Values of one command's options. Asking for a name that the command does not take is our defect
  * and asserts. Absent text is NULL. */
+void options_note_file(genair_options *o, const char *name); /* what was set last came from an option file */
 const char *options_command(const genair_options *o);
 bool option_given(const genair_options *o, const char *name); /* set by the caller, not a default */
+/* The same, and for this command: not by an option file, which may serve others too. */
+bool option_asked(const genair_options *o, const char *name);
 bool option_flag(const genair_options *o, const char *name);
 int64_t option_int(const genair_options *o, const char *name);
 double option_real(const genair_options *o, const char *name);

@@ -41,7 +41,10 @@ static genair_code apply_line(const char *path, int64_t number, char *line,
     if (elsewhere || arguments_get(over, name)) return GENAIR_OK;
     genair_status inner = {0};
     const genair_code code = genair_options_set(o, name, value, &inner);
-    if (code == GENAIR_OK) return GENAIR_OK;
+    if (code == GENAIR_OK) {
+        options_note_file(o, name);
+        return GENAIR_OK;
+    }
     return fail_line(st, code, path, number, "%s", inner.message);
 }
 

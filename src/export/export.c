@@ -118,7 +118,7 @@ static genair_code check_options(const genair_options *o, const char *what, gena
         const char *option, *whats;
     } readers[] = {{"run", "ranks, lists and items"}, {"part", "ranks and lists"}, {"protocol", "ranks"}};
     for (size_t i = 0; i < COUNT(readers); i++)
-        if (option_given(o, readers[i].option) && !strstr(readers[i].whats, what))
+        if (option_asked(o, readers[i].option) && !strstr(readers[i].whats, what))
             return fail(st, GENAIR_USAGE, "--what %s reads no --%s; it belongs to %s", what, readers[i].option,
                         readers[i].whats);
     return GENAIR_OK;

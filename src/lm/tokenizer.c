@@ -138,7 +138,7 @@ static void hash_rules(struct hasher *h, const struct tokenizer *t) {
 }
 
 genair_code tokenizer_hash(const struct tokenizer *t, char out[33], genair_status *st) {
-    const uint32_t settings[] = {t->alphabet, t->leading_space + 2 * t->one_space, t->whole_words, t->nfc,        t->begins,
+    const uint32_t settings[] = {t->alphabet, t->leading_space, t->whole_words, t->nfc,        t->begins,
                                  t->begins ? t->begin : 0,      t->chat,        t->chat_dates, t->rules.by_pairs};
     struct hasher *h = hasher_create();
     if (!h) return fail_memory(st);

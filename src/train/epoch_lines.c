@@ -42,9 +42,14 @@ genair_code epoch_lines_add(const char *directory, const json_t *line, genair_st
     return code;
 }
 
+static genair_code fail_lines(const char *path, const char *what, genair_status *st) {
+    return fail_line(st, GENAIR_FORMAT, path, 0, "%s; leave out --resume to begin anew", what);
+}
+
 static genair_code keep(const char *path, uint64_t n, genair_status *st) {
     char *text;
     size_t size;
+    if (!file_exists(path)) return fail_lines(path, "is missing", st);
     genair_code code = file_read(path, MAX_FILE_BYTES, &text, &size, st);
     if (code != GENAIR_OK) return code;
     const char *end = text;
@@ -53,7 +58,7 @@ static genair_code keep(const char *path, uint64_t n, genair_status *st) {
         if (end) end++;
     }
     if (!end)
-        code = fail_line(st, GENAIR_FORMAT, path, 0, "has fewer lines than its checkpoint says; leave out --resume to begin anew");
+        code = fail_lines(path, "has fewer lines than its checkpoint says", st);
     else if (truncate(path, end - text) != 0)
         code = fail_errno(st, path, "cut");
     mem_free(text);

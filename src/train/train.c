@@ -496,6 +496,19 @@ static genair_code begin(struct train *t, genair_status *st) {
     return code == GENAIR_OK ? group_share(context_group(t->ctx), &t->resumes, sizeof t->resumes, st) : code;
 }
 
+/* Of many runs one whose checkpoint is of no use begins anew. */
+static genair_code learn_or_begin_anew(struct train *t, genair_status *st) {
+    genair_status why = {0};
+    char text[2048];
+    const genair_code code = train_learned(t, &why);
+    if (code != GENAIR_FORMAT || !t->goes_on || !t->resumes) return code == GENAIR_OK ? code : fail_like(st, &why);
+    genair_status_text(&why, text, sizeof text);
+    context_warn(t->ctx, "run %s begins anew, for it cannot go on: %s", t->name, text);
+    remove_run(t->paths.growing);
+    const genair_code begun = begin(t, st);
+    return begun == GENAIR_OK ? train_learned(t, st) : begun;
+}
+
 static genair_code run_it(struct train *t, genair_status *st) {
     genair_code code = begin(t, st);
     t->result = json_pack("{s:s, s:s}", "run", t->name, "method", t->method);
@@ -508,7 +521,7 @@ static genair_code run_it(struct train *t, genair_status *st) {
         !set(t->result, "fine_tuned",
              json_boolean(strcmp(method_text(t->config, "semantic"), "scft") == 0 && scft_tuned(t->lock))))
         code = fail_memory(st);
-    if (code == GENAIR_OK) code = closed_form_knows(t->method) ? train_closed_form(t, st) : train_learned(t, st);
+    if (code == GENAIR_OK) code = closed_form_knows(t->method) ? train_closed_form(t, st) : learn_or_begin_anew(t, st);
     if (code == GENAIR_OK && !t->writes) return GENAIR_OK;
     if (code == GENAIR_OK) code = write_json(t->paths.growing, "result.json", t->result, st);
     if (code == GENAIR_OK) code = write_json(t->paths.growing, "timing.json", t->figures, st);
@@ -559,7 +572,7 @@ static const struct {
 
 static genair_code check_unread(const genair_options *o, genair_status *st) {
     for (size_t i = 0; i < COUNT(unread); i++)
-        if (option_given(o, unread[i].option) && strcmp(option_text(o, unread[i].beside), unread[i].value) == 0)
+        if (option_asked(o, unread[i].option) && strcmp(option_text(o, unread[i].beside), unread[i].value) == 0)
             return fail(st, GENAIR_USAGE, "--%s %s does not read --%s; leave it out", unread[i].beside, unread[i].value,
                         unread[i].option);
     return GENAIR_OK;

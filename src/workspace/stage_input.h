@@ -22,7 +22,7 @@ struct stage_inputs {
 /* The content's hash (base/files.h), and a note of the file. path is borrowed. */
 CHECKED genair_code stage_inputs_hash(struct stage_inputs *s, const genair_context *ctx, const char *path, char out[33],
                                       genair_status *st);
-/* Asked once they are read: GENAIR_IO for one that is another now, so that what was read may not be what was hashed. */
+/* Asked once they are read: GENAIR_IO for one of another content now, so that what was read may not be what was hashed. */
 CHECKED genair_code stage_inputs_unchanged(const struct stage_inputs *s, genair_status *st);
 void stage_inputs_free(struct stage_inputs *s);
 

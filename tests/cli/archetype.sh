@@ -243,6 +243,8 @@ holds 'which is told' grep -q "$n items have an answer of which nothing could be
 jq -c '{item: .item_id, archetype: (["word " * 5000])[0]}' ws/items.jsonl >long.jsonl
 run 2 archetype -w empty --model "$model" --texts long.jsonl
 holds 'a text that is too long is named by its line' grep -q 'long.jsonl:[0-9]*: the prompt of item .* shorten its text' err
+run 2 archetype -w empty --model "$model" --texts <(cat letters.jsonl)
+holds 'a pipe is refused' grep -q ': not a regular file, and it is read more than once' err
 rm -rf other && cp -r empty other
 run 1 archetype -w other --model "$model" --texts some.jsonl
 holds 'items without a text are counted' grep -q "no text for $((n - 10)) of $n items" err

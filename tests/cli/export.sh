@@ -124,6 +124,10 @@ run 2 serve -w ws --run base --access-log ws/manifest.json
 holds 'nothing of it was' md5sum --quiet -c before
 
 # ---- what can go wrong ----
+printf 'workspace = ws\nrun = base\npart = test\nprotocol = full\n' >all.conf
+run 0 evaluate --config all.conf
+run 0 export --config all.conf --what recbole --out shared
+run 0 export --config all.conf --what lists --out shared.tsv
 expect 2 err 'genair: --what recbole reads no --run; it belongs to ranks, lists and items' export -w ws --what recbole --run nope --out x
 expect 2 err 'genair: --what items reads no --part; it belongs to ranks and lists' export -w ws --run base --what items --part valid --protocol sampled --out x
 expect 2 err 'genair: --what lists reads no --protocol; it belongs to ranks' export -w ws --run base --what lists --protocol full --out x

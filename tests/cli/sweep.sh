@@ -66,6 +66,15 @@ kill -INT $child
 wait $child
 holds 'SIGINT is exit status 130' test $? -eq 130
 holds 'with checkpoints to go on from' ls cut/runs/sweep.0001.training/checkpoint.safetensors
+truncate -s -9 cut/runs/sweep.0001.training/checkpoint.safetensors
+ls -i cut/runs/sweep.0001.training/config.json >begun
+"$genair" sweep -q -w cut $small --epochs 400 --patience 0 --grid gamma=0,4 >/dev/null 2>err &
+child=$!
+for _ in $(seq 500); do ls -i cut/runs/sweep.0001.training/config.json 2>/dev/null | cmp -s begun || break; sleep 0.02; done
+sleep 0.1
+kill -INT $child
+wait $child
+holds 'a run whose checkpoint is damaged begins anew' test $? -eq 130
 
 # ---- successive halving ----
 halved="--name halved --epochs 8 --patience 0 --halving 2 --grid lr=1e-4,1e-3,3e-3,1e-2"
