@@ -60,6 +60,12 @@ static genair_code open_partial(struct writer *w, genair_status *st) {
                      w->partial);
 }
 
+void writer_remove_leftovers(const char *path) {
+    char partial[4096];
+    for (int n = 0; n < MAX_PARTIALS; n++)
+        if (snprintf(partial, sizeof partial, "%s.%d.partial", path, n) >= (int)sizeof partial || unlink(partial) != 0) return;
+}
+
 /* What the shell or a parent has opened, be it a file: a rename would put another in its place. */
 static bool is_descriptor(const char *path) {
     static const char *const begins[] = {"/dev/fd/", "/dev/std", "/proc/self/fd/"};

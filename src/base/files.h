@@ -16,6 +16,8 @@ struct writer;
 /* A pipe, a terminal or another device of characters, and what stands under /dev/fd, is written at once and not
  * replaced, so that a failure leaves a part there. GENAIR_IO: a directory, another device, or it cannot be created. */
 CHECKED genair_code writer_open(const char *path, struct writer **out, genair_status *st);
+/* Removes what killed processes left of path unfinished. Nobody may be writing it. */
+void writer_remove_leftovers(const char *path);
 /* Buffered; the first failure sticks and is reported by every later call. */
 CHECKED genair_code writer_put(struct writer *w, const void *data, size_t size, genair_status *st);
 CHECKED genair_code writer_printf(struct writer *w, genair_status *st, const char *format, ...)

@@ -162,7 +162,10 @@ static genair_code open_locked(const genair_context *ctx, const char *path, cons
     if (code != GENAIR_OK) return code;
     code = shared ? lock_share(path, command, &w->lock, st) : lock_take(path, command, &w->lock, st);
     if (code == GENAIR_OK) code = load_manifest(w, st); /* first: what is no workspace stays as it is */
-    if (code == GENAIR_OK && !shared && file_exists(w->manifest)) code = lock_remove_partials(path, st);
+    if (code == GENAIR_OK && !shared && file_exists(w->manifest))
+        code = lock_remove_partials(path, st);
+    else if (code == GENAIR_OK && !shared) /* no workspace yet, but for what a killed first `prepare` left */
+        writer_remove_leftovers(w->manifest);
     if (code == GENAIR_OK)
         *out = w;
     else

@@ -473,14 +473,18 @@ static void test_leftovers_are_removed(void **state) {
     (void)state;
     char *workspace = scratch_path("leftovers"), *runs = path_join(workspace, "runs/r/s.partial"),
          *folder = path_join(workspace, "prepare.partial/sub"), *elsewhere = path_join(workspace, "archive/prepare.partial");
+    char *manifest = path_join(workspace, "manifest.json.0.partial");
     char *deep = path_join(workspace, "runs/r/x.1.partial"), *aside = path_join(workspace, "runs/r.partial"),
          *kept[] = {path_join(workspace, "runs/r/partial.txt"), path_join(workspace, "disc.iso.partial"),
                     path_join(workspace, "runs/r/.x.partial")};
     struct workspace *w;
     assert_int_equal(directory_make(folder, NULL), GENAIR_OK);
+    assert_int_equal(file_replace(manifest, "x", 1, NULL), GENAIR_OK);
     assert_int_equal(workspace_open(NULL, workspace, "train", false, &w, NULL), GENAIR_OK);
     workspace_close(w);
     assert_true(file_exists(folder)); /* a directory without a data set is not ours */
+    assert_false(file_exists(manifest)); /* but for what a first `prepare` left that was killed at its end */
+    mem_free(manifest);
     must_prepare(workspace, log_a);
     assert_int_equal(directory_make(runs, NULL), GENAIR_OK);
     assert_int_equal(directory_make(folder, NULL), GENAIR_OK);
