@@ -5,6 +5,7 @@
 set -u
 build=$1
 shift
+rm -f "$build"/meson-logs/testlog*.json # where no test runs, those of an earlier run are not counted
 meson test -C "$build" --print-errorlogs "$@"
 status=$?
 # a line of JSON for each test, whichever set-up's name the log carries
