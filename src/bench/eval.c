@@ -4,10 +4,10 @@
  * item for every user; counting, exclusions and the best lists are the overhead. */
 #include "bench/bench.h"
 
+#include "base/sort.h"
 #include "ranking/ranking.h"
 #include "train/session.h"
 
-#include <stdlib.h>
 
 enum { ROUNDS = 5 }; /* after one that warms up */
 
@@ -57,16 +57,6 @@ static genair_code measure(genair_context *ctx, struct session *s, struct rounds
     return GENAIR_OK;
 }
 
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values) {
-    qsort(values, ROUNDS, sizeof *values, ascending);
-    return values[ROUNDS / 2];
-}
-
 genair_code bench_eval(genair_context *ctx, const genair_options *options, double peak,
                        json_t **result, genair_status *st) {
     const char *const method = option_text(options, "method");
@@ -81,11 +71,11 @@ genair_code bench_eval(genair_context *ctx, const genair_options *options, doubl
     if (code == GENAIR_OK) code = model_refresh_items(s.model, st);
     if (code == GENAIR_OK) code = measure(ctx, &s, &r, st);
     if (code == GENAIR_OK) {
-        const double seconds = median(r.seconds), achieved = r.flops / seconds * 1e-9;
+        const double seconds = median(r.seconds, ROUNDS), achieved = r.flops / seconds * 1e-9;
         *result =
             json_pack("{s:f, s:f, s:f, s:s, s:f, s:f, s:f, s:I, s:I, s:f}", "achieved", achieved,
                       "peak", peak, "utilization", achieved / peak, "unit", "GFLOP/s",
-                      "eval_seconds", seconds, "encode_seconds", median(r.encode_seconds), "gflop",
+                      "eval_seconds", seconds, "encode_seconds", median(r.encode_seconds, ROUNDS), "gflop",
                       r.flops * 1e-9, "users", (json_int_t)r.n_users, "items",
                       (json_int_t)s.data->n_items, "peak_rss_mb", context_peak_rss_mb());
         if (!*result) code = fail_memory(st);

@@ -6,13 +6,13 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "base/sort.h"
 #include "ranking/index.h"
 #include "ranking/score_row.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <time.h>
 
 enum { SERVERS = 16, COMPARED = 20, RECALLED = 200, READ_ROUNDS = 5, ROWS_OF_TASK = 4096 };
@@ -226,13 +226,8 @@ static genair_code run_load(struct load *l, genair_status *st) {
     return started == SERVERS && !atomic_load(&l->failed) ? GENAIR_OK : fail_memory(st);
 }
 
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static json_t *describe_load(struct load *l) {
-    qsort(l->seconds, l->n, sizeof *l->seconds, ascending);
+    sort_doubles(l->seconds, l->n);
     return json_pack("{s:f, s:f, s:f, s:f}", "rate", l->rate, "p50_ms", l->seconds[l->n / 2] * 1e3, "p99_ms",
                      l->seconds[l->n * 99 / 100] * 1e3, "max_ms", l->seconds[l->n - 1] * 1e3);
 }

@@ -6,9 +6,9 @@
 
 #include "base/group.h"
 #include "base/size.h"
+#include "base/sort.h"
 #include "train/session.h"
 
-#include <stdlib.h>
 
 enum { EPOCHS = 5 }; /* after one that warms up */
 
@@ -22,11 +22,6 @@ static genair_code epoch(genair_context *ctx, struct session *s, uint64_t number
         if (code == GENAIR_OK && context_stopped(ctx)) code = context_interrupted(st);
     }
     return code;
-}
-
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 /* Of all processes; the first one tells. */
@@ -54,12 +49,10 @@ static genair_code measure(genair_context *ctx, const genair_options *options, d
     flops = sums[0];
     peak = sums[1];
     if (code == GENAIR_OK && group_rank(context_group(ctx)) == 0) {
-        qsort(seconds, EPOCHS, sizeof *seconds, ascending);
-        qsort(processor, EPOCHS, sizeof *processor, ascending);
-        const double achieved = flops / seconds[EPOCHS / 2] * 1e-9;
+        const double typical = median(seconds, EPOCHS), achieved = flops / typical * 1e-9;
         *result = json_pack("{s:f, s:f, s:f, s:s, s:f, s:f, s:f, s:I, s:I, s:f}", "achieved", achieved, "peak", peak,
                             "utilization", achieved / peak, "unit", "GFLOP/s", "seconds_per_epoch",
-                            seconds[EPOCHS / 2], "processor_seconds_per_epoch", processor[EPOCHS / 2], "gflop_per_epoch", flops * 1e-9, "steps_per_epoch",
+                            typical, "processor_seconds_per_epoch", median(processor, EPOCHS), "gflop_per_epoch", flops * 1e-9, "steps_per_epoch",
                             (json_int_t)session_steps(&s), "tokens_per_epoch",
                             (json_int_t)batches_positions(s.batches), "peak_rss_mb", context_peak_rss_mb());
         if (!*result) code = fail_memory(st);

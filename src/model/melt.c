@@ -12,11 +12,11 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "base/size.h"
+#include "base/sort.h"
 #include "model/backbones.h"
 #include "tensor/ops.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SEQUENCES_PER_BLOCK = 512, POSITIONS_PER_BLOCK = 4096, DRAW_USER, DRAW_ITEM, DECK_USERS, DECK_ITEMS };
@@ -54,15 +54,10 @@ static void release(struct model *m) {
 
 /* ---- a step's own sequences ---- */
 
-static int ascending(const void *a, const void *b) {
-    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 static void shuffle(const struct model *m, struct melt_deck *deck, int use, uint64_t epoch) {
     if (deck->epoch == epoch) return;
     /* From the sorted order each time: the same after a resume. */
-    qsort(deck->order, deck->n, sizeof *deck->order, ascending);
+    sort_u32(deck->order, deck->n);
     struct rng r = stream(m, use, epoch, 0);
     for (size_t i = deck->n; i > 1; i--) {
         const size_t j = rng_below(&r, i);

@@ -6,8 +6,6 @@
 #include "model/contexts.h"
 #include "model/method.h"
 
-/* The q-quantile by linear interpolation of values, which it sorts; 0 of none. */
-double melt_quantile(double *values, size_t n, double q);
 /* |sin(pi/2 progress + turn)|: weight of a user or item at a share of the epochs. */
 double melt_weight(double progress, double turn);
 /* A user's turn at a length, an item's at a count. */

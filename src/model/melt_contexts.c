@@ -3,22 +3,9 @@
 
 #include "base/alloc.h"
 #include "base/size.h"
+#include "base/sort.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double melt_quantile(double *values, size_t n, double q) {
-    if (n == 0) return 0;
-    qsort(values, n, sizeof *values, by_value);
-    const double at = q * (double)(n - 1);
-    const size_t below = (size_t)at, above = min_size(below + 1, n - 1);
-    return values[below] + (at - (double)below) * (values[above] - values[below]);
-}
 
 #define HALF_TURN 1.5707963267948966
 
@@ -62,7 +49,7 @@ double melt_item_threshold(const uint32_t *count, uint32_t n_items, double share
     for (uint32_t i = 1; i <= n_items; i++)
         if (count[i]) values[n++] = count[i];
     /* The published code's two hundredths. */
-    return melt_quantile(values, n, fmax(0, share - 0.02));
+    return quantile(values, n, fmax(0, share - 0.02));
 }
 
 static genair_code deal(struct melt *s, double *values, double share, genair_status *st) {
@@ -89,7 +76,7 @@ genair_code melt_deal(struct melt *s, const struct dataset *data, double share, 
         (void)dataset_training(data, u, &length);
         values[u] = length;
     }
-    s->user_threshold = melt_quantile(values, data->n_users, share);
+    s->user_threshold = quantile(values, data->n_users, share);
     genair_code code = training ? contexts_collect(data, from_both_ends, NULL, &s->seen, st) : GENAIR_OK;
     if (code == GENAIR_OK && training) code = deal(s, values, share, st);
     mem_free(values);

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ranking/choice.h"
 
+#include "base/sort.h"
+
 #include <math.h>
 
-static bool contains(const uint32_t *ids, size_t n, uint32_t id) {
-    size_t from = 0, to = n;
-    while (from < to) {
-        const size_t middle = from + (to - from) / 2;
-        if (ids[middle] < id)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from < n && ids[from] == id;
-}
-
 bool choice_admits(const struct choice *c, uint32_t id) {
-    return !contains(c->excluded, c->n_excluded, id) && (!c->only_allowed || contains(c->allowed, c->n_allowed, id));
+    return !sorted_u32_holds(c->excluded, c->n_excluded, id) &&
+           (!c->only_allowed || sorted_u32_holds(c->allowed, c->n_allowed, id));
 }
 
 void choice_apply(const struct choice *c, float *row, size_t n_items) {

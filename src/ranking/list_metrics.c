@@ -3,9 +3,9 @@
 
 #include "base/alloc.h"
 #include "base/size.h"
+#include "base/sort.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { USERS_PER_TASK = 256 };
 
@@ -95,16 +95,11 @@ static void average(const struct work *w, struct list_metrics *out) {
     out->popularity_lift = of_histories > 0 ? of_lists / of_histories - 1 : 0;
 }
 
-static int ascending(const void *a, const void *b) {
-    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* listed: [n] times each item is in a list; is sorted. */
 static void spread(uint32_t *listed, size_t n, struct list_metrics *out) {
     double sum = 0, weighted = 0;
     size_t distinct = 0;
-    qsort(listed, n, sizeof *listed, ascending);
+    sort_u32(listed, n);
     for (size_t i = 0; i < n; i++) {
         distinct += listed[i] > 0;
         sum += listed[i];

@@ -3,20 +3,15 @@
 
 #include "base/alloc.h"
 #include "base/size.h"
+#include "base/sort.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-static int ascending(const void *a, const void *b) {
-    const uint32_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
 
 size_t ids_distinct(uint32_t *ids, size_t n) {
     size_t sorted = n > 0;
     while (sorted < n && ids[sorted - 1] < ids[sorted]) sorted++;
     if (sorted == n) return n; /* as they come from an index */
-    qsort(ids, n, sizeof *ids, ascending);
+    sort_u32(ids, n);
     size_t kept = 1;
     for (size_t i = 1; i < n; i++)
         if (ids[i] != ids[kept - 1]) ids[kept++] = ids[i];

@@ -4,9 +4,9 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "base/size.h"
+#include "base/sort.h"
 #include "tensor/ops.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { SEQUENCES_PER_TASK = 8, SHORT = 24 };
@@ -106,15 +106,10 @@ uint64_t batches_positions(const struct batches *b) {
     return sum;
 }
 
-static int ascending(const void *a, const void *b) {
-    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 void batches_start(struct batches *b, uint64_t epoch) {
     b->epoch = epoch;
     /* From the sorted order each time, so that an epoch is the same after a resume. */
-    qsort(b->order, b->n_samples, sizeof *b->order, ascending);
+    sort_u32(b->order, b->n_samples);
     struct rng r = rng_start(b->options.seed, RNG_SHUFFLE, epoch);
     for (size_t i = b->n_samples; i > 1; i--) {
         const size_t j = rng_below(&r, i);
@@ -193,7 +188,7 @@ struct seen {
 };
 
 static bool holds(const struct seen *seen, uint32_t item) {
-    if (seen->sorted) return bsearch(&item, seen->items, seen->n, sizeof item, ascending) != NULL;
+    if (seen->sorted) return sorted_u32_holds(seen->items, seen->n, item);
     for (size_t i = 0; i < seen->n; i++)
         if (seen->items[i] == item) return true;
     return false;
@@ -233,7 +228,7 @@ static void fill_task(void *context, size_t task, int worker) {
         uint32_t *copy = NULL; /* only faster: without memory for it the list is walked */
         if (s.n_whole > SHORT && (copy = mem_array(s.n_whole, sizeof *copy))) {
             memcpy(copy, s.whole, s.n_whole * sizeof *copy);
-            qsort(copy, s.n_whole, sizeof *copy, ascending);
+            sort_u32(copy, s.n_whole);
             seen = (struct seen){copy, s.n_whole, true};
         }
         draw_negatives(b, &s, n * b->options.n_negatives, &seen, b->negatives + at * b->options.n_negatives);

@@ -12,6 +12,7 @@
 #include "base/group.h"
 #include "base/json_text.h"
 #include "base/size.h"
+#include "base/sort.h"
 #include "model/closed_form.h"
 #include "model/learned.h"
 #include "model/parts.h"
@@ -326,17 +327,6 @@ static genair_code evaluate_into(genair_context *ctx, const struct scorer *score
         }
     }
     return GENAIR_OK;
-}
-
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t n) {
-    if (n == 0) return 0;
-    qsort(values, n, sizeof *values, by_value);
-    return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
 static bool set(json_t *object, const char *key, json_t *value) {

@@ -3,9 +3,9 @@
 
 #include "base/alloc.h"
 #include "base/size.h"
+#include "base/sort.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -103,19 +103,12 @@ static size_t sum_row_once(struct job *j, struct counter *c, uint32_t row) {
     return n;
 }
 
-static int ascending(const void *a, const void *b) {
-    uint32_t x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
 /* Sorts the touched columns: few by comparing, many by setting a bit each and reading the bits in
  * order. */
 static void sort_touched(const struct job *j, struct counter *c, size_t n) {
     const size_t n_words = (size_t)j->lists->n_items / BITS + 1;
     if (n < n_words / 16) {
-        qsort(c->touched, n, sizeof *c->touched, ascending);
+        sort_u32(c->touched, n);
         return;
     }
     for (size_t i = 0; i < n; i++)

@@ -52,8 +52,6 @@ static void curriculum(void **state) {
         for (int e = 0; e < 2; e++) near(melt_weight(e, melt_item_turn(counts[i], 5)), items[e][i]);
     }
     near(melt_user_turn(60, 50, 50), 0);
-    double values[] = {4, 1, 3, 2};
-    near(melt_quantile(values, 4, 0.5), 2.5);
 }
 
 /* One interaction: a context forward, none backward. Every context ends in its item. */
