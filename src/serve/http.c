@@ -377,10 +377,19 @@ static enum MHD_Result respond(struct http *h, struct MHD_Connection *connection
     return sent;
 }
 
-static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
+/* As a proxy is asked, http://localhost:8080/healthz is /healthz (RFC 9112, 3.2.2). */
+static const char *path_of(const char *target) {
+    const bool absolute = strncasecmp(target, "http://", 7) == 0 || strncasecmp(target, "https://", 8) == 0;
+    if (!absolute) return target;
+    const char *path = strchr(strstr(target, "://") + 3, '/');
+    return path ? path : "/";
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *target,
                                   const char *method, const char *version, const char *data, size_t *size, void **own) {
     struct http *h = context;
     struct arrival *a = *own;
+    const char *const path = path_of(target);
     (void)version;
     if (!a) { /* the head alone */
         a = *own = mem_zeros(1, sizeof *a);

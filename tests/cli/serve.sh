@@ -203,9 +203,14 @@ wrong 401 /v1/events -H 'Authorization: Bearer' -d '{}'
 ask 200 "/v1/recommend?user=$user" -H 'Authorization: Bearer a-secret-of-some-length'
 ask 200 /healthz
 ask 200 /healthz -H 'Host: shop.example'
+# as a proxy is asked
+ask 200 /healthz --request-target "$url/healthz"
+ask 200 / --request-target HTTP://shop.example
+wrong 401 /v1/recommend --request-target "$url/v1/recommend?user=$user"
+ask 200 /v1/recommend --request-target "$url/v1/recommend?user=$user" -H 'Authorization: Bearer a-secret-of-some-length'
 ask 404 /nowhere
 ask 200 /metrics -H 'Authorization: Bearer a-secret-of-some-length'
-holds 'refusals are counted' grep -qxF 'genair_requests_total{method="GET",path="/v1/recommend",status="4xx"} 2' out
+holds 'refusals are counted' grep -qxF 'genair_requests_total{method="GET",path="/v1/recommend",status="4xx"} 3' out
 holds 'of no route too' grep -qxF 'genair_requests_total{method="",path="other",status="4xx"} 1' out
 stop
 start one --no-token --unknown-items keep
