@@ -68,7 +68,7 @@ static genair_code check_counts(const struct intake *in, const struct vectors *v
 static genair_code read_items(genair_context *ctx, const genair_options *o, struct intake *in, genair_status *st) {
     const char *const *paths;
     const size_t n = option_list(o, "items", &paths);
-    const struct read_options reading = {.context = ctx, .format = option_text(o, "format")};
+    const struct read_options reading = {.context = ctx, .format = option_text(o, "format"), .item_name = intake_item_name(in)};
     struct vectors v = {0};
     struct item_reader *r = NULL;
     genair_code code = vectors_open(o, &v, st);

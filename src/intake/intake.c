@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "model/new_items.h"
 #include "workspace/added_items.h"
+#include "workspace/manifest.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 struct intake {
     const char *workspace;
     const struct dataset *data;
+    json_t *item_name; /* NULL where `prepare` did not record one */
     struct fused_components components;
     struct map *names;
     struct arena *memory; /* of what items point to */
@@ -23,6 +25,16 @@ struct intake {
     json_t **records;
     size_t n, capacity, record_capacity;
 };
+
+static genair_code read_item_name(struct intake *in, genair_status *st) {
+    struct workspace *w;
+    const genair_code code = workspace_open_read(NULL, in->workspace, &w, st);
+    if (code != GENAIR_OK) return code;
+    const json_t *prepared = json_object_get(json_object_get(workspace_stages(w), "prepare"), "result");
+    in->item_name = json_incref(json_object_get(prepared, "item_column"));
+    workspace_close(w);
+    return GENAIR_OK;
+}
 
 genair_code intake_create(const char *workspace, const char *run, const struct dataset *data, struct intake **out,
                           genair_status *st) {
@@ -33,6 +45,7 @@ genair_code intake_create(const char *workspace, const char *run, const struct d
     in->names = map_create();
     in->memory = arena_create();
     genair_code code = in->names && in->memory ? GENAIR_OK : fail_memory(st);
+    if (code == GENAIR_OK) code = read_item_name(in, st);
     if (code == GENAIR_OK) code = new_items_components(workspace, run, &in->components, st);
     if (code == GENAIR_OK)
         *out = in;
@@ -49,14 +62,19 @@ void intake_free(struct intake *in) {
     map_free(in->names);
     arena_free(in->memory);
     pca_file_free(&in->components);
+    json_decref(in->item_name);
     mem_free(in);
+}
+
+const char *intake_item_name(const struct intake *in) {
+    return json_string_value(in->item_name);
 }
 
 size_t intake_count(const struct intake *in) {
     return in->n;
 }
 
-struct text intake_name(const struct intake *in, size_t i) {
+struct text intake_id(const struct intake *in, size_t i) {
     return in->items[i].item;
 }
 

@@ -24,8 +24,10 @@ CHECKED genair_code intake_add(struct intake *in, json_t *record, genair_status 
 /* The vector of a part of the item added last, copied. GENAIR_USAGE for values that are not finite. */
 CHECKED genair_code intake_vector(struct intake *in, enum item_part part, const float *values, size_t width,
                                   genair_status *st);
+/* What the log called its items ("asin", in plain form), to find the id in a record; NULL: not known. Borrowed. */
+const char *intake_item_name(const struct intake *in);
 size_t intake_count(const struct intake *in);
-struct text intake_name(const struct intake *in, size_t i); /* of an item, by its place from 0; borrowed */
+struct text intake_id(const struct intake *in, size_t i); /* of an item, by its place from 0; borrowed */
 
 struct intake_result {
     size_t added, replaced, described; /* replaced: had been added before; described: by author */

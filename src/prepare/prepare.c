@@ -211,6 +211,7 @@ static json_t *describe_outcome(const struct outcome *r, const genair_options *o
         failed |= json_object_set_new(j, reals[i].name, json_real(reals[i].value));
     failed |= json_object_set_new(j, "first_time", json_string(first_time)); /* a unit that is misread shows here */
     failed |= json_object_set_new(j, "last_time", json_string(last_time));
+    if (r->item_name[0]) failed |= json_object_set_new(j, "item_column", json_string(r->item_name)); /* for add-items */
     const char *split = option_text(o, "split");
     failed |= json_object_set_new(j, "split", json_string(split));
     if (strcmp(split, "time") == 0)

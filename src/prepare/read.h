@@ -64,8 +64,9 @@ CHECKED genair_code items_open(const char *const *paths, size_t n_paths,
 CHECKED genair_code items_next(struct item_reader *r, json_t **record, genair_status *st);
 uint64_t items_skipped(const struct item_reader *r);
 void items_close(struct item_reader *r); /* NULL is fine */
-/* One record that stands alone: a JSON object, its numbers as texts; then in normal form. GENAIR_USAGE says what is wrong. */
+/* One record that stands alone: a JSON object, its numbers as texts; then in normal form. item_name: as in read_options.
+ * GENAIR_USAGE says what is wrong. */
 CHECKED genair_code items_parse(struct text object, json_t **raw, genair_status *st);
-CHECKED genair_code items_normalise(json_t *raw, json_t **record, genair_status *st);
+CHECKED genair_code items_normalise(json_t *raw, const char *item_name, json_t **record, genair_status *st);
 
 #endif

@@ -148,10 +148,10 @@ genair_code items_parse(struct text object, json_t **raw, genair_status *st) {
     return *raw ? GENAIR_OK : refuse(&bad, st);
 }
 
-genair_code items_normalise(json_t *raw, json_t **record, genair_status *st) {
+genair_code items_normalise(json_t *raw, const char *item_name, json_t **record, genair_status *st) {
     const struct format *format;
     genair_status bad = {0};
     const genair_code code = format_find("auto", &format, st);
     if (code != GENAIR_OK) return code;
-    return item_normalise(format, NULL, raw, record, &bad) == GENAIR_OK ? GENAIR_OK : refuse(&bad, st);
+    return item_normalise(format, item_name, raw, record, &bad) == GENAIR_OK ? GENAIR_OK : refuse(&bad, st);
 }

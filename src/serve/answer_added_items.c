@@ -51,7 +51,7 @@ static genair_code read_item(struct intake *in, struct text line, genair_status 
     if (code != GENAIR_OK) return code;
     json_t *vectors = json_incref(json_object_get(raw, "vectors"));
     json_object_del(raw, "vectors");
-    code = items_normalise(raw, &record, st);
+    code = items_normalise(raw, intake_item_name(in), &record, st);
     if (code == GENAIR_OK) code = intake_add(in, record, st);
     if (code == GENAIR_OK) code = read_vectors(in, vectors, st);
     json_decref(record);

@@ -141,7 +141,7 @@ static genair_code check_shown(struct service *s, const struct intake *in, genai
     genair_code code = GENAIR_OK;
     for (size_t i = 0; code == GENAIR_OK && *why && i < intake_count(in); i++) {
         uint32_t item;
-        if (!catalogue_find(served_catalogue(v), intake_name(in, i), &item))
+        if (!catalogue_find(served_catalogue(v), intake_id(in, i), &item))
             code = fail(st, GENAIR_IO, "it is stored, but not served: %s", why);
     }
     served_drop(v);

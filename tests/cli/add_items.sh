@@ -9,7 +9,9 @@ command -v curl >/dev/null || { echo 'SKIP: this test asks with curl'; exit 77; 
 kills=${4:-2}
 model=$source/data/model/archetype-tiny.gguf
 "$third" shop 400 7
-run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --item-core 10
+sed -i '1s/item_id/product_id/' shop/interactions.tsv
+run 0 prepare -w ws --interactions shop/interactions.tsv --items shop/items.jsonl --item-core 10 --json
+json_holds 'what the log calls its items' '.item_column == "productid"'
 run 0 archetype -w ws --model "$model" --max-new-tokens 4 --greedy
 run 0 fuse -w ws --components 8 --whiten
 run 0 train -w ws --run one --hidden 16 --max-len 20 --epochs 2 --batch 64
@@ -112,6 +114,9 @@ run 2 similar -w ws --run one --item twin -k 1
 run 0 similar -w ws --run one --item "copy of $other" -k 1 --json
 json_holds 'the others are what they were' ".items[0].item == \"$other\" and .items[0].score > 0.999999"
 run 2 add-items -w ws --remove twin
+printf '{"asin": "A1", "Product ID": "P1", "title": "An item of two ids"}\n' >two_ids.jsonl
+run 0 add-items -w ws --run one --items two_ids.jsonl --model "$model"
+run 0 add-items -w ws --remove P1
 run 0 add-items -w ws --run one --items new.jsonl --model "$model" --json
 json_holds 'and in again' '.added == 1 and .replaced == 1'
 head -n 1 copies.jsonl >copy.jsonl
@@ -129,6 +134,8 @@ ask 200 '/v1/items?q=thing%20without'
 json_holds 'found' '.items[0].item == "bare"'
 ask 200 /v1/items -d '{"item_id": "n1", "title": "A new one", "price": 4.50, "vectors": {"prefill": '"$vector"', "decoding": '"$vector"'}}'
 json_holds 'added' '. == {added: 1, replaced: 0, described: 0}'
+ask 200 /v1/items -d '{"asin": "A1", "product_id": "P1", "vectors": {"prefill": '"$vector"', "decoding": '"$vector"'}}'
+ask 200 /v1/items/P1 -X DELETE
 ask 200 '/v1/similar?item=n1&k=3'
 json_holds 'at once' '.items | length == 3'
 ask 200 /v1/item?item=n1
