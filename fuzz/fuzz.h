@@ -43,5 +43,8 @@ static inline struct bytes bytes_until(struct bytes *rest, uint8_t mark) {
 
 /* A language model at path: refused with a message, or every tensor lies inside its files, which have size bytes. */
 void look_at_weights(const char *path, size_t size);
+/* Text goes in and comes out. */
+struct tokenizer;
+void look_at_tokenizer(const struct tokenizer *t);
 
 #endif

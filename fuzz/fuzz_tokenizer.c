@@ -43,26 +43,6 @@ static genair_code read_form(struct tokenizer *t, int form, const char *path, ge
     return code;
 }
 
-static void use(const struct tokenizer *t) {
-    static const char text[] = " the quick <s> 12\n\nna\xC3\xAFve \xE4\xBD\xA0 it's";
-    struct tokens ids = {0};
-    char *back = NULL;
-    size_t n;
-    must(tokenizer_encode(t, text_of(text), &ids, NULL) == GENAIR_OK);
-    for (size_t i = 0; i < ids.n; i++)
-        must(ids.ids[i] < tokenizer_size(t));
-    must(tokenizer_decode(t, ids.ids, ids.n, true, &back, &n, NULL) == GENAIR_OK);
-    must(n == strlen(text) && memcmp(back, text, n) == 0);
-    mem_free(back);
-    ids.n = 0;
-    must(tokenizer_encode_special(t, text_of(text), &ids, NULL) == GENAIR_OK);
-    genair_status st = {0};
-    must(chat_encode(t, tokenizer_chat_format(t), text_of("s"), text_of("u"), &ids, &st) ==
-             GENAIR_OK ||
-         st.message[0]);
-    tokens_free(&ids);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!size) return 0;
     struct memory_file f = memory_file_open(data + 1, size - 1);
@@ -70,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     genair_status st = {0};
     must(tokenizer_create(1 << 16, &t, &st) == GENAIR_OK);
     if (read_form(t, data[0] % N_FORMS, f.path, &st) == GENAIR_OK)
-        use(t);
+        look_at_tokenizer(t);
     else
         must(st.code != GENAIR_OK && st.code != GENAIR_INTERNAL && st.message[0]);
     tokenizer_free(t);
