@@ -6,7 +6,7 @@ MESON_FLAGS ?=
 WS ?= ws-demo
 SANITIZE = -Db_lundef=false -Dwerror=true
 
-.PHONY: all build demo model test check-long bench asan tsan valgrind fuzz fuzz-long lint cross-aarch64 deb try-deb reproducible sbom install help dependencies
+.PHONY: all build demo model test test-dependencies check-long bench asan tsan valgrind fuzz fuzz-long lint cross-aarch64 deb try-deb reproducible sbom install help dependencies
 all: build
 
 help:
@@ -36,12 +36,17 @@ $(BUILD)/build.ninja: | dependencies
 build: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
-test: build
-	@tools/install-dependencies.sh test || echo "going on without the tests that read JSON" >&2
+test: test-dependencies build
 	@tools/run-tests.sh $(BUILD)
 
-check-long: build
-	@tools/install-dependencies.sh slurm || echo "going on without Slurm" >&2
+# Open MPI is for the library, too: one that was configured without it looks again
+test-dependencies: dependencies
+	@tools/install-dependencies.sh test || echo "going on without the tests that read JSON" >&2
+	@tools/install-dependencies.sh mpi || echo "going on without training in several processes" >&2
+	@test ! -e $(BUILD)/build.ninja || meson introspect --dependencies $(BUILD) | grep -q '"ompi-c"' || meson setup --reconfigure $(BUILD)
+
+check-long: test-dependencies build
+	@tools/install-dependencies.sh slurm two-hosts || echo "going on without Slurm and two hosts" >&2
 	@tools/run-tests.sh $(BUILD) --suite long
 
 demo: build
@@ -94,7 +99,7 @@ cross-aarch64:
 	    xargs -d '\n' tools/run-tests.sh build-aarch64 --timeout-multiplier 20
 
 deb:
-	@tools/install-dependencies.sh build library faiss deb
+	@tools/install-dependencies.sh build library faiss mpi deb
 	packaging/deb.sh $(BUILD)-deb
 	lintian --fail-on error,warning --info $(BUILD)-deb/*.changes
 
@@ -103,7 +108,7 @@ try-deb: deb
 	packaging/try-deb.sh $(BUILD)-deb
 
 reproducible:
-	@tools/install-dependencies.sh build library faiss deb
+	@tools/install-dependencies.sh build library faiss mpi deb
 	packaging/reproducible.sh .
 	packaging/reproducible.sh . deb
 

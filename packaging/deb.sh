@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes the Debian packages of the tree (tools/install-dependencies.sh build library faiss deb). The tests are left out unless
+# Makes the Debian packages of the tree (tools/install-dependencies.sh build library faiss mpi deb). The tests are left out unless
 # DEB_BUILD_OPTIONS says otherwise ('' runs them). usage: deb.sh OUT-DIRECTORY
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -23,7 +23,7 @@ chmod -R u+rwX,go=rX "$source"
 
 # debian/: dependencies from the one list, the entry of the changelog from ours
 cp -r "$source/packaging/debian" "$source/debian"
-sed -n 's/^\(build gcc\|faiss g++\)$//; s/^\(build\|library\|faiss\) \(.*\)/               \2,/p' "$root/tools/dependencies.txt" >"$out/depends"
+sed -n 's/^\(build gcc\|faiss g++\)$//; s/^\(build\|library\|faiss\|mpi\) \(.*\)/               \2,/p' "$root/tools/dependencies.txt" >"$out/depends"
 sed -e "/@BUILD_DEPENDS@/{r $out/depends
 d}" "$source/debian/control.in" >"$source/debian/control"
 rm "$out/depends" "$source/debian/control.in"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes the program's bill of materials, CycloneDX 1.5 as JSON: the program, the Debian packages of the libraries it loads
-or contains ("required"), those it was built and tested with ("excluded"; tools/dependencies.txt), and the bundled language model.
+or contains ("required"), what it runs ("optional"), those it was built and tested with ("excluded"; tools/dependencies.txt), and the bundled language model.
 The same input gives the same bytes; SOURCE_DATE_EPOCH adds the time.
 
 usage: sbom.py GENAIR-PROGRAM
@@ -16,6 +16,7 @@ import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+RUN = ["gnuplot-nox"]
 BUNDLED = "data/model/archetype-tiny.gguf"
 
 
@@ -65,7 +66,7 @@ def contained_packages(program):
 
 def build_packages():
     lines = (line.split() for line in (ROOT / "tools/dependencies.txt").read_text().splitlines() if not line.startswith("#"))
-    return {package for group, package in lines if group in ("build", "library", "faiss")}
+    return {package for group, package in lines if group in ("build", "library", "faiss", "mpi", "test")}
 
 
 def component(package, scope):
@@ -87,6 +88,7 @@ def bill(program):
     version = output(program, "--version").split()[1]
     required = loaded_packages(program) | contained_packages(program)
     components = [component(package, "required") for package in sorted(required)]
+    components += [component(package, "optional") for package in RUN]
     components += [component(package, "excluded") for package in sorted(build_packages() - required)]
     components = [c for c in components if c]
     model = {"type": "machine-learning-model", "bom-ref": BUNDLED, "name": Path(BUNDLED).name,
