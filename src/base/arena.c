@@ -81,12 +81,6 @@ void *arena_array(struct arena *a, size_t n, size_t size) {
     return p;
 }
 
-void *arena_zeros(struct arena *a, size_t n, size_t size) {
-    void *p = arena_array(a, n, size);
-    if (p) memset(p, 0, n * size);
-    return p;
-}
-
 /* Several blocks make way for one that holds such a phase as a whole: memory is that of the largest phase. */
 void arena_reset(struct arena *a) {
     a->wanted = max_size(a->wanted, a->phase);

@@ -15,7 +15,6 @@ struct arena *arena_create(void); /* NULL when memory is out */
 void arena_free(struct arena *a);
 /* n * size bytes, uninitialised, 64-byte aligned. */
 void *arena_array(struct arena *a, size_t n, size_t size);
-void *arena_zeros(struct arena *a, size_t n, size_t size);
 void arena_reset(struct arena *a);
 bool arena_failed(const struct arena *a); /* since the last reset */
 size_t arena_bytes(const struct arena *a); /* held from the system */

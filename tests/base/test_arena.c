@@ -37,7 +37,7 @@ static void test_failure_sticks_until_reset(void **state) {
     assert_non_null(a);
     assert_null(arena_array(a, SIZE_MAX / 2, 4));
     assert_true(arena_failed(a));
-    assert_non_null(arena_zeros(a, 10, 4));
+    assert_non_null(arena_array(a, 10, 4));
     assert_true(arena_failed(a));
     arena_reset(a);
     assert_false(arena_failed(a));

@@ -14,7 +14,9 @@ if [ -n "${GENAIR_EMULATOR:-}" ] || ! strace -o trace -e inject=getppid:error=EI
 fi
 "$third" shop 400 7
 model=$source/data/model/archetype-tiny.gguf
-stages='prepare embed archetype fuse train add-items evaluate sweep reproduce analyze export report'
+# each in the workspace of the one before, or of the one behind its colon
+stages='prepare embed archetype fuse train add-items evaluate sweep reproduce analyze export report
+    rank:prepare merge tuned:reproduce lists:train items recbole remove:add-items'
 sed -n 's/"item_id": *"[^"]*"/"item_id":"new"/p' shop/items.jsonl | head -1 >new.jsonl
 
 small=(--hidden 16 --max-len 20 --batch 64)
@@ -34,13 +36,19 @@ words_of() {
     analyze) words=(analyze --run r --points 50) ;;
     export) words=(export --run r --what ranks --out "$2/ranks.tsv") ;;
     report) words=(report) ;;
+    rank) words=(archetype --model "$model" --max-new-tokens 2 --greedy --rank 0 --ranks 2) ;;
+    merge) words=(archetype --model "$model" --max-new-tokens 2 --greedy --merge) ;;
+    tuned) words=(train --run t --method llmemb --base-run paper.sasrec.base.44 --model "$model" --scft-steps 2 --scft-batch 8 --epochs 1 "${small[@]}") ;;
+    lists | items) words=(export --run r --what "$1" --out "$2/$1.out") ;;
+    recbole) words=(export --what recbole --out "$2/atomic") ;;
+    remove) words=(add-items --remove new) ;;
     esac
     words=("$genair" "${words[@]}" -q -w "$2" --threads 1)
 }
 # all but times, and the databases, whose pages may lie otherwise: their content is in the files made from them, or in an answer
 files_of() {
     (cd "$1" && find . -type f ! -name .lock ! -name '*.tmp*' ! -name timing.json ! -name '*.sqlite*' | sort | xargs md5sum)
-    [ ! -e "$1/added.sqlite" ] || answer "$genair" similar --run r --item new -q -w "$1"
+    [ ! -e "$1/added.sqlite" ] || answer "$genair" similar --run r --item new -q -w "$1" 2>&1 # or that it is none
 }
 answer() { "$@" | grep -vE '^(seconds|peak_rss_mb) '; }
 
@@ -73,6 +81,7 @@ disturbed() {
 
 before=
 for stage in $stages; do
+    [ "$stage" = "${stage%:*}" ] || before=${stage#*:} stage=${stage%:*}
     rm -rf ws
     [ -z "$before" ] || cp -r "ws_$before" ws
     words_of "$stage" ws
@@ -99,7 +108,7 @@ for stage in $stages; do
                 [ $status -eq 0 ] || holds "$what: says why" test -s err
                 ;;
             esac
-            [ "$stage" != train ] || words+=(--resume)
+            [ "${words[1]}" != train ] || words+=(--resume)
             "${words[@]}" >log 2>&1
             holds "$what: and again: $(head -c 300 log)" test $? -eq 0
             words_of "$stage" ws
@@ -111,9 +120,14 @@ for stage in $stages; do
 done
 
 # ---- commands that only read ----
+rm -rf ws && cp -r ws_report ws
 item=$(sed -n '2s/.*"item_id": *"\([^"]*\)".*/\1/p' ws/items.jsonl)
-questions=("compare --run r --run s.0001" "recommend --run r --history $item" "similar --run r --item new" inspect "inspect $model" doctor "help train"
+questions=("compare --run r --run s.0001" "recommend --run r --history $item" "similar --run r --item new" inspect "inspect $model" "inspect ws/fused.npy"
+    "inspect ws/runs/r" doctor "help train"
     "bench train --method base ${small[*]}")
+if [ "$rounds" -ge 10 ]; then
+    questions+=("bench eval --method base ${small[*]}")
+fi
 for question in "${questions[@]}"; do
     read -ra words <<<"$question"
     words=("$genair" "${words[@]}" -q -w ws --threads 1)

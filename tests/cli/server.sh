@@ -2,16 +2,21 @@
 # Sourced behind check.sh by the scripts that talk to a server of workspace ws.
 trap 'kill -9 $server 2>/dev/null; rm -rf "$scratch"' EXIT
 
-start() { # start RUN OPTIONS...: the address in $url
+# launch COMMAND...: a server; its address in $url, which is empty where it has ended
+launch() {
     : >serve.err # or the last server's is read
-    "$genair" serve -w ws --run "$1" --listen 127.0.0.1:0 "${@:2}" >serve.out 2>serve.err &
+    "$@" >serve.out 2>serve.err &
     server=$!
+    url=
     for _ in $(seq 500); do
         url=$(sed -n 's/^serving .* at \(http:.*\)$/\1/p' serve.err)
-        [ -n "$url" ] && return
-        kill -0 $server 2>/dev/null || break
+        [ -z "$url" ] && kill -0 $server 2>/dev/null || break
         sleep 0.02
     done
+}
+start() { # start RUN OPTIONS...
+    launch "$genair" serve -w ws --run "$1" --listen 127.0.0.1:0 "${@:2}"
+    [ -n "$url" ] && return
     fail_case 'the server starts' "$(cat serve.err)"
     finish
 }
