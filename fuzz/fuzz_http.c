@@ -43,11 +43,13 @@ static size_t ask(const uint8_t *data, size_t size, char answer[ANSWER + 1]) {
     const int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_port(http)),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    static uint16_t turn; /* of addresses, each of which has ports of its own: those of closed connections rest for a minute */
+    const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + (1u << 16) + turn++)};
     const struct timeval limit = {2 * SECONDS, 0};
     const struct linger reset = {1, 0}; /* no port waits for what may still come */
     size_t n = 0;
     ssize_t got;
-    must(s >= 0 && connect(s, (const struct sockaddr *)&to, sizeof to) == 0);
+    must(s >= 0 && bind(s, (const struct sockaddr *)&from, sizeof from) == 0 && connect(s, (const struct sockaddr *)&to, sizeof to) == 0);
     must(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
     must(setsockopt(s, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0);
     for (size_t sent = 0; sent < size && (got = send(s, data + sent, size - sent, MSG_NOSIGNAL)) > 0;) sent += (size_t)got;
