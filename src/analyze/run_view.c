@@ -148,7 +148,7 @@ static bool add_group(const struct run_view *v, size_t g, const char *name, json
         if (v->group[i] != g) continue;
         const struct text id = dataset_item_name(v->a->data, i + 1);
         done = json_array_append_new(ids, json_stringn(id.p, id.n)) == 0 &&
-               json_array_append_new(points, json_pack("[f, f]", v->plane[2 * i], v->plane[2 * i + 1])) == 0;
+               json_array_append_new(points, json_pack("[f, f]", v->plane[2 * (size_t)i], v->plane[2 * (size_t)i + 1])) == 0;
     }
     return done;
 }
@@ -170,7 +170,7 @@ static genair_code put_group_points(const struct run_view *v, struct writer *scr
     genair_code code = writer_printf(script, st, "$%s << END\n", name);
     for (uint32_t i = 0; i < v->a->data->n_items && code == GENAIR_OK; i++)
         if (v->group[i] == g)
-            code = writer_printf(script, st, "%.5g %.5g\n", v->plane[2 * i], v->plane[2 * i + 1]);
+            code = writer_printf(script, st, "%.5g %.5g\n", v->plane[2 * (size_t)i], v->plane[2 * (size_t)i + 1]);
     return code == GENAIR_OK ? writer_printf(script, st, "END\n") : code;
 }
 
