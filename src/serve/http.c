@@ -428,6 +428,14 @@ __attribute__((format(printf, 2, 0))) static void ignore_log(void *context, cons
     (void)context, (void)format, (void)args;
 }
 
+/* Where the library cannot go on it would end the process by a signal; all that was acknowledged is on the disk. */
+static _Noreturn void end_process(void *context, const char *file, unsigned line, const char *reason) {
+    (void)context, (void)file, (void)line;
+    const char *text = reason && *reason ? reason : "a system call failed in libmicrohttpd";
+    fprintf(stderr, "genair: the server cannot go on: %.*s\n", (int)strcspn(text, "\n"), text);
+    _exit(EXIT_FAILURE);
+}
+
 /* One for each connection, and some for the files of a run: without them accepting would turn in a circle. */
 static genair_code reserve_descriptors(unsigned n_connections, genair_status *st) {
     const rlim_t wanted = (rlim_t)n_connections + SPARE + FILES;
@@ -448,6 +456,7 @@ genair_code http_start(struct service *s, const struct http_options *o, struct h
     if (!h) return fail_memory(st);
     h->service = s;
     h->options = *o;
+    MHD_set_panic_func(end_process, NULL);
     pthread_mutex_init(&h->lock, NULL);
     h->daemon = MHD_start_daemon(
         MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL,

@@ -79,7 +79,7 @@ opening() { # opening FAULT SET
 }
 # when it serves already: each thread's calls are counted by themselves, and a connection has a thread
 serving() { # serving FAULT SET
-    at=$((1 + RANDOM % 20))+$((1 + RANDOM % 20))
+    at=$((1 + RANDOM % 20))+$((2 + RANDOM % 20)) # not each: nothing would get on
     launch "${serve[@]}"
     strace -f -o trace -e signal=none -e "trace=$2" -e "inject=$2:$1:when=$at" -p $server 2>strace.err &
     until grep -q attached strace.err || ! kill -0 $server 2>/dev/null; do sleep 0.01; done
