@@ -6,7 +6,7 @@ MESON_FLAGS ?=
 WS ?= ws-demo
 SANITIZE = -Db_lundef=false -Dwerror=true
 
-.PHONY: all build demo model test test-dependencies check-long bench asan tsan valgrind fuzz fuzz-long lint analyse cross-aarch64 deb try-deb reproducible sbom install help dependencies
+.PHONY: all build demo model test test-dependencies check-long bench asan tsan valgrind fuzz fuzz-long lint lint-deep cross-aarch64 deb try-deb reproducible sbom install help dependencies
 all: build
 
 help:
@@ -20,7 +20,7 @@ help:
 	@echo "make valgrind     the test programs under valgrind"
 	@echo "make fuzz         the readers' fuzz targets, FUZZ_SECONDS=60 each; fuzz-long: an hour each"
 	@echo "make lint         static analysis of the sources"
-	@echo "make analyse      clang-tidy and gcc -fanalyzer on them, minutes of every processor"
+	@echo "make lint-deep    clang-tidy and gcc -fanalyzer on them, minutes of every processor"
 	@echo "make cross-aarch64  a build for aarch64, its tests under qemu-user"
 	@echo "make deb          Debian packages in $(BUILD)-deb, looked at by lintian"
 	@echo "make try-deb      they are installed, used, upgraded and purged in a fresh Debian (root)"
@@ -120,9 +120,9 @@ lint:
 	@tools/install-dependencies.sh lint
 	@tools/lint.sh
 
-analyse: build
-	@tools/install-dependencies.sh analyse
-	@tools/analyse.py $(BUILD)
+lint-deep: build
+	@tools/install-dependencies.sh lint-deep
+	@tools/lint-deep.py $(BUILD)
 
 install: build
 ifneq ($(origin PREFIX),file)

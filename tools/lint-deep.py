@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Deeper static analysis of src than lint.sh, minutes of every processor: clang-tidy, and gcc's -fanalyzer. A remark without ground is
-answered in analysis.answers, a line "FILE CHECK NUMBER REASON"; exit status 1 with any other, and with an answer to nothing.
+answered in lint-deep.answers, a line "FILE CHECK NUMBER REASON"; exit status 1 with any other, and with an answer to nothing.
 
-usage: analyse.py BUILD-DIRECTORY
+usage: lint-deep.py BUILD-DIRECTORY
 """
 import concurrent.futures
 import json
@@ -35,7 +35,7 @@ def remarks_of(unit):
     directory, file = unit["directory"], str((Path(unit["directory"]) / unit["file"]).resolve())
     tidy = output(["clang-tidy", "--quiet", "-p", directory, "--checks=" + ",".join(CHECKS), file], directory)
     if tidy.returncode != 0 and not REMARK.search(tidy.stdout):
-        sys.exit(f"analyse.py: clang-tidy on {file}: {tidy.stderr.strip()}")
+        sys.exit(f"lint-deep.py: clang-tidy on {file}: {tidy.stderr.strip()}")
     said = tidy.stdout
     if file.endswith(".c"): # gcc 12's is not meant for C++
         words = shlex.split(unit["command"])
@@ -43,7 +43,7 @@ def remarks_of(unit):
         words = [w for w in words if w not in ("-MD", "-Werror") and not w.endswith(".o.d") and w not in ("-MQ", "-MF")]
         gcc = output(["gcc"] + [w for w in words[1:] if not w.endswith(".c.o")] + ["-fanalyzer", "-fdiagnostics-color=never"], directory)
         if gcc.returncode != 0:
-            sys.exit(f"analyse.py: gcc on {file}: {gcc.stderr.strip()}")
+            sys.exit(f"lint-deep.py: gcc on {file}: {gcc.stderr.strip()}")
         said += gcc.stderr
     found = set()
     for place, line, text, check in REMARK.findall(said):
@@ -55,7 +55,7 @@ def remarks_of(unit):
 
 def answers():
     listed = {}
-    for line in (ROOT / "tools/analysis.answers").read_text().splitlines():
+    for line in (ROOT / "tools/lint-deep.answers").read_text().splitlines():
         if line and not line.startswith("#"):
             file, check, n, _reason = line.split(maxsplit=3)
             listed[file, check] = int(n)
@@ -69,7 +69,7 @@ def main():
         found = sorted(set().union(*pool.map(remarks_of, units.values())))
     number, listed = Counter((file, check) for file, _, check, _ in found), answers()
     unanswered = [f"{file}:{line}: {text} [{check}]" for file, line, check, text in found if number[file, check] != listed.get((file, check))]
-    unasked = [f"analysis.answers: {file} {check}: answers {n}, there are {number[file, check]}" for (file, check), n in listed.items()
+    unasked = [f"lint-deep.answers: {file} {check}: answers {n}, there are {number[file, check]}" for (file, check), n in listed.items()
                if number[file, check] != n]
     print("\n".join(unanswered + unasked) or f"nothing found but {len(found)} remarks that are answered, in {len(units)} sources")
     return 1 if unanswered or unasked else 0
