@@ -52,12 +52,14 @@ says() { # says WHAT STATUS: the connection may have been lost (000), for want o
 fresh() { rm -rf ws && cp -r kept ws; }
 
 # the same under a tracer or an allocator that count
+serve=("$genair" serve -w ws --run one --listen 127.0.0.1:0)
 fresh
-COUNT_TO=$PWD/count LD_PRELOAD=$allocator start one
+COUNT_TO=$PWD/count LD_PRELOAD=$allocator launch "${serve[@]}"
+[ -n "$url" ] || start one # a sanitizer's allocator goes first
 session 'undisturbed'
 stop
 holds 'all was acknowledged' test "$acknowledged $added" = '6 yes'
-allocations=$(cat count 2>/dev/null || echo 0) # a sanitizer's allocator goes first
+allocations=$(cat count 2>/dev/null || echo 0)
 
 # kinds: when, what is done, to which calls
 # (not munmap: the C library ends a process that cannot give a thread's stack back)
@@ -70,7 +72,6 @@ for when in opening serving; do
 done
 kinds+=("serving error=EIO poll,recvfrom,sendto,sendmsg,accept4" "allocating one allocation")
 
-serve=("$genair" serve -w ws --run one --listen 127.0.0.1:0)
 # under a tracer from the start: faults while it opens, behind the loader's own calls
 opening() { # opening FAULT SET
     strace -o trace -e "trace=$2" -e signal=none "$genair" --version >/dev/null 2>&1
