@@ -37,7 +37,8 @@ $(BUILD)/build.ninja: | dependencies
 build: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
-test: test-dependencies build
+test: test-dependencies
+	@$(MAKE) --no-print-directory build
 	@tools/run-tests.sh $(BUILD)
 
 # Open MPI is for the library, too: one that was configured without it looks again
@@ -46,7 +47,8 @@ test-dependencies: dependencies
 	@tools/install-dependencies.sh mpi || echo "going on without training in several processes" >&2
 	@test ! -e $(BUILD)/build.ninja || meson introspect --dependencies $(BUILD) | grep -q '"ompi-c"' || meson setup --reconfigure $(BUILD)
 
-check-long: test-dependencies build
+check-long: test-dependencies
+	@$(MAKE) --no-print-directory build
 	@tools/install-dependencies.sh slurm two-hosts || echo "going on without Slurm and two hosts" >&2
 	@tools/run-tests.sh $(BUILD) --suite long
 

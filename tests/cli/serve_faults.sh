@@ -51,7 +51,7 @@ says() { # says WHAT STATUS: the connection may have been lost (000), for want o
 }
 fresh() { rm -rf ws && cp -r kept ws; }
 
-# the same under a tracer or an allocator that count
+# nothing fails; the allocator counts
 serve=("$genair" serve -w ws --run one --listen 127.0.0.1:0)
 fresh
 COUNT_TO=$PWD/count LD_PRELOAD=$allocator launch "${serve[@]}"
@@ -83,7 +83,8 @@ serving() { # serving FAULT SET
     at=$((1 + RANDOM % 20))+$((2 + RANDOM % 20)) # not each: nothing would get on
     launch "${serve[@]}"
     strace -f -o trace -e signal=none -e "trace=$2" -e "inject=$2:$1:when=$at" -p $server 2>strace.err &
-    until grep -q attached strace.err || ! kill -0 $server 2>/dev/null; do sleep 0.01; done
+    tracer=$! # which may have no leave to attach: then nothing fails
+    until grep -q attached strace.err || ! kill -0 $tracer 2>/dev/null; do sleep 0.01; done
 }
 allocating() {
     at=$(((RANDOM * 32768 + RANDOM) % allocations))
@@ -95,6 +96,7 @@ for kind in "${kinds[@]}"; do
     [ "$when" != allocating ] || [ "$allocations" -gt 0 ] || continue
     for _ in $(seq "$rounds"); do
         fresh
+        : >trace
         $when "$fault" "$set"
         what="$when, $fault at $at of $set"
         acknowledged=0 added=no
