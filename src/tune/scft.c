@@ -176,7 +176,9 @@ genair_code scft_make(genair_context *ctx, const genair_options *options, struct
     struct scft s = {.ctx = ctx, .options = options, .workspace = w};
     json_t *known;
     genair_code code = open_inputs(&s, st);
-    if (code == GENAIR_OK && !workspace_is_current(w, "scft", s.inputs, &known)) code = make(&s, st);
+    if (code == GENAIR_OK)
+        code = workspace_is_current(w, "scft", s.inputs, &known) ? directory_remove(s.growing, st) /* its maker may have ended before */
+                                                                 : make(&s, st);
     scft_deinit(&s);
     return code;
 }

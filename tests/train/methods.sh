@@ -171,6 +171,9 @@ all=$(freeze && echo $trainable) kept=$(freeze --freeze yes && echo $trainable) 
 holds "they learn: $all" test "${all%%$'\n'*}" = no -a "${all#*$'\n'}" -gt "${kept#*$'\n'}"
 run 0 train -w other --method llmemb --base-run base-sasrec --run own $size --model $source/data/model/archetype-tiny.gguf --scft-steps 0
 holds 'vectors that a language model gives as it is learn, too' jq -e '.semantic == "scft" and .freeze == "no"' other/runs/own/config.json
+mkdir other/scft.training && touch other/scft.training/inputs.json # its maker ended when the vectors were there
+run 0 train -w other --method llmemb --base-run base-sasrec --run again $size --model $source/data/model/archetype-tiny.gguf --scft-steps 0
+holds 'what was left beside finished vectors goes' test ! -e other/scft.training
 holds "or stay: $kept" test "${kept%%$'\n'*}" = yes -a "$named" = "$kept"
 
 # ---- alphafuse: epochs of its own ----
