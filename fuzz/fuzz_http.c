@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -26,6 +27,14 @@ static void finish(void) {
     small_shop_remove();
 }
 
+/* The fuzzer's clock must not end connect() with EINTR. */
+static void restart_after_alarms(void) {
+    struct sigaction alarms;
+    must(sigaction(SIGALRM, NULL, &alarms) == 0);
+    alarms.sa_flags |= SA_RESTART;
+    must(sigaction(SIGALRM, &alarms, NULL) == 0);
+}
+
 static void start(void) {
     const char *workspace = small_shop_create(NULL);
     snprintf(store, sizeof store, "sqlite:%s/events.sqlite", workspace);
@@ -36,6 +45,7 @@ static void start(void) {
     must(service_open(&setting, &service, NULL) == GENAIR_OK);
     must(http_start(service, &options, &http, NULL) == GENAIR_OK);
     must(atexit(finish) == 0);
+    restart_after_alarms();
 }
 
 /* What comes back until the server hangs up: its first bytes, a text. The server may hang up before all is sent. */
