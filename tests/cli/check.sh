@@ -57,6 +57,11 @@ holds() {
     fi
 }
 
+# in_order WHAT STATUS ERRORS: a disturbed program ended by itself. A sanitizer that is refused memory for itself has a way of its own
+in_order() {
+    grep -q 'Sanitizer failed to allocate' "$3" || holds "$1: status $2, $(head -c 300 "$3")" test "$2" -le 2
+}
+
 # what reads JSON here
 needs_jq() {
     command -v jq >/dev/null && return

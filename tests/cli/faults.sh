@@ -104,7 +104,7 @@ for stage in $stages; do
             case $fault in
             signal=KILL) holds "$what: killed" test $status -ge 128 -o $status -eq 0 ;;
             *)
-                holds "$what: status $status, $(head -c 300 err)" test $status -le 2
+                in_order "$what" $status err
                 [ $status -eq 0 ] || holds "$what: says why" test -s err
                 ;;
             esac
@@ -145,7 +145,7 @@ for question in "${questions[@]}"; do
             disturbed "$fault" "$set" $at "${words[@]}" >out 2>err
             status=$?
             what="$question, $fault at call $at of $set"
-            [ "$fault" = signal=KILL ] || holds "$what: status $status, $(head -c 300 err)" test $status -le 2
+            [ "$fault" = signal=KILL ] || in_order "$what" $status err
             case "$status $question" in
             "0 doctor"* | "0 bench"*) ;; # measures
             "0 inspect"*) grep -q unreadable out || holds "$what: the undisturbed answer" diff expected <(answer cat out) ;;

@@ -104,8 +104,7 @@ for kind in "${kinds[@]}"; do
         kill -TERM $server 2>/dev/null
         wait $server
         status=$?
-        grep -q 'Sanitizer failed to allocate' serve.err || # memory for itself: a status of its own
-            holds "$what: status $status, $(head -c 300 serve.err)" test $status -le 2
+        in_order "$what" $status serve.err
         [ $status -eq 0 ] || holds "$what: says why" test -s serve.err
         [ "$when" = allocating ] || injected=$((injected + $(grep -c INJECTED trace)))
         start one
