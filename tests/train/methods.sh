@@ -171,10 +171,10 @@ all=$(freeze && echo $trainable) kept=$(freeze --freeze yes && echo $trainable) 
 holds "they learn: $all" test "${all%%$'\n'*}" = no -a "${all#*$'\n'}" -gt "${kept#*$'\n'}"
 run 0 train -w other --method llmemb --base-run base-sasrec --run own $size --model $source/data/model/archetype-tiny.gguf --scft-steps 0
 holds 'vectors that a language model gives as it is learn, too' jq -e '.semantic == "scft" and .freeze == "no"' other/runs/own/config.json
+holds "or stay: $kept" test "${kept%%$'\n'*}" = yes -a "$named" = "$kept"
 mkdir other/scft.training && touch other/scft.training/inputs.json # its maker ended when the vectors were there
 run 0 train -w other --method llmemb --base-run base-sasrec --run again $size --model $source/data/model/archetype-tiny.gguf --scft-steps 0
 holds 'what was left beside finished vectors goes' test ! -e other/scft.training
-holds "or stay: $kept" test "${kept%%$'\n'*}" = yes -a "$named" = "$kept"
 
 # ---- alphafuse: epochs of its own ----
 run 0 train -w ws --method alphafuse --run long --hidden 16 --batch 16 --max-len 20 --patience 1 --quiet
